@@ -1,0 +1,8 @@
+//! Arithmetic circuits, the statements proven, keys and the prover (protocol.md §5).
+//!
+//! Without the feature `prover` only statements, their native checks and verification remain.
+
+pub mod r1cs;
+
+/// The scalar field of BN254: the field of every circuit here (protocol.md §3).
+pub use ark_bn254::Fr;

@@ -1,0 +1,1 @@
+//! Verifiable search: the Merkle map over the logs, its proofs, the indexer and monitors.

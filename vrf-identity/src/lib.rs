@@ -1,0 +1,1 @@
+//! Identities, verifiable random functions, labels, commitments and disclosures.

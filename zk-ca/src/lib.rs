@@ -1,0 +1,1 @@
+//! Certificate authority: token checking, certificate profile, issuance, timestamps.
