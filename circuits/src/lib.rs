@@ -2,6 +2,7 @@
 //!
 //! Without the feature `prover` only statements, their native checks and verification remain.
 
+pub mod groth16;
 pub mod r1cs;
 
 /// The scalar field of BN254: the field of every circuit here (protocol.md §3).
