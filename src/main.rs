@@ -1,1 +1,3 @@
+//! The `sigveil` command.
+
 fn main() {}
