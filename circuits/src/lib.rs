@@ -2,6 +2,7 @@
 //!
 //! Without the feature `prover` only statements, their native checks and verification remain.
 
+pub mod gadgets;
 pub mod groth16;
 pub mod r1cs;
 

@@ -1,0 +1,4 @@
+//! Gadgets: functions over [`Cs`](crate::r1cs::Cs) that the statements are built from. Each has its native twin, and
+//! tests that compare the two and that drop rows.
+
+pub mod poseidon;
