@@ -1,1 +1,11 @@
 //! Certificate authority: token checking, certificate profile, issuance, timestamps.
+//!
+//! The pure part first: [`profile`] builds and strictly reads the certificate of protocol.md §6, [`authority`] the
+//! chain above it, [`key`] the keys in both. The running CA and timestamp authority stand behind the feature
+//! `service`.
+
+pub mod authority;
+pub mod key;
+pub mod oid;
+pub mod profile;
+pub mod timestamp;

@@ -1,0 +1,18 @@
+//! The certificate of protocol.md §6: how it is built and the one form in which it is accepted.
+//!
+//! [`build`] makes precertificate and certificate from a [`CertificateContent`]; [`CertificateView::parse`] reads one
+//! and refuses everything else, one reason per check. Neither decides whether the certificate is *true*: chain and
+//! timestamps are the stock verifier's business, proofs are [`crate::verify`]'s.
+
+// mod build;
+mod content;
+mod error;
+// mod view;
+
+// pub use build::{CertificateContent, Precertificate};
+pub use content::{
+    IssuerKeyId, MAX_ISSUER_BYTES, MAX_SEALED_CLAIMS, PROOF_BYTES, Serial, SuiteVersion, TokenEvidence,
+    VALIDITY_SECONDS,
+};
+pub use error::ProfileError;
+// pub use view::CertificateView;

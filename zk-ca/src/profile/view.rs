@@ -1,0 +1,353 @@
+//! The strict reader: a certificate of protocol.md §6, or one reason why it is none.
+
+use sigveil_vrf_identity::Fr;
+use der::asn1::{ObjectIdentifier, OctetString};
+use der::flagset::FlagSet;
+use der::{Decode, Encode};
+use sha2::{Digest, Sha256};
+use sigveil_circuits::groth16::Proof;
+use sigveil_vrf_identity::commitment::Commitment;
+use sigveil_vrf_identity::field;
+use sigveil_vrf_identity::label::{Mode, San};
+use x509_cert::certificate::{TbsCertificate, Version};
+use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{
+    AuthorityKeyIdentifier, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName, SubjectKeyIdentifier,
+};
+
+use super::build::without_sct;
+use super::content::{
+    MAX_ISSUER_BYTES, Serial, SuiteVersion, TokenEvidence, VALIDITY_SECONDS, decode_digests,
+};
+use super::error::ProfileError;
+use crate::authority::{decode_canonical, ecdsa_with_sha256};
+use crate::key::SubjectKey;
+use crate::oid;
+
+/// Extensions of the profile and whether each must be critical. There are no others, and each occurs once.
+const EXTENSIONS: [(ObjectIdentifier, bool); 14] = [
+    (oid::KEY_USAGE, true),
+    (oid::EXTENDED_KEY_USAGE, false),
+    (oid::SUBJECT_KEY_ID, false),
+    (oid::AUTHORITY_KEY_ID, false),
+    (oid::SUBJECT_ALT_NAME, true),
+    (oid::FULCIO_ISSUER_RAW, false),
+    (oid::FULCIO_ISSUER, false),
+    (oid::SUITE, false),
+    (oid::COMMITMENT, false),
+    (oid::IDENTITY_LINK, false),
+    (oid::TOKEN_PROOF, false),
+    (oid::NYM_PROOF, false),
+    (oid::SEALED_CLAIMS, false),
+    (oid::SCT_LIST, false),
+];
+
+/// A certificate of the profile. Well-formed in every part; nothing in it is proven or trusted yet.
+#[derive(Clone, Debug)]
+pub struct CertificateView {
+    der: Vec<u8>,
+    serial: Serial,
+    time: u64,
+    key: SubjectKey,
+    authority_key_id: [u8; 20],
+    san: San,
+    issuer: String,
+    suite: SuiteVersion,
+    commitment: Commitment,
+    identity_link: Fr,
+    token: TokenEvidence<Proof>,
+    nym: Proof,
+    sealed_claims: Vec<[u8; 32]>,
+    sct: Vec<u8>,
+}
+
+impl CertificateView {
+    /// Reads the DER of a leaf certificate.
+    pub fn parse(der: &[u8]) -> Result<Self, ProfileError> {
+        let certificate = decode_canonical(der)?;
+        let tbs = &certificate.tbs_certificate;
+        check_frame(tbs)?;
+        if certificate.signature_algorithm != ecdsa_with_sha256() || tbs.signature != ecdsa_with_sha256() {
+            return Err(ProfileError::SignatureAlgorithm);
+        }
+        let key_der = tbs.subject_public_key_info.to_der().map_err(|_| ProfileError::Malformed)?;
+        let key = SubjectKey::from_der(&key_der).map_err(ProfileError::Key)?;
+        let values = Values::collect(tbs)?;
+        check_usages(&values)?;
+        let subject_key_id = values.decode::<SubjectKeyIdentifier>(oid::SUBJECT_KEY_ID, ProfileError::SubjectKeyId)?;
+        if subject_key_id.0.as_bytes() != key.key_identifier() {
+            return Err(ProfileError::SubjectKeyId);
+        }
+        let san = parse_san(&values)?;
+        let token = parse_token(&values)?;
+        let sealed_claims = decode_digests(values.bytes(oid::SEALED_CLAIMS)?)?;
+        if san.mode() == Mode::Blind && !sealed_claims.is_empty() {
+            return Err(ProfileError::SealedClaimsInBlind);
+        }
+        if san.mode() == Mode::Blind && !token.bound {
+            return Err(ProfileError::UnboundInBlind);
+        }
+        Ok(Self {
+            der: der.to_vec(),
+            serial: Serial::from_magnitude(tbs.serial_number.as_bytes()).ok_or(ProfileError::Serial)?,
+            time: tbs.validity.not_before.to_unix_duration().as_secs(),
+            authority_key_id: parse_authority_key_id(&values)?,
+            key,
+            san,
+            issuer: parse_issuer(&values)?,
+            suite: SuiteVersion::decode(values.bytes(oid::SUITE)?)?,
+            commitment: parse_commitment(&values)?,
+            identity_link: parse_identity_link(&values)?,
+            token,
+            nym: parse_nym(&values)?,
+            sealed_claims,
+            sct: parse_sct(&values)?,
+        })
+    }
+
+    /// The certificate's DER.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// SHA-256 of the DER.
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(&self.der).into()
+    }
+
+    /// The serial number.
+    pub fn serial(&self) -> Serial {
+        self.serial
+    }
+
+    /// notBefore, which is the token proof's `t`, in Unix seconds.
+    pub fn time(&self) -> u64 {
+        self.time
+    }
+
+    /// notAfter, in Unix seconds.
+    pub fn not_after(&self) -> u64 {
+        self.time + VALIDITY_SECONDS
+    }
+
+    /// The certified key.
+    pub fn key(&self) -> &SubjectKey {
+        &self.key
+    }
+
+    /// Key identifier of the issuing authority: a hint, never evidence.
+    pub fn authority_key_id(&self) -> &[u8; 20] {
+        &self.authority_key_id
+    }
+
+    /// Mode, profile and label.
+    pub fn san(&self) -> &San {
+        &self.san
+    }
+
+    /// The token's `iss`, as both issuer extensions state it.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Suite and circuit version.
+    pub fn suite(&self) -> SuiteVersion {
+        self.suite
+    }
+
+    /// C.
+    pub fn commitment(&self) -> &Commitment {
+        &self.commitment
+    }
+
+    /// c_id.
+    pub fn identity_link(&self) -> Fr {
+        self.identity_link
+    }
+
+    /// The `token` proof with its instance data.
+    pub fn token(&self) -> &TokenEvidence<Proof> {
+        &self.token
+    }
+
+    /// The `nym` proof.
+    pub fn nym(&self) -> &Proof {
+        &self.nym
+    }
+
+    /// Digests of the sealed claims.
+    pub fn sealed_claims(&self) -> &[[u8; 32]] {
+        &self.sealed_claims
+    }
+
+    /// The embedded SCT in its TLS encoding (RFC 6962 §3.2).
+    pub fn sct(&self) -> &[u8] {
+        &self.sct
+    }
+
+    /// DER of the TBSCertificate that the embedded SCT signs.
+    pub fn entry_tbs(&self) -> Result<Vec<u8>, ProfileError> {
+        without_sct(&self.der)
+    }
+}
+
+/// Everything outside the extensions that does not depend on content.
+fn check_frame(tbs: &TbsCertificate) -> Result<(), ProfileError> {
+    if tbs.version != Version::V3 {
+        return Err(ProfileError::Version);
+    }
+    if !tbs.subject.is_empty() {
+        return Err(ProfileError::Subject);
+    }
+    if tbs.issuer_unique_id.is_some() || tbs.subject_unique_id.is_some() {
+        return Err(ProfileError::UniqueIdentifier);
+    }
+    let not_before = tbs.validity.not_before.to_unix_duration().as_secs();
+    let not_after = tbs.validity.not_after.to_unix_duration().as_secs();
+    match not_after.checked_sub(not_before) {
+        Some(VALIDITY_SECONDS) => Ok(()),
+        _ => Err(ProfileError::ValiditySpan),
+    }
+}
+
+/// The extensions' values, each known, of the right criticality, and there once.
+struct Values<'a>(Vec<(ObjectIdentifier, &'a [u8])>);
+
+impl<'a> Values<'a> {
+    fn collect(tbs: &'a TbsCertificate) -> Result<Self, ProfileError> {
+        let extensions: &[Extension] = tbs.extensions.as_deref().unwrap_or_default();
+        let mut values: Vec<(ObjectIdentifier, &[u8])> = Vec::with_capacity(EXTENSIONS.len());
+        for Extension { extn_id, critical, extn_value } in extensions {
+            let Some((_, must)) = EXTENSIONS.iter().find(|(known, _)| known == extn_id) else {
+                return Err(ProfileError::ExtensionUnknown(*extn_id));
+            };
+            if must != critical {
+                return Err(ProfileError::ExtensionCritical(*extn_id));
+            }
+            if values.iter().any(|(seen, _)| seen == extn_id) {
+                return Err(ProfileError::ExtensionDuplicate(*extn_id));
+            }
+            values.push((*extn_id, extn_value.as_bytes()));
+        }
+        match EXTENSIONS.iter().find(|(known, _)| values.iter().all(|(seen, _)| seen != known)) {
+            Some((missing, _)) => Err(ProfileError::ExtensionMissing(*missing)),
+            None => Ok(Self(values)),
+        }
+    }
+
+    fn bytes(&self, extn_id: ObjectIdentifier) -> Result<&'a [u8], ProfileError> {
+        let found = self.0.iter().find(|(seen, _)| *seen == extn_id);
+        found.map(|(_, value)| *value).ok_or(ProfileError::ExtensionMissing(extn_id))
+    }
+
+    fn decode<T: Decode<'a>>(&self, extn_id: ObjectIdentifier, error: ProfileError) -> Result<T, ProfileError> {
+        T::from_der(self.bytes(extn_id)?).map_err(|_| error)
+    }
+
+    fn octets(&self, extn_id: ObjectIdentifier, error: ProfileError) -> Result<Vec<u8>, ProfileError> {
+        self.decode::<OctetString>(extn_id, error).map(OctetString::into_bytes)
+    }
+}
+
+fn check_usages(values: &Values<'_>) -> Result<(), ProfileError> {
+    let usage: KeyUsage = values.decode(oid::KEY_USAGE, ProfileError::KeyUsage)?;
+    if usage.0 != FlagSet::from(KeyUsages::DigitalSignature) {
+        return Err(ProfileError::KeyUsage);
+    }
+    let extended: ExtendedKeyUsage = values.decode(oid::EXTENDED_KEY_USAGE, ProfileError::ExtendedKeyUsage)?;
+    if extended.0 != [oid::CODE_SIGNING] {
+        return Err(ProfileError::ExtendedKeyUsage);
+    }
+    Ok(())
+}
+
+fn parse_authority_key_id(values: &Values<'_>) -> Result<[u8; 20], ProfileError> {
+    let id: AuthorityKeyIdentifier = values.decode(oid::AUTHORITY_KEY_ID, ProfileError::AuthorityKeyId)?;
+    match id {
+        AuthorityKeyIdentifier {
+            key_identifier: Some(key),
+            authority_cert_issuer: None,
+            authority_cert_serial_number: None,
+        } => key.as_bytes().try_into().map_err(|_| ProfileError::AuthorityKeyId),
+        _ => Err(ProfileError::AuthorityKeyId),
+    }
+}
+
+fn parse_san(values: &Values<'_>) -> Result<San, ProfileError> {
+    let names: SubjectAltName = values.decode(oid::SUBJECT_ALT_NAME, ProfileError::SanType)?;
+    let [name] = names.0.as_slice() else {
+        return Err(ProfileError::SanCount);
+    };
+    let GeneralName::UniformResourceIdentifier(uri) = name else {
+        return Err(ProfileError::SanType);
+    };
+    San::parse(uri.as_str()).map_err(|error| ProfileError::San(error.to_string()))
+}
+
+fn parse_issuer(values: &Values<'_>) -> Result<String, ProfileError> {
+    let raw = values.bytes(oid::FULCIO_ISSUER_RAW)?;
+    let issuer: String = values.decode(oid::FULCIO_ISSUER, ProfileError::IssuerMalformed)?;
+    if issuer.is_empty() || issuer.len() > MAX_ISSUER_BYTES {
+        return Err(ProfileError::IssuerMalformed);
+    }
+    if raw != issuer.as_bytes() {
+        return Err(ProfileError::IssuerMismatch);
+    }
+    Ok(issuer)
+}
+
+fn parse_commitment(values: &Values<'_>) -> Result<Commitment, ProfileError> {
+    let bytes = values.octets(oid::COMMITMENT, ProfileError::Commitment)?;
+    let bytes = bytes.as_slice().try_into().map_err(|_| ProfileError::Commitment)?;
+    Commitment::from_bytes(bytes).map_err(|_| ProfileError::Commitment)
+}
+
+fn parse_identity_link(values: &Values<'_>) -> Result<Fr, ProfileError> {
+    let bytes = values.octets(oid::IDENTITY_LINK, ProfileError::IdentityLink)?;
+    let bytes: [u8; 32] = bytes.try_into().map_err(|_| ProfileError::IdentityLink)?;
+    field::from_bytes(&bytes).map_err(|_| ProfileError::IdentityLink)
+}
+
+fn parse_token(values: &Values<'_>) -> Result<TokenEvidence<Proof>, ProfileError> {
+    let wire = TokenEvidence::decode(values.bytes(oid::TOKEN_PROOF)?)?;
+    let proof = Proof::from_bytes(&wire.proof).map_err(|_| ProfileError::TokenProof)?;
+    Ok(TokenEvidence {
+        issuer_key: wire.issuer_key,
+        bound: wire.bound,
+        size_class: wire.size_class,
+        proof,
+    })
+}
+
+fn parse_nym(values: &Values<'_>) -> Result<Proof, ProfileError> {
+    let bytes = values.octets(oid::NYM_PROOF, ProfileError::NymProof)?;
+    let bytes = bytes.as_slice().try_into().map_err(|_| ProfileError::NymProof)?;
+    Proof::from_bytes(bytes).map_err(|_| ProfileError::NymProof)
+}
+
+/// The one entry of the TLS list (RFC 6962 §3.3).
+fn parse_sct(values: &Values<'_>) -> Result<Vec<u8>, ProfileError> {
+    let list = values.octets(oid::SCT_LIST, ProfileError::SctMalformed)?;
+    let mut rest = take(&mut list.as_slice())?;
+    if rest.len() + 2 != list.len() {
+        return Err(ProfileError::SctMalformed);
+    }
+    let sct = if rest.is_empty() { return Err(ProfileError::SctCount) } else { take(&mut rest)? };
+    if sct.is_empty() {
+        return Err(ProfileError::SctMalformed);
+    }
+    if !rest.is_empty() {
+        return Err(ProfileError::SctCount);
+    }
+    Ok(sct.to_vec())
+}
+
+/// Splits off a vector with a 16-bit length in front.
+fn take<'a>(input: &mut &'a [u8]) -> Result<&'a [u8], ProfileError> {
+    let (length, rest) = input.split_first_chunk::<2>().ok_or(ProfileError::SctMalformed)?;
+    let length = usize::from(u16::from_be_bytes(*length));
+    let (value, rest) = rest.split_at_checked(length).ok_or(ProfileError::SctMalformed)?;
+    *input = rest;
+    Ok(value)
+}
