@@ -1,0 +1,331 @@
+//! The checked form and its look-ups (protocol.md §5.3, §10).
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU64;
+
+use sigveil_circuits::groth16::VerifyingKey;
+use sigveil_vrf_identity::identity::{Identity, Kind};
+use sigveil_vrf_identity::label::{Epoch, Mode, Profile, SlotCount};
+use sigveil_vrf_identity::vrf::PublicKey;
+
+use super::wire::{Binding, CircuitTrust, Interval, IssuerKey, IssuerTrust, ProofTrust, VrfEpochs};
+use crate::profile::IssuerKeyId;
+
+/// Most bytes of an audience: 8 field elements of 31 bytes.
+const MAX_AUDIENCE_BYTES: usize = 248;
+/// Most bytes of a header (protocol.md §5.1).
+const MAX_HEADER_BYTES: usize = 248;
+
+/// Why trust data is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TrustError {
+    /// Two entries for one issuer.
+    #[error("issuer {0} is listed twice")]
+    IssuerDuplicate(String),
+    /// The issuer is empty, too long, or holds what a token's string cannot hold unescaped.
+    #[error("issuer {0:?} cannot be an identity's issuer")]
+    Issuer(String),
+    /// The audience is empty, too long, holds a backslash, or begins with `sigveil`, which marks bindings.
+    #[error("audience {0:?} is not usable")]
+    Audience(String),
+    /// Binding by audience, which comes with blind issuance.
+    #[error("binding by audience is not supported yet")]
+    BindingUnsupported,
+    /// Not a 2,048-bit odd modulus.
+    #[error("a key of issuer {0} is not a 2,048-bit RSA modulus")]
+    Modulus(String),
+    /// A header that is no sound RS256 header.
+    #[error("a header of issuer {0} is not accepted")]
+    Header(String),
+    /// A VRF key that is no point.
+    #[error("a VRF key is malformed")]
+    VrfKey,
+    /// Slots outside of 1 to 2^16, or epochs of no length.
+    #[error("slots or epoch length are out of range")]
+    VrfEpochs,
+    /// Two VRF intervals overlap.
+    #[error("two VRF key intervals overlap")]
+    VrfOverlap,
+    /// An epoch number would be used twice.
+    #[error("two VRF key intervals share an epoch number")]
+    EpochReused,
+    /// A verifying key that is none.
+    #[error("a circuit's verifying key is malformed")]
+    VerifyingKey,
+    /// Two verifying keys of one size class.
+    #[error("size class {0} has two verifying keys")]
+    SizeClassDuplicate(u16),
+}
+
+impl TrustError {
+    /// Stable reason code.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::IssuerDuplicate(_) => "trust-issuer-duplicate",
+            Self::Issuer(_) => "trust-issuer-malformed",
+            Self::Audience(_) => "trust-audience-malformed",
+            Self::BindingUnsupported => "binding-unsupported",
+            Self::Modulus(_) => "trust-issuer-modulus",
+            Self::Header(_) => "trust-issuer-header",
+            Self::VrfKey => "trust-vrf-key",
+            Self::VrfEpochs => "trust-vrf-epochs",
+            Self::VrfOverlap => "trust-vrf-overlap",
+            Self::EpochReused => "trust-epoch-reused",
+            Self::VerifyingKey => "trust-verifying-key",
+            Self::SizeClassDuplicate(_) => "trust-size-class-duplicate",
+        }
+    }
+}
+
+/// Trust data that keeps every rule of protocol.md §10.
+#[derive(Clone, Debug)]
+pub struct CheckedTrust {
+    issuers: Vec<Issuer>,
+    vrf: Vec<VrfPeriod>,
+    token: BTreeMap<u16, VerifyingKey>,
+    nym: VerifyingKey,
+    development: bool,
+}
+
+impl CheckedTrust {
+    /// Checks and decodes trust data.
+    pub fn new(trust: &ProofTrust) -> Result<Self, TrustError> {
+        let mut issuers: Vec<Issuer> = Vec::with_capacity(trust.issuers.len());
+        for entry in &trust.issuers {
+            if issuers.iter().any(|known| known.issuer() == entry.issuer) {
+                return Err(TrustError::IssuerDuplicate(entry.issuer.clone()));
+            }
+            issuers.push(Issuer::new(entry)?);
+        }
+        let (token, nym) = circuits(&trust.circuits)?;
+        Ok(Self { issuers, vrf: periods(&trust.vrf)?, token, nym, development: trust.circuits.development })
+    }
+
+    /// The issuer with this `iss`.
+    pub fn issuer(&self, iss: &str) -> Option<&Issuer> {
+        self.issuers.iter().find(|issuer| issuer.issuer() == iss)
+    }
+
+    /// All issuers.
+    pub fn issuers(&self) -> &[Issuer] {
+        &self.issuers
+    }
+
+    /// The VRF period that notBefore falls into.
+    pub fn vrf_at(&self, time: u64) -> Option<&VrfPeriod> {
+        self.vrf.iter().find(|period| period.valid_for.contains(time))
+    }
+
+    /// All VRF periods, in order of time.
+    pub fn vrf_periods(&self) -> &[VrfPeriod] {
+        &self.vrf
+    }
+
+    /// The verifying key of a size class of the `token` circuit.
+    pub fn token_circuit(&self, size_class: u16) -> Option<&VerifyingKey> {
+        self.token.get(&size_class)
+    }
+
+    /// The verifying key of the `nym` circuit.
+    pub fn nym_circuit(&self) -> &VerifyingKey {
+        &self.nym
+    }
+
+    /// Whether the circuits' keys are development keys, which prove nothing against whoever made them.
+    pub fn development_keys(&self) -> bool {
+        self.development
+    }
+}
+
+/// A checked issuer.
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    wire: IssuerTrust,
+    keys: Vec<ListedKey>,
+}
+
+impl Issuer {
+    fn new(wire: &IssuerTrust) -> Result<Self, TrustError> {
+        let identity = Identity::new(&wire.issuer, Kind::Sub, "");
+        if wire.issuer.is_empty() || identity.is_err() {
+            return Err(TrustError::Issuer(wire.issuer.clone()));
+        }
+        let audience = &wire.audience;
+        let forbidden = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+        if audience.is_empty()
+            || audience.len() > MAX_AUDIENCE_BYTES
+            || audience.starts_with("sigveil")
+            || audience.bytes().any(forbidden)
+        {
+            return Err(TrustError::Audience(audience.clone()));
+        }
+        if wire.binding == Binding::Audience {
+            return Err(TrustError::BindingUnsupported);
+        }
+        let keys = wire.keys.iter().map(|key| ListedKey::new(key, &wire.issuer)).collect::<Result<_, _>>()?;
+        Ok(Self { wire: wire.clone(), keys })
+    }
+
+    /// Its `iss`.
+    pub fn issuer(&self) -> &str {
+        &self.wire.issuer
+    }
+
+    /// The audience its tokens must name.
+    pub fn audience(&self) -> &str {
+        &self.wire.audience
+    }
+
+    /// Which claim is the identity.
+    pub fn kind(&self) -> Kind {
+        self.wire.kind
+    }
+
+    /// How its tokens are bound to keys.
+    pub fn binding(&self) -> Binding {
+        self.wire.binding
+    }
+
+    /// The profile that clients get which ask for none.
+    pub fn default_profile(&self) -> Profile {
+        self.wire.default_profile
+    }
+
+    /// Whether a certificate with this notBefore may have this mode and profile.
+    pub fn allows(&self, mode: Mode, profile: Profile, time: u64) -> bool {
+        self.wire.allowed.iter().any(|allowance| {
+            allowance.valid_for.contains(time)
+                && allowance.modes.contains(&mode)
+                && allowance.profiles.contains(&profile)
+        })
+    }
+
+    /// The listed key of this name, valid at `time`.
+    pub fn key(&self, id: &IssuerKeyId, time: u64) -> Option<&ListedKey> {
+        self.keys.iter().find(|key| key.id == *id && key.valid_for.contains(time))
+    }
+
+    /// Its listed keys.
+    pub fn keys(&self) -> &[ListedKey] {
+        &self.keys
+    }
+}
+
+/// A checked issuer key with one header.
+#[derive(Clone, Debug)]
+pub struct ListedKey {
+    id: IssuerKeyId,
+    modulus: [u8; 256],
+    header: Vec<u8>,
+    valid_for: Interval,
+}
+
+impl ListedKey {
+    fn new(wire: &IssuerKey, issuer: &str) -> Result<Self, TrustError> {
+        let modulus: Result<[u8; 256], _> = wire.modulus.0.as_slice().try_into();
+        let Ok(modulus) = modulus else {
+            return Err(TrustError::Modulus(issuer.to_owned()));
+        };
+        if modulus[0] < 0x80 || modulus[255] % 2 == 0 {
+            return Err(TrustError::Modulus(issuer.to_owned()));
+        }
+        let header = wire.header.0.clone();
+        if header.len() > MAX_HEADER_BYTES {
+            return Err(TrustError::Header(issuer.to_owned()));
+        }
+        Ok(Self { id: IssuerKeyId::new(&modulus, &header), modulus, header, valid_for: wire.valid_for })
+    }
+
+    /// Its name in certificates.
+    pub fn id(&self) -> &IssuerKeyId {
+        &self.id
+    }
+
+    /// The modulus, big-endian.
+    pub fn modulus(&self) -> &[u8; 256] {
+        &self.modulus
+    }
+
+    /// The decoded header.
+    pub fn header(&self) -> &[u8] {
+        &self.header
+    }
+
+    /// When tokens under it are accepted.
+    pub fn valid_for(&self) -> Interval {
+        self.valid_for
+    }
+}
+
+/// A VRF key with the slots and epochs of its interval.
+#[derive(Clone, Debug)]
+pub struct VrfPeriod {
+    public_key: PublicKey,
+    slots: SlotCount,
+    epoch_seconds: NonZeroU64,
+    first_epoch: u64,
+    valid_for: Interval,
+}
+
+impl VrfPeriod {
+    fn new(wire: &VrfEpochs) -> Result<Self, TrustError> {
+        Ok(Self {
+            public_key: PublicKey::from_bytes(&wire.public_key.0).map_err(|_| TrustError::VrfKey)?,
+            slots: SlotCount::new(wire.slots).map_err(|_| TrustError::VrfEpochs)?,
+            epoch_seconds: NonZeroU64::new(wire.epoch_seconds).ok_or(TrustError::VrfEpochs)?,
+            first_epoch: wire.first_epoch,
+            valid_for: wire.valid_for,
+        })
+    }
+
+    /// The VRF's public key.
+    pub fn public_key(&self) -> &PublicKey {
+        &self.public_key
+    }
+
+    /// Slots of an epoch.
+    pub fn slots(&self) -> SlotCount {
+        self.slots
+    }
+
+    /// When this period's key is used.
+    pub fn valid_for(&self) -> Interval {
+        self.valid_for
+    }
+
+    /// The epoch of a time in this period: first epoch + ⌊(time − start) / length⌋.
+    pub fn epoch(&self, time: u64) -> Epoch {
+        Epoch(self.first_epoch.saturating_add(time.saturating_sub(self.valid_for.start) / self.epoch_seconds))
+    }
+
+    /// The last epoch, if the period has an end.
+    fn last_epoch(&self) -> Option<Epoch> {
+        self.valid_for.end.map(|end| self.epoch(end.saturating_sub(1)))
+    }
+}
+
+fn periods(wire: &[VrfEpochs]) -> Result<Vec<VrfPeriod>, TrustError> {
+    let mut periods = wire.iter().map(VrfPeriod::new).collect::<Result<Vec<_>, _>>()?;
+    periods.sort_by_key(|period| period.valid_for.start);
+    for pair in periods.windows(2) {
+        if pair[0].valid_for.overlaps(&pair[1].valid_for) {
+            return Err(TrustError::VrfOverlap);
+        }
+        if pair[0].last_epoch().is_none_or(|last| last.0 >= pair[1].first_epoch) {
+            return Err(TrustError::EpochReused);
+        }
+    }
+    Ok(periods)
+}
+
+fn circuits(wire: &CircuitTrust) -> Result<(BTreeMap<u16, VerifyingKey>, VerifyingKey), TrustError> {
+    let decode = |bytes: &[u8]| VerifyingKey::from_bytes(bytes).map_err(|_| TrustError::VerifyingKey);
+    let mut token = BTreeMap::new();
+    for circuit in &wire.token {
+        let key = decode(&circuit.verifying_key.0)?;
+        if token.insert(circuit.size_class, key).is_some() {
+            return Err(TrustError::SizeClassDuplicate(circuit.size_class));
+        }
+    }
+    Ok((token, decode(&wire.nym.0)?))
+}
