@@ -9,3 +9,4 @@ pub mod key;
 pub mod oid;
 pub mod profile;
 pub mod timestamp;
+pub mod trust;

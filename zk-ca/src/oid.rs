@@ -13,8 +13,8 @@ pub const SUITE: ObjectIdentifier =
 /// Pedersen commitment C to the identity (protocol.md §4.4).
 pub const COMMITMENT: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.2.840.113556.1.8000.2554.6487.42043.7972.18191.47568.12556967.7251618.2");
-/// Hiding link between the two proofs, c_id (protocol.md §5.1).
-pub const IDENTITY_LINK: ObjectIdentifier =
+/// Linking commitment of the two proofs, c_id (protocol.md §5.1).
+pub const LINKING_COMMITMENT: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.2.840.113556.1.8000.2554.6487.42043.7972.18191.47568.12556967.7251618.3");
 /// `token` proof with its instance data: [`crate::profile::TokenEvidence`].
 pub const TOKEN_PROOF: ObjectIdentifier =

@@ -40,7 +40,7 @@ pub struct CertificateContent {
     /// C.
     pub commitment: Commitment,
     /// c_id, which both proofs carry.
-    pub identity_link: Fr,
+    pub linking_commitment: Fr,
     /// The `token` proof.
     pub token: TokenEvidence<Proof>,
     /// The `nym` proof.
@@ -56,7 +56,7 @@ impl CertificateContent {
         }
         let san = Ia5String::new(&self.san.to_string()).map_err(unencodable)?;
         let san = SubjectAltName(vec![GeneralName::UniformResourceIdentifier(san)]);
-        let link = OctetString::new(field::to_bytes(&self.identity_link)).map_err(unencodable)?;
+        let link = OctetString::new(field::to_bytes(&self.linking_commitment)).map_err(unencodable)?;
         let commitment = OctetString::new(self.commitment.to_bytes()).map_err(unencodable)?;
         let token = TokenEvidence {
             issuer_key: self.token.issuer_key,
@@ -76,7 +76,7 @@ impl CertificateContent {
             extension(oid::FULCIO_ISSUER, false, &self.issuer)?,
             raw_extension(oid::SUITE, false, SuiteVersion::CURRENT.encode()?)?,
             extension(oid::COMMITMENT, false, &commitment)?,
-            extension(oid::IDENTITY_LINK, false, &link)?,
+            extension(oid::LINKING_COMMITMENT, false, &link)?,
             raw_extension(oid::TOKEN_PROOF, false, token.encode()?)?,
             extension(oid::NYM_PROOF, false, &nym)?,
             raw_extension(oid::SEALED_CLAIMS, false, encode_digests(&self.sealed_claims)?)?,

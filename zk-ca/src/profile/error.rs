@@ -2,6 +2,8 @@
 
 use der::asn1::ObjectIdentifier;
 
+use sigveil_vrf_identity::label::SanError;
+
 use crate::key::KeyError;
 
 /// Why a certificate is not one of protocol.md §6: one variant, and one reason code, per check.
@@ -66,7 +68,7 @@ pub enum ProfileError {
     SanType,
     /// The URI is not the one spelling of a label.
     #[error("the subject alternative name is not a label: {0}")]
-    San(String),
+    San(SanError),
     /// An issuer extension is empty, too long or no UTF-8.
     #[error("an issuer extension is malformed")]
     IssuerMalformed,
@@ -96,8 +98,8 @@ pub enum ProfileError {
     #[error("the commitment is malformed")]
     Commitment,
     /// Not a canonical field element.
-    #[error("the identity link is malformed")]
-    IdentityLink,
+    #[error("the linking commitment is malformed")]
+    LinkingCommitment,
     /// The token evidence is malformed.
     #[error("the token evidence is malformed")]
     TokenEvidence,
@@ -144,7 +146,7 @@ impl ProfileError {
             Self::AuthorityKeyId => "certificate-authority-key-id",
             Self::SanCount => "certificate-san-count",
             Self::SanType => "certificate-san-type",
-            Self::San(_) => "certificate-san-malformed",
+            Self::San(error) => error.reason(),
             Self::IssuerMalformed => "certificate-issuer-malformed",
             Self::IssuerMismatch => "certificate-issuer-mismatch",
             Self::SctMalformed => "sct-malformed",
@@ -152,7 +154,7 @@ impl ProfileError {
             Self::SuiteMalformed => "certificate-suite-malformed",
             Self::SuiteUnsupported { .. } => "certificate-suite-unsupported",
             Self::Commitment => "commitment-malformed",
-            Self::IdentityLink => "identity-link-malformed",
+            Self::LinkingCommitment => "linking-commitment-malformed",
             Self::TokenEvidence => "token-evidence-malformed",
             Self::TokenProof => "token-proof-malformed",
             Self::NymProof => "nym-proof-malformed",

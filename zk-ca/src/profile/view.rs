@@ -36,7 +36,7 @@ const EXTENSIONS: [(ObjectIdentifier, bool); 14] = [
     (oid::FULCIO_ISSUER, false),
     (oid::SUITE, false),
     (oid::COMMITMENT, false),
-    (oid::IDENTITY_LINK, false),
+    (oid::LINKING_COMMITMENT, false),
     (oid::TOKEN_PROOF, false),
     (oid::NYM_PROOF, false),
     (oid::SEALED_CLAIMS, false),
@@ -55,7 +55,7 @@ pub struct CertificateView {
     issuer: String,
     suite: SuiteVersion,
     commitment: Commitment,
-    identity_link: Fr,
+    linking_commitment: Fr,
     token: TokenEvidence<Proof>,
     nym: Proof,
     sealed_claims: Vec<[u8; 32]>,
@@ -82,10 +82,10 @@ impl CertificateView {
         let san = parse_san(&values)?;
         let token = parse_token(&values)?;
         let sealed_claims = decode_digests(values.bytes(oid::SEALED_CLAIMS)?)?;
-        if san.mode() == Mode::Blind && !sealed_claims.is_empty() {
+        if san.mode == Mode::Blind && !sealed_claims.is_empty() {
             return Err(ProfileError::SealedClaimsInBlind);
         }
-        if san.mode() == Mode::Blind && !token.bound {
+        if san.mode == Mode::Blind && !token.bound {
             return Err(ProfileError::UnboundInBlind);
         }
         Ok(Self {
@@ -98,7 +98,7 @@ impl CertificateView {
             issuer: parse_issuer(&values)?,
             suite: SuiteVersion::decode(values.bytes(oid::SUITE)?)?,
             commitment: parse_commitment(&values)?,
-            identity_link: parse_identity_link(&values)?,
+            linking_commitment: parse_linking_commitment(&values)?,
             token,
             nym: parse_nym(&values)?,
             sealed_claims,
@@ -162,8 +162,8 @@ impl CertificateView {
     }
 
     /// c_id.
-    pub fn identity_link(&self) -> Fr {
-        self.identity_link
+    pub fn linking_commitment(&self) -> Fr {
+        self.linking_commitment
     }
 
     /// The `token` proof with its instance data.
@@ -282,7 +282,7 @@ fn parse_san(values: &Values<'_>) -> Result<San, ProfileError> {
     let GeneralName::UniformResourceIdentifier(uri) = name else {
         return Err(ProfileError::SanType);
     };
-    San::parse(uri.as_str()).map_err(|error| ProfileError::San(error.to_string()))
+    uri.as_str().parse::<San>().map_err(ProfileError::San)
 }
 
 fn parse_issuer(values: &Values<'_>) -> Result<String, ProfileError> {
@@ -303,10 +303,10 @@ fn parse_commitment(values: &Values<'_>) -> Result<Commitment, ProfileError> {
     Commitment::from_bytes(bytes).map_err(|_| ProfileError::Commitment)
 }
 
-fn parse_identity_link(values: &Values<'_>) -> Result<Fr, ProfileError> {
-    let bytes = values.octets(oid::IDENTITY_LINK, ProfileError::IdentityLink)?;
-    let bytes: [u8; 32] = bytes.try_into().map_err(|_| ProfileError::IdentityLink)?;
-    field::from_bytes(&bytes).map_err(|_| ProfileError::IdentityLink)
+fn parse_linking_commitment(values: &Values<'_>) -> Result<Fr, ProfileError> {
+    let bytes = values.octets(oid::LINKING_COMMITMENT, ProfileError::LinkingCommitment)?;
+    let bytes: [u8; 32] = bytes.try_into().map_err(|_| ProfileError::LinkingCommitment)?;
+    field::from_bytes(&bytes).map_err(|_| ProfileError::LinkingCommitment)
 }
 
 fn parse_token(values: &Values<'_>) -> Result<TokenEvidence<Proof>, ProfileError> {

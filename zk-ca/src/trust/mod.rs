@@ -8,4 +8,7 @@ mod checked;
 mod wire;
 
 pub use checked::{CheckedTrust, Issuer, ListedKey, TrustError, VrfPeriod};
-pub use wire::{Allowance, Base64Bytes, Binding, CircuitTrust, Interval, IssuerKey, IssuerTrust, ProofTrust, TokenCircuit, VrfEpochs};
+pub use wire::{
+    Allowance, Base64Bytes, Binding, CircuitTrust, Interval, IssuerKey, IssuerTrust, ProofTrust,
+    TokenCircuit, VrfEpochs,
+};
