@@ -1,4 +1,5 @@
 //! Gadgets: functions over [`Cs`](crate::r1cs::Cs) that the statements are built from. Each has its native twin, and
 //! tests that compare the two and that drop rows.
 
+pub mod edwards;
 pub mod poseidon;
