@@ -1,0 +1,194 @@
+//! The record of a redaction (`protocol.md §9`): a statement about one entry, signed by redaction
+//! authorities, and the map keys under which that entry stays findable.
+
+use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::EntryError;
+use super::body::{base64_bytes, decimal, spec_member, to_value};
+use crate::hash::Hash;
+
+const DOMAIN: &[u8] = b"sigveil-redaction/v1\n";
+const KEY_LIST_DOMAIN: &[u8] = b"sigveil-key-list/v1\n";
+/// Most map keys of one record.
+pub const MAX_KEYS: usize = 256;
+
+/// Digest of the list of map keys of one entry:
+/// `SHA-256("sigveil-key-list/v1\n" ‖ u32 count ‖ keys)`, keys in the order of indexing.
+///
+/// The output log commits to the root of these, one per entry, so that an index can be re-executed after
+/// bodies are gone.
+pub fn key_list_digest(keys: &[Hash]) -> Hash {
+    let count = u32::try_from(keys.len()).unwrap_or(u32::MAX).to_be_bytes();
+    let flat: Vec<u8> = keys.iter().flat_map(|key| key.0).collect();
+    Hash::of(&[KEY_LIST_DOMAIN, &count, &flat])
+}
+
+/// What is withheld.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum Withholding {
+    /// The entry's body, and for a sealed entry its payload too.
+    WholeBody,
+    /// These fields of a sealed entry's payload, by position, ascending; the body stays.
+    Fields(Vec<u16>),
+}
+
+/// Why content is withheld.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReasonCode {
+    /// Data about a person, at that person's demand.
+    PersonalData,
+    /// A secret was published by mistake.
+    LeakedSecret,
+    /// A court or authority demands it.
+    LegalOrder,
+    /// Content that may not be distributed.
+    UnlawfulContent,
+}
+
+impl ReasonCode {
+    fn byte(self) -> u8 {
+        match self {
+            Self::PersonalData => 1,
+            Self::LeakedSecret => 2,
+            Self::LegalOrder => 3,
+            Self::UnlawfulContent => 4,
+        }
+    }
+}
+
+/// What the authorities sign.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RedactionStatement {
+    /// Origin of the log that holds the entry.
+    pub origin: String,
+    /// Index of the entry.
+    #[serde(with = "decimal")]
+    pub index: u64,
+    /// Its leaf hash.
+    pub leaf_hash: Hash,
+    /// What is withheld of it.
+    pub withheld: Withholding,
+    /// [`key_list_digest`] of the entry's map keys.
+    pub key_list_digest: Hash,
+    /// Why.
+    pub reason: ReasonCode,
+    /// When it was decided, Unix seconds.
+    #[serde(with = "decimal")]
+    pub time: u64,
+}
+
+impl RedactionStatement {
+    /// The signed bytes: domain ‖ u16 length ‖ origin ‖ u64 index ‖ leaf hash ‖ what is withheld ‖ key-list
+    /// digest ‖ reason byte ‖ u64 time. What is withheld is the byte 0 for the whole body, or 1, a u16 count
+    /// and that many u16 positions.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = DOMAIN.to_vec();
+        bytes.extend(u16::try_from(self.origin.len()).unwrap_or(u16::MAX).to_be_bytes());
+        bytes.extend(self.origin.as_bytes());
+        bytes.extend(self.index.to_be_bytes());
+        bytes.extend(self.leaf_hash.0);
+        match &self.withheld {
+            Withholding::WholeBody => bytes.push(0),
+            Withholding::Fields(fields) => {
+                bytes.push(1);
+                bytes.extend(u16::try_from(fields.len()).unwrap_or(u16::MAX).to_be_bytes());
+                bytes.extend(fields.iter().flat_map(|field| field.to_be_bytes()));
+            }
+        }
+        bytes.extend(self.key_list_digest.0);
+        bytes.push(self.reason.byte());
+        bytes.extend(self.time.to_be_bytes());
+        bytes
+    }
+
+    /// An authority's signature.
+    pub fn sign(&self, authority: &SigningKey) -> AuthoritySignature {
+        let signature = authority.sign(&self.to_bytes()).to_bytes().to_vec();
+        AuthoritySignature { key: authority.verifying_key().to_bytes().to_vec(), signature }
+    }
+}
+
+/// One authority's Ed25519 signature over [`RedactionStatement::to_bytes`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthoritySignature {
+    /// The authority's public key, 32 bytes.
+    #[serde(with = "base64_bytes")]
+    pub key: Vec<u8>,
+    /// The signature, 64 bytes.
+    #[serde(with = "base64_bytes")]
+    pub signature: Vec<u8>,
+}
+
+/// A redaction as it stands in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RedactionRecord {
+    /// What is withheld and why.
+    pub statement: RedactionStatement,
+    /// Map keys under which the entry stays findable.
+    pub map_keys: Vec<Hash>,
+    /// Signatures of authorities.
+    pub signatures: Vec<AuthoritySignature>,
+    /// Index of the certificate's own redaction in the certificate log; `None` says that there is none, and
+    /// that the certificate stays published there.
+    pub certificate_record: Option<String>,
+}
+
+impl RedactionRecord {
+    /// Checks the map keys against their digest, and that at least `threshold` distinct keys of
+    /// `authorities` signed the statement. A known authority's bad signature refuses the record.
+    ///
+    /// # Errors
+    /// [`EntryError::KeyListMismatch`], [`EntryError::BadSignature`] or [`EntryError::Threshold`].
+    pub fn verify(&self, authorities: &[VerifyingKey], threshold: usize) -> Result<(), EntryError> {
+        if key_list_digest(&self.map_keys) != self.statement.key_list_digest {
+            return Err(EntryError::KeyListMismatch);
+        }
+        let message = self.statement.to_bytes();
+        let mut signed = Vec::new();
+        for line in &self.signatures {
+            let Some(key) = authorities.iter().find(|key| key.as_bytes()[..] == line.key[..]) else {
+                continue;
+            };
+            let signature = ed25519_dalek::Signature::from_slice(&line.signature);
+            let signature = signature.map_err(|_| EntryError::BadSignature)?;
+            key.verify_strict(&message, &signature).map_err(|_| EntryError::BadSignature)?;
+            if !signed.contains(&key) {
+                signed.push(key);
+            }
+        }
+        // A threshold of nothing would accept everybody's record.
+        let required = threshold.max(1);
+        if signed.len() < required {
+            return Err(EntryError::Threshold { required, actual: signed.len() });
+        }
+        Ok(())
+    }
+
+    pub(super) fn from_spec(spec: Value) -> Result<Self, EntryError> {
+        let record: Self = spec_member(spec, "redaction")?;
+        let malformed = |what: &str| Err(EntryError::Malformed(what.to_owned()));
+        if record.map_keys.len() > MAX_KEYS || record.signatures.len() > 64 {
+            return malformed("too many map keys or signatures");
+        }
+        if record.statement.origin.len() > 255 {
+            return malformed("origin");
+        }
+        if let Withholding::Fields(fields) = &record.statement.withheld
+            && (fields.is_empty() || !fields.is_sorted_by(|a, b| a < b))
+        {
+            return malformed("fields must be ascending and at least one");
+        }
+        Ok(record)
+    }
+
+    pub(super) fn to_spec(&self) -> Value {
+        to_value("redaction", self)
+    }
+}
