@@ -77,6 +77,11 @@ impl std::fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// The code as the table writes it, if it is one: for codes that come from outside, such as a service's answer.
+pub fn known(code: &str) -> Option<&'static str> {
+    row(code).map(|row| row.code)
+}
+
 fn row(code: &str) -> Option<&'static Reason> {
     REASONS.iter().find(|row| row.code == code)
 }

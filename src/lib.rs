@@ -13,3 +13,4 @@ pub mod files;
 pub mod service;
 pub mod stock;
 pub mod trust;
+pub mod verify;

@@ -1,0 +1,570 @@
+//! Commands and flags, as cli.md names them. Every long flag can be set by `SIGVEIL_` and its name in capitals.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+/// Code signing with transparency, without publishing who signs.
+#[derive(Debug, Parser)]
+#[command(name = "sigveil", version, max_term_width = 110, propagate_version = true)]
+pub struct Cli {
+    /// How to talk to the caller.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags of every command.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// Print one JSON object on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print nothing but the result
+    #[arg(long, global = true)]
+    pub quiet: bool,
+    /// Folder for circuit keys [default: sigveil in the user's cache folder]
+    #[arg(long, global = true, value_name = "D")]
+    pub cache_dir: Option<PathBuf>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the whole way on this machine, on a real file, with everything embedded
+    Demo(Demo),
+    /// Run one role or several from one config file
+    Serve(Serve),
+    /// Make circuit keys, or check those that are there
+    Setup(Setup),
+    /// Make circuit keys together with others
+    #[command(subcommand)]
+    Ceremony(Ceremony),
+    /// Sign files: each gets a stock bundle v0.3 beside it
+    Sign(Sign),
+    /// Verify a file and its bundle against a trust root, offline
+    Verify(Verify),
+    /// Make a disclosure for an existing bundle, or check one
+    #[command(subcommand)]
+    Disclose(Disclose),
+    /// Log in, and see your own identity as this system sees it
+    #[command(subcommand)]
+    Identity(Identity),
+    /// Watch one identity's events, the log's consistency, the index and redactions
+    Monitor(Monitor),
+    /// Ask for the complete list of log entries under one key, with its proof
+    Search(Search),
+    /// Withdraw an entry's content from the log, never its history
+    #[command(subcommand)]
+    Redact(Redact),
+    /// Examine an OIDC token
+    #[command(subcommand)]
+    Token(Token),
+    /// Make, show or update a trust root
+    #[command(subcommand)]
+    Trust(Trust),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// `demo`.
+#[derive(Clone, Debug, Args)]
+pub struct Demo {
+    /// Folder to work in and to leave everything in [default: ./sigveil-demo]
+    #[arg(long, value_name = "D")]
+    pub dir: Option<PathBuf>,
+    /// File to sign [default: a short text that the demo writes]
+    #[arg(long, value_name = "F")]
+    pub file: Option<PathBuf>,
+    /// A real token from outside; its issuer's keys come from --jwks
+    #[arg(long, value_name = "F", requires = "jwks")]
+    pub token: Option<PathBuf>,
+    /// Key set of the token's issuer
+    #[arg(long, value_name = "F", requires = "token")]
+    pub jwks: Option<PathBuf>,
+    /// Go on serving after the last step, until interrupted
+    #[arg(long)]
+    pub keep_running: bool,
+}
+
+/// `serve`.
+#[derive(Clone, Debug, Args)]
+pub struct Serve {
+    /// The config file, TOML
+    #[arg(long, value_name = "F", required_unless_present = "print_config")]
+    pub config: Option<PathBuf>,
+    /// Print the config with its defaults, and stop
+    #[arg(long)]
+    pub print_config: bool,
+}
+
+/// `setup`.
+#[derive(Clone, Debug, Args)]
+pub struct Setup {
+    /// Which size class of the token circuit, bytes of signing input; may be given several times
+    #[arg(long, value_name = "BYTES", default_values_t = [1024])]
+    pub size_class: Vec<usize>,
+    /// Check keys against their digests, and make none
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// `ceremony`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Ceremony {
+    /// Begin a ceremony
+    Init,
+    /// Add a contribution
+    Contribute,
+    /// Check a transcript
+    Verify,
+    /// Turn a transcript into keys
+    Finalize,
+}
+
+/// Where the services are and what they sign with.
+#[derive(Clone, Debug, Args)]
+pub struct Instance {
+    /// Trust root and signing config in one file, as sigstore-python takes them
+    #[arg(long, value_name = "F")]
+    pub trust_config: PathBuf,
+    /// What this system needs beside the trust root [default: trusted_root.sigveil.json in the same folder]
+    #[arg(long, value_name = "F")]
+    pub sigveil_root: Option<PathBuf>,
+}
+
+/// `sign`.
+#[derive(Clone, Debug, Args)]
+pub struct Sign {
+    /// Files to sign
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The instance
+    #[command(flatten)]
+    pub instance: Instance,
+    /// File with the OIDC token; without it, one bound to the key is asked from the instance's embedded issuer
+    #[arg(long, value_name = "F")]
+    pub token: Option<PathBuf>,
+    /// Address to ask the embedded issuer a token for
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "token", required_unless_present = "token")]
+    pub email: Option<String>,
+    /// Also write FILE.disclosure.json, which names the signer to whoever gets it
+    #[arg(long)]
+    pub disclose: bool,
+    /// Replace secrets that stand in the way
+    #[arg(long)]
+    pub force: bool,
+    /// How linkable the label is
+    #[arg(long, value_enum)]
+    pub profile: Option<ProfileName>,
+    /// Who runs the identity check
+    #[arg(long, value_enum, default_value_t = ModeName::Open)]
+    pub mode: ModeName,
+}
+
+/// `--profile`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProfileName {
+    /// One label for ever
+    Stable,
+    /// One label per epoch
+    Epoch,
+    /// A label that only the owner can link
+    Unlinkable,
+}
+
+/// `--mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ModeName {
+    /// The authority sees the token
+    Open,
+    /// The authority does not
+    Blind,
+}
+
+/// Which trust root a verifier uses.
+#[derive(Clone, Debug, Args)]
+pub struct Roots {
+    /// Stock trust root
+    #[arg(long, value_name = "F", required_unless_present = "trust_config")]
+    pub trusted_root: Option<PathBuf>,
+    /// Stock trust root inside a client trust configuration
+    #[arg(long, value_name = "F", conflicts_with = "trusted_root")]
+    pub trust_config: Option<PathBuf>,
+    /// What this system needs beside the trust root [default: trusted_root.sigveil.json in the same folder]
+    #[arg(long, value_name = "F")]
+    pub sigveil_root: Option<PathBuf>,
+}
+
+/// `verify`.
+#[derive(Clone, Debug, Args)]
+pub struct Verify {
+    /// The file that was signed
+    pub file: PathBuf,
+    /// Its stock bundle
+    #[arg(long, value_name = "B")]
+    pub bundle: PathBuf,
+    /// The trust root
+    #[command(flatten)]
+    pub roots: Roots,
+    /// The exact SAN
+    #[arg(long, value_name = "SAN", required_unless_present = "identity_regexp")]
+    pub identity: Option<String>,
+    /// A regular expression for the SAN
+    #[arg(long, value_name = "REGEXP", conflicts_with = "identity")]
+    pub identity_regexp: Option<String>,
+    /// The exact issuer
+    #[arg(long, value_name = "I", required_unless_present = "issuer_regexp")]
+    pub issuer: Option<String>,
+    /// A regular expression for the issuer
+    #[arg(long, value_name = "REGEXP", conflicts_with = "issuer")]
+    pub issuer_regexp: Option<String>,
+    /// The file beside the bundle: map proof and receipts
+    #[arg(long, value_name = "F")]
+    pub sigveil: Option<PathBuf>,
+    /// What must hold beyond the stock checks: proof, search, witness=K, reexecutor=K
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub require: Vec<String>,
+    /// A disclosure to check
+    #[arg(long, value_name = "D", requires = "claim_value")]
+    pub disclosure: Option<PathBuf>,
+    /// What the disclosure must say
+    #[arg(long, value_name = "V", requires = "disclosure")]
+    pub claim_value: Option<String>,
+}
+
+/// `disclose`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Disclose {
+    /// Show who signed
+    Open(DiscloseOpen),
+    /// Check a disclosure against a bundle, offline
+    Check(DiscloseCheck),
+    /// Show that the package's owner signed, and not who that is
+    Equal,
+    /// Show that one of a published list signed, and not which
+    Member,
+    /// Show selected sealed claims
+    Claims,
+}
+
+/// `disclose open`.
+#[derive(Clone, Debug, Args)]
+pub struct DiscloseOpen {
+    /// The bundle to disclose
+    #[arg(long, value_name = "B")]
+    pub bundle: PathBuf,
+    /// The opening that `sign` or `identity login` left
+    #[arg(long, value_name = "F")]
+    pub opening: PathBuf,
+    /// Where to write the disclosure
+    #[arg(long, value_name = "F")]
+    pub out: PathBuf,
+}
+
+/// `disclose check`.
+#[derive(Clone, Debug, Args)]
+pub struct DiscloseCheck {
+    /// The disclosure
+    pub disclosure: PathBuf,
+    /// The bundle it belongs to
+    #[arg(long, value_name = "B")]
+    pub bundle: PathBuf,
+    /// The trust root
+    #[command(flatten)]
+    pub roots: Roots,
+}
+
+/// `identity`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Identity {
+    /// Turn a token into this identity's monitoring and opening keys
+    Login(Login),
+    /// Say what a monitoring key is for
+    Show(IdentityShow),
+    /// Print the label (SAN) that a certificate of this identity carries
+    Label(IdentityLabel),
+}
+
+/// `identity login`.
+#[derive(Clone, Debug, Args)]
+pub struct Login {
+    /// The instance
+    #[command(flatten)]
+    pub instance: Instance,
+    /// File with the OIDC token
+    #[arg(long, value_name = "F")]
+    pub token: PathBuf,
+    /// Where to write the monitoring key
+    #[arg(long, value_name = "F", default_value = "monitoring.key")]
+    pub key: PathBuf,
+    /// Where to write the opening key
+    #[arg(long, value_name = "F", default_value = "opening.json")]
+    pub opening: PathBuf,
+    /// Replace keys that stand there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `identity show`.
+#[derive(Clone, Debug, Args)]
+pub struct IdentityShow {
+    /// The monitoring key
+    #[arg(long, value_name = "F")]
+    pub key: PathBuf,
+}
+
+/// `identity label`.
+#[derive(Clone, Debug, Args)]
+pub struct IdentityLabel {
+    /// The monitoring key
+    #[arg(long, value_name = "F")]
+    pub key: PathBuf,
+    /// The trust root
+    #[command(flatten)]
+    pub roots: Roots,
+    /// How linkable the label is
+    #[arg(long, value_enum, default_value_t = ProfileName::Stable)]
+    pub profile: ProfileName,
+    /// The moment, Unix seconds [default: now]
+    #[arg(long, value_name = "UNIX")]
+    pub time: Option<i64>,
+    /// The slot, for unlinkable labels
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub slot: u32,
+}
+
+/// Where the index is asked.
+#[derive(Clone, Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Place {
+    /// A demo's folder, read without any server
+    #[arg(long, value_name = "D")]
+    pub dir: Option<PathBuf>,
+    /// A running instance's index
+    #[arg(long, value_name = "U")]
+    pub url: Option<String>,
+}
+
+/// `monitor`.
+#[derive(Clone, Debug, Args)]
+pub struct Monitor {
+    /// The monitoring key
+    #[arg(long, value_name = "F")]
+    pub key: PathBuf,
+    /// Where to look
+    #[command(flatten)]
+    pub place: Place,
+    /// Trust root, needed with --url
+    #[arg(long, value_name = "F")]
+    pub trusted_root: Option<PathBuf>,
+}
+
+/// `search`.
+#[derive(Clone, Debug, Args)]
+pub struct Search {
+    /// What to look for, KIND:VALUE with KIND one of label, sha256, key, sealed
+    pub key: String,
+    /// Where to look
+    #[command(flatten)]
+    pub place: Place,
+    /// Trust root, needed with --url
+    #[arg(long, value_name = "F")]
+    pub trusted_root: Option<PathBuf>,
+    /// Hide the key from the server: bucket or pir
+    #[arg(long, value_name = "HOW")]
+    pub private: Option<String>,
+}
+
+/// `redact`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Redact {
+    /// Write down which entry is to be withdrawn and why
+    Request(RedactRequest),
+    /// Sign a request as a redaction authority
+    Approve(RedactApprove),
+    /// Put the signed record into the log, then erase the content
+    Apply(RedactApply),
+    /// Compare what is withheld with the records
+    Audit(RedactAudit),
+}
+
+/// `redact request`.
+#[derive(Clone, Debug, Args)]
+pub struct RedactRequest {
+    /// Where the log is
+    #[command(flatten)]
+    pub place: Place,
+    /// The entry's index
+    #[arg(long, value_name = "N")]
+    pub index: u64,
+    /// Why, a code such as `privacy`, `legal`, `malware`
+    #[arg(long, value_name = "CODE", default_value = "privacy")]
+    pub why: String,
+    /// Where to write the request
+    #[arg(long, value_name = "F")]
+    pub out: PathBuf,
+}
+
+/// `redact approve`.
+#[derive(Clone, Debug, Args)]
+pub struct RedactApprove {
+    /// Where the log is; in a demo folder the authority's key is found under store/keys
+    #[command(flatten)]
+    pub place: Place,
+    /// The request
+    #[arg(long, value_name = "F")]
+    pub request: PathBuf,
+    /// The authority's key
+    #[arg(long, value_name = "F")]
+    pub key: Option<PathBuf>,
+    /// Where to write the signed request
+    #[arg(long, value_name = "F")]
+    pub out: PathBuf,
+}
+
+/// `redact apply`.
+#[derive(Clone, Debug, Args)]
+pub struct RedactApply {
+    /// Where the log is
+    #[command(flatten)]
+    pub place: Place,
+    /// The signed request
+    #[arg(long, value_name = "F")]
+    pub request: PathBuf,
+}
+
+/// `redact audit`.
+#[derive(Clone, Debug, Args)]
+pub struct RedactAudit {
+    /// Where the log is
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// `token`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Token {
+    /// Would this token be accepted, and can it be proven?
+    Check(TokenCheck),
+}
+
+/// `token check`.
+#[derive(Clone, Debug, Args)]
+pub struct TokenCheck {
+    /// File with the token
+    pub token: PathBuf,
+    /// Key set of its issuer
+    #[arg(long, value_name = "F")]
+    pub jwks: PathBuf,
+    /// The issuer it must name
+    #[arg(long, value_name = "I")]
+    pub issuer: String,
+    /// The audience it must name
+    #[arg(long, value_name = "A")]
+    pub audience: String,
+    /// The moment to judge it by, Unix seconds
+    #[arg(long, value_name = "UNIX")]
+    pub time: u64,
+    /// The identity claim
+    #[arg(long, value_name = "CLAIM", default_value = "email")]
+    pub claim: String,
+    /// Also evaluate the statement's constraints
+    #[arg(long)]
+    pub circuit: bool,
+}
+
+/// `trust`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Trust {
+    /// Make the keys and the trust root of a new instance from a serve config
+    Init(TrustInit),
+    /// Show a trust root
+    Show(TrustShow),
+    /// Fetch a newer trust root
+    Update,
+}
+
+/// `trust init`.
+#[derive(Clone, Debug, Args)]
+pub struct TrustInit {
+    /// The config file that `serve` takes
+    #[arg(long, value_name = "F")]
+    pub config: PathBuf,
+    /// Folder to write the trust root files into
+    #[arg(long, value_name = "D")]
+    pub out: PathBuf,
+}
+
+/// `trust show`.
+#[derive(Clone, Debug, Args)]
+pub struct TrustShow {
+    /// The trust root
+    #[command(flatten)]
+    pub roots: Roots,
+}
+
+/// The whole command with an environment variable for every long flag.
+pub fn command() -> clap::Command {
+    with_environment(Cli::command())
+}
+
+/// Parses this process's arguments.
+///
+/// # Errors
+/// clap's own, which knows how to print itself; asking for help is one of them.
+pub fn parse() -> Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&command().try_get_matches()?)
+}
+
+fn with_environment(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|argument| {
+        // Help and version are questions, not settings.
+        match argument.get_long() {
+            Some(long) if !matches!(long, "help" | "version") => {
+                let variable = format!("SIGVEIL_{}", long.replace('-', "_").to_ascii_uppercase());
+                argument.env(variable).hide_env_values(true)
+            }
+            _ => argument,
+        }
+    });
+    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    names.into_iter().fold(command, |command, name| command.mut_subcommand(name, with_environment))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_long_flag_of_every_command_has_its_variable() {
+        fn walk(command: &clap::Command, seen: &mut usize) {
+            for argument in command.get_arguments() {
+                let Some(long) = argument.get_long() else { continue };
+                if matches!(long, "help" | "version") {
+                    continue;
+                }
+                let expected = format!("SIGVEIL_{}", long.replace('-', "_").to_ascii_uppercase());
+                assert_eq!(argument.get_env().unwrap().to_str().unwrap(), expected, "{}", command.get_name());
+                *seen += 1;
+            }
+            command.get_subcommands().for_each(|sub| walk(sub, seen));
+        }
+        let mut seen = 0;
+        walk(&command(), &mut seen);
+        assert!(seen > 50);
+    }
+}

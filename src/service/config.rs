@@ -1,0 +1,136 @@
+//! The one config file of `serve`: TOML, every member documented where it is printed.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// The defaults, with a comment on every member: what `serve --print-config` prints. A test holds it to [`Config`].
+pub const TEMPLATE: &str = include_str!("config.toml");
+
+/// What one process runs, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Folder of the roles' data; their keys are in `keys` below it.
+    pub store: PathBuf,
+    /// Folder that gets `trusted_root.json` and the other public files.
+    pub publish: PathBuf,
+    /// Name of the operator, in certificates and in the signing configuration.
+    pub operator: String,
+    /// Address to listen on.
+    pub listen: String,
+    /// Host name in the URLs that clients are given; also the signature log's origin.
+    pub host: String,
+    /// A port for each role; 0 takes a free one, which is then kept in the store.
+    pub ports: Ports,
+    /// The label parameters.
+    pub labels: Labels,
+    /// Seconds after a certificate's end by which witnesses must have seen its log entry (D of protocol.md §5.3).
+    pub witness_delay_seconds: u64,
+    /// Run the embedded identity provider, which gives anybody any token: loopback and development only.
+    pub embedded_issuer: bool,
+    /// Whose tokens the certificate authority takes.
+    #[serde(default, rename = "issuer")]
+    pub issuers: Vec<IssuerConfig>,
+}
+
+/// A port for each role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ports {
+    /// The embedded identity provider.
+    pub issuer: u16,
+    /// Certificate authority.
+    pub ca: u16,
+    /// Timestamp authority.
+    pub tsa: u16,
+    /// Signature log.
+    pub rekor: u16,
+    /// Certificate log.
+    pub ct: u16,
+    /// Index.
+    pub index: u16,
+}
+
+/// How labels are cut (protocol.md §4.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Labels {
+    /// Slots per epoch.
+    pub slots: u32,
+    /// Seconds per epoch.
+    pub epoch_seconds: u64,
+}
+
+/// One identity provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IssuerConfig {
+    /// Its URL, the `iss` of its tokens; `embedded` stands for the embedded one.
+    pub url: String,
+    /// The audience its tokens must name.
+    pub audience: String,
+    /// Which claim is the identity: email, sub, workflow, …
+    pub kind: String,
+    /// How tokens are bound to a key: none or nonce.
+    pub binding: String,
+    /// The profile of requests that name none.
+    pub default_profile: String,
+    /// The profiles it may have.
+    pub profiles: Vec<String>,
+    /// Its key set as a file; without it, discovery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<PathBuf>,
+}
+
+/// Why a config was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It is no TOML of this shape.
+    #[error("the config is malformed: {0}")]
+    Malformed(String),
+}
+
+impl ConfigError {
+    /// The stable reason code.
+    pub fn reason(&self) -> &'static str {
+        "config-malformed"
+    }
+}
+
+crate::failure::failures!(ConfigError);
+
+impl Config {
+    /// Parses a config file.
+    ///
+    /// # Errors
+    /// When a member is missing, unknown or of another type.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|error| ConfigError::Malformed(error.to_string()))
+    }
+
+    /// The defaults, with everything embedded.
+    pub fn embedded() -> Self {
+        Self::from_toml(TEMPLATE).expect("the template is tested to parse")
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_printed_template_names_every_member_and_nothing_else() {
+        let config = Config::from_toml(TEMPLATE).unwrap();
+        let again: toml::Table = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();
+        let template: toml::Table = toml::from_str(TEMPLATE).unwrap();
+        assert_eq!(again, template);
+    }
+
+    #[test]
+    fn an_unknown_member_is_refused() {
+        let text = format!("surprise = 1\n{TEMPLATE}");
+        assert_eq!(Config::from_toml(&text).unwrap_err().reason(), "config-malformed");
+    }
+}

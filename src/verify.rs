@@ -1,0 +1,3 @@
+//! The verdict.
+
+pub mod policy;

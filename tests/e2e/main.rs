@@ -1,0 +1,14 @@
+//! The whole system from outside: the real binary, the demo's own folder, and clients that know nothing of us.
+//!
+//! One demo run serves every test that only reads what it left; tests that change something work on a copy.
+#![allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+
+mod support;
+
+mod command_line;
+mod leak;
+mod restart;
+mod search;
+mod shape;
+mod stock_clients;
+mod verification;

@@ -1,0 +1,226 @@
+//! `verify` on what the demo left, and on each part of it altered: one reason per check.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::Value;
+
+use crate::support::{Demo, demo, run_json, scratch};
+
+const ALL: &[&str] = &["--require", "proof,search,witness=1,reexecutor=1"];
+
+#[test]
+fn the_demo_verifies_with_every_requirement() {
+    let (status, answer) = demo().verify(ALL);
+    assert_eq!(status, 0, "{answer}");
+    assert_eq!(answer["verified"], true);
+    assert_eq!(answer["reason"], Value::Null);
+    let (san, issuer) = demo().identity();
+    assert_eq!((answer["san"].as_str(), answer["issuer"].as_str()), (Some(&*san), Some(&*issuer)));
+    let checks = answer["checks"].as_array().unwrap();
+    for name in ["stock", "identity", "issuer", "proof", "search", "witness", "reexecutor"] {
+        assert!(checks.iter().any(|check| check["name"] == name && check["ok"] == true), "{name}: {answer}");
+    }
+}
+
+#[test]
+fn the_trust_configuration_serves_as_well_as_the_trust_root() {
+    let demo = demo();
+    let (san, issuer) = demo.identity();
+    let path = |name: &str| demo.path(name).to_str().unwrap().to_owned();
+    let (status, answer) = run_json([
+        "verify".to_owned(),
+        path("artifact"),
+        "--bundle".into(),
+        path("artifact.sigstore.json"),
+        "--trust-config".into(),
+        path("trust_config.json"),
+        "--identity".into(),
+        san,
+        "--issuer".into(),
+        issuer,
+        "--require".into(),
+        "proof".into(),
+    ]);
+    assert_eq!(status, 0, "{answer}");
+}
+
+#[test]
+fn another_file_identity_or_issuer_is_refused() {
+    let demo = demo();
+    let (san, issuer) = demo.identity();
+    let artifact = demo.path("artifact");
+    let other_label = san.replace("stable", "epoch");
+    for (file, san, issuer, reason) in [
+        (demo.path("identity.json"), &*san, &*issuer, "artifact-mismatch"),
+        (artifact.clone(), &*other_label, &*issuer, "identity-mismatch"),
+        (artifact.clone(), &*format!("{san} "), &*issuer, "identity-mismatch"),
+        (artifact.clone(), &*san, "https://other.example", "issuer-mismatch"),
+        (artifact, &*san, &*format!("{issuer}/"), "issuer-mismatch"),
+    ] {
+        let (status, answer) = demo.verify_as(&file, san, issuer, &[]);
+        assert_eq!((status, answer["reason"].as_str()), (1, Some(reason)), "{answer}");
+        assert_eq!(answer["verified"], false);
+    }
+}
+
+/// Verifies the demo with one of its JSON files altered.
+fn with_altered(demo: &Demo, name: &str, flag: &str, alter: impl FnOnce(&mut Value)) -> (i32, Value) {
+    let mut value = demo.json(name);
+    alter(&mut value);
+    with_text(demo, flag, &value.to_string())
+}
+
+fn with_text(demo: &Demo, flag: &str, text: &str) -> (i32, Value) {
+    let folder = tempfile::tempdir_in(scratch("verification")).unwrap();
+    let altered = folder.path().join("altered.json");
+    std::fs::write(&altered, text).unwrap();
+    let (san, issuer) = demo.identity();
+    let mut arguments = vec!["verify".to_owned(), demo.path("artifact").to_str().unwrap().into()];
+    for (name, file) in [
+        ("--bundle", "artifact.sigstore.json"),
+        ("--trusted-root", "trusted_root.json"),
+        ("--sigveil-root", "trusted_root.sigveil.json"),
+        ("--sigveil", "artifact.sigveil.json"),
+    ] {
+        let path = if name == flag { altered.clone() } else { demo.path(file) };
+        arguments.extend([name.to_owned(), path.to_str().unwrap().to_owned()]);
+    }
+    arguments.extend(["--identity".into(), san, "--issuer".into(), issuer]);
+    arguments.extend(ALL.iter().map(ToString::to_string));
+    run_json(arguments)
+}
+
+/// Flips one bit in the middle of a base64 member.
+fn flip(value: &mut Value) {
+    let mut bytes = STANDARD.decode(value.as_str().unwrap()).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    *value = STANDARD.encode(bytes).into();
+}
+
+#[test]
+fn every_part_of_the_bundle_is_checked() {
+    let demo = demo();
+    type Alter = fn(&mut Value);
+    let cases: &[(&str, Alter, &[&str])] = &[
+        (
+            "signature",
+            |b| flip(&mut b["messageSignature"]["signature"]),
+            &["timestamp-invalid", "signature-invalid"],
+        ),
+        ("digest", |b| flip(&mut b["messageSignature"]["messageDigest"]["digest"]), &["artifact-mismatch"]),
+        (
+            "certificate",
+            |b| flip(&mut b["verificationMaterial"]["certificate"]["rawBytes"]),
+            &["certificate-untrusted", "bundle-malformed"],
+        ),
+        (
+            "timestamp",
+            |b| {
+                let stamps = &mut b["verificationMaterial"]["timestampVerificationData"]["rfc3161Timestamps"];
+                flip(&mut stamps[0]["signedTimestamp"]);
+            },
+            &["timestamp-invalid", "bundle-malformed"],
+        ),
+        (
+            "entry body",
+            |b| flip(&mut b["verificationMaterial"]["tlogEntries"][0]["canonicalizedBody"]),
+            &["inclusion-proof-invalid", "log-entry-mismatch", "bundle-malformed"],
+        ),
+        (
+            "entry index",
+            |b| b["verificationMaterial"]["tlogEntries"][0]["logIndex"] = "1000000".into(),
+            &["inclusion-proof-invalid"],
+        ),
+        (
+            "checkpoint",
+            |b| {
+                let proof = &mut b["verificationMaterial"]["tlogEntries"][0]["inclusionProof"];
+                let envelope = proof["checkpoint"]["envelope"].as_str().unwrap();
+                let (text, signature) = envelope.split_once("\n\n").unwrap();
+                let origin_end = text.find('\n').unwrap();
+                let altered = format!("{}1{}\n\n{signature}", &text[..=origin_end], &text[origin_end + 1..]);
+                proof["checkpoint"]["envelope"] = altered.into();
+            },
+            &["checkpoint-invalid", "inclusion-proof-invalid"],
+        ),
+        (
+            "two entries",
+            |b| {
+                let entries = b["verificationMaterial"]["tlogEntries"].as_array_mut().unwrap();
+                entries.push(entries[0].clone());
+            },
+            &["bundle-unsupported"],
+        ),
+        (
+            "no timestamp",
+            |b| b["verificationMaterial"]["timestampVerificationData"] = serde_json::json!({}),
+            &["bundle-unsupported", "bundle-malformed"],
+        ),
+    ];
+    for (name, alter, reasons) in cases {
+        let (status, answer) = with_altered(demo, "artifact.sigstore.json", "--bundle", alter);
+        assert_eq!(status, 1, "{name}: {answer}");
+        let reason = answer["reason"].as_str().unwrap();
+        assert!(reasons.contains(&reason), "{name}: {answer}");
+    }
+}
+
+#[test]
+fn a_truncated_file_is_malformed_wherever_it_is_cut() {
+    let demo = demo();
+    let text = std::fs::read_to_string(demo.path("artifact.sigstore.json")).unwrap();
+    for part in 0..8 {
+        let (status, answer) = with_text(demo, "--bundle", &text[..text.len() * part / 8]);
+        assert_eq!((status, answer["reason"].as_str()), (1, Some("bundle-malformed")), "{part}/8");
+    }
+    let text = std::fs::read_to_string(demo.path("trusted_root.json")).unwrap();
+    let (status, answer) = with_text(demo, "--trusted-root", &text[..text.len() / 2]);
+    assert_eq!((status, answer["reason"].as_str()), (1, Some("trust-root-malformed")));
+}
+
+#[test]
+fn the_two_parts_of_a_trust_root_belong_together() {
+    let demo = demo();
+    let (status, answer) = with_altered(demo, "trusted_root.json", "--trusted-root", |root| {
+        root["certificateAuthorities"][0]["uri"] = "https://other.example".into();
+    });
+    assert_eq!((status, answer["reason"].as_str()), (1, Some("trust-section-other-root")));
+}
+
+#[test]
+fn a_disclosure_is_checked_and_must_say_what_is_expected() {
+    let demo = demo();
+    let disclosure = demo.path("artifact.disclosure.json");
+    let disclosure = disclosure.to_str().unwrap();
+    let email = demo.claims()["email"].as_str().unwrap().to_owned();
+    let (status, answer) =
+        demo.verify(&["--require", "proof", "--disclosure", disclosure, "--claim-value", &email]);
+    assert_eq!(status, 0, "{answer}");
+    let (status, answer) = demo.verify(&[
+        "--require",
+        "proof",
+        "--disclosure",
+        disclosure,
+        "--claim-value",
+        "mallory@example.org",
+    ]);
+    assert_eq!((status, answer["reason"].as_str()), (1, Some("disclosure-other-value")));
+}
+
+#[test]
+fn what_the_demo_showed_being_refused_is_refused_by_a_user_too() {
+    let demo = demo();
+    let refusals = demo.report["refusals"].as_array().unwrap();
+    assert!(refusals.len() >= 4, "{refusals:?}");
+    for refusal in refusals {
+        let case = refusal["case"].as_str().unwrap();
+        let command = std::fs::read_to_string(demo.path("refused").join(case).join("command")).unwrap();
+        // The command stands as a person would type it in the demo's folder; no argument holds a space.
+        let arguments: Vec<&str> = command.split_whitespace().skip(1).collect();
+        let output =
+            crate::support::sigveil(&arguments).arg("--json").current_dir(&demo.dir).output().unwrap();
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{case}");
+        assert_eq!(answer["reason"], refusal["reason"], "{case}");
+    }
+}
