@@ -5,6 +5,9 @@
 pub mod gadgets;
 pub mod groth16;
 pub mod r1cs;
+#[doc(hidden)]
+pub mod testing;
+pub mod token;
 
 /// The scalar field of BN254: the field of every circuit here (protocol.md §3).
 pub use ark_bn254::Fr;

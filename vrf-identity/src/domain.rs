@@ -48,6 +48,8 @@ pub enum Domain {
     NymInstance = 17,
     /// Digest of a `query` statement's public inputs (§5).
     QueryInstance = 18,
+    /// Stands for the audience where an issuer binds by it, over the configured audience's digest (§5.1).
+    BoundAudience = 19,
 }
 
 /// The bytes `sigveil` and a zero byte that the number of the domain replaces.
@@ -55,7 +57,7 @@ const NAMESPACE: u64 = u64::from_be_bytes(*b"sigveil\0");
 
 impl Domain {
     /// Every domain there is.
-    pub const ALL: [Domain; 18] = [
+    pub const ALL: [Domain; 19] = [
         Domain::Identity,
         Domain::EncodeToCurve,
         Domain::ChaumPedersen,
@@ -74,6 +76,7 @@ impl Domain {
         Domain::TokenInstance,
         Domain::NymInstance,
         Domain::QueryInstance,
+        Domain::BoundAudience,
     ];
 
     /// The separator as a number: the ASCII bytes `sigveil`, then one byte for the domain.
@@ -106,7 +109,7 @@ mod tests {
         let tags: BTreeSet<u64> = Domain::ALL.iter().map(|domain| domain.tag()).collect();
         assert_eq!(tags.len(), Domain::ALL.len());
         let numbers: Vec<u8> = Domain::ALL.iter().map(|domain| *domain as u8).collect();
-        let expected: Vec<u8> = (1..=18).collect();
+        let expected: Vec<u8> = (1..=19).collect();
         assert_eq!(numbers, expected, "numbers are consecutive, so the list leaves none out");
     }
 

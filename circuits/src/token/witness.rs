@@ -1,0 +1,82 @@
+//! What the prover of a `token` statement knows and nobody else.
+
+use sigveil_vrf_identity::domain::Domain;
+use sigveil_vrf_identity::poseidon;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use super::instance::{Binding, BindingSalt, LinkingRandomness, MODULUS_BYTES, Modulus};
+use super::{Compact, SizeClass};
+use crate::Fr;
+
+/// How a witness claims that its token is bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// Not at all.
+    Not,
+    /// By its nonce.
+    ByNonce,
+    /// By its audience.
+    ByAudience,
+}
+
+impl Zeroize for Bound {
+    fn zeroize(&mut self) {
+        *self = Self::Not;
+    }
+}
+
+/// The witness of a `token` statement: the token, ρ_1 and the binding's salt. Wiped when dropped.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct Witness {
+    pub(crate) signing_input: Vec<u8>,
+    pub(crate) header_length: usize,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) modulus: [u8; MODULUS_BYTES],
+    pub(crate) signature: [u8; MODULUS_BYTES],
+    pub(crate) bound: Bound,
+    /// Digest of the configured audience; the circuit reads it only where the token is bound by its audience.
+    pub(crate) audience: Fr,
+    pub(crate) binding: Fr,
+    pub(crate) salt: Fr,
+    pub(crate) randomness: Fr,
+}
+
+impl Witness {
+    /// The witness that a token gives; whether the statement holds for it is not asked here. A signature that is not
+    /// 256 bytes long is cut, or filled with zeros, and then is no signature.
+    #[must_use]
+    pub fn new(
+        compact: &Compact,
+        modulus: &Modulus,
+        audience: Fr,
+        binding: &Binding,
+        randomness: LinkingRandomness,
+    ) -> Self {
+        let BindingSalt(salt) = binding.salt();
+        let mut signature = [0; MODULUS_BYTES];
+        let length = compact.signature().len().min(MODULUS_BYTES);
+        signature[..length].copy_from_slice(&compact.signature()[..length]);
+        Self {
+            signing_input: compact.signing_input().as_bytes().to_vec(),
+            header_length: compact.encoded_header().len(),
+            payload: compact.payload().to_vec(),
+            modulus: *modulus.as_bytes(),
+            signature,
+            bound: match binding {
+                Binding::Unbound => Bound::Not,
+                Binding::Nonce { .. } => Bound::ByNonce,
+                Binding::Audience { .. } => Bound::ByAudience,
+            },
+            audience,
+            binding: poseidon::hash(Domain::TokenBinding, &[audience, binding.bind(), salt]),
+            salt,
+            randomness: randomness.0,
+        }
+    }
+
+    /// The class of circuits that takes this witness.
+    #[must_use]
+    pub fn size_class(&self) -> SizeClass {
+        SizeClass::of(self.signing_input.len()).expect("a compact token is no longer than the largest class")
+    }
+}
