@@ -163,8 +163,9 @@ impl IdentityError {
 
 /// An identity: issuer, kind and value.
 ///
-/// It is not secret in itself, but who reads it learns who signed: it has no `Display`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// It is no secret in itself, but who reads it learns who signed: it has no `Display`, and `Debug` leaves the value
+/// out.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identity {
     issuer: String,
     kind: Kind,
@@ -245,6 +246,12 @@ impl Identity {
     #[must_use]
     pub fn idf(&self) -> Idf {
         Idf(poseidon::hash(Domain::Identity, &self.elements()))
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity({}, {}, …)", self.issuer, self.kind)
     }
 }
 
@@ -344,6 +351,12 @@ mod tests {
         let open = Identity::new(ISSUER, Kind::Workflow, "w").unwrap();
         let protected = Identity::new(ISSUER, Kind::WorkflowProtected, "w").unwrap();
         assert!(open.idf() != protected.idf());
+    }
+
+    #[test]
+    fn debug_does_not_name_anybody() {
+        let identity = Identity::new(ISSUER, Kind::Email, "a@b.example").unwrap();
+        assert_eq!(format!("{identity:?}"), "Identity(https://issuer.example, email, …)");
     }
 
     proptest! {

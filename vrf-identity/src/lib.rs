@@ -11,13 +11,17 @@
 //! Out of scope: tokens and who may ask for an evaluation (`zk-ca`), proofs about these values (`circuits`). Nothing
 //! here reads a clock or a source of randomness by itself; both are passed in.
 
+pub mod commitment;
 pub mod curve;
+pub mod disclosure;
 pub mod domain;
 pub mod elligator;
 pub mod field;
 pub mod identity;
 pub mod label;
 pub mod poseidon;
+#[cfg(feature = "service")]
+pub mod service;
 pub mod vrf;
 
 pub use ark_bn254::Fr;

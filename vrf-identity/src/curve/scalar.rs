@@ -80,7 +80,7 @@ impl Scalar {
     }
 
     /// A random scalar other than zero.
-    pub fn random_nonzero(rng: &mut impl CryptoRngCore) -> Self {
+    pub fn random_nonzero(rng: &mut (impl CryptoRngCore + ?Sized)) -> Self {
         let mut wide = Zeroizing::new([0; 64]);
         loop {
             rng.fill_bytes(&mut *wide);

@@ -107,7 +107,11 @@ impl SecretKey {
     ///
     /// # Errors
     /// None in practice: sk is not zero and B has prime order. The type keeps the invariant of [`Point`].
-    pub fn prove_dleq(&self, base: &Point, rng: &mut impl CryptoRngCore) -> Result<(Point, Proof), VrfError> {
+    pub fn prove_dleq(
+        &self,
+        base: &Point,
+        rng: &mut (impl CryptoRngCore + ?Sized),
+    ) -> Result<(Point, Proof), VrfError> {
         let public = self.public_key().point();
         let product = base.multiply(self.scalar())?;
         let mut nonce = self.nonce(base, &product, rng);
@@ -119,7 +123,7 @@ impl SecretKey {
         Ok((product, Proof { challenge, response }))
     }
 
-    fn nonce(&self, base: &Point, product: &Point, rng: &mut impl CryptoRngCore) -> Scalar {
+    fn nonce(&self, base: &Point, product: &Point, rng: &mut (impl CryptoRngCore + ?Sized)) -> Scalar {
         let mut fresh = Zeroizing::new([0; 32]);
         rng.fill_bytes(&mut *fresh);
         let mut hash = Sha512::new();

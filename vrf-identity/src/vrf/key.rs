@@ -18,7 +18,7 @@ pub struct SecretKey {
 
 impl SecretKey {
     /// A random key.
-    pub fn generate(rng: &mut impl CryptoRngCore) -> Self {
+    pub fn generate(rng: &mut (impl CryptoRngCore + ?Sized)) -> Self {
         let mut scalar = Scalar::random_nonzero(rng);
         let key = Self::from_scalar(scalar).expect("the scalar is not zero");
         scalar.zeroize();

@@ -81,7 +81,7 @@ impl SecretKey {
         &self,
         mode: Mode,
         idf: &Idf,
-        rng: &mut impl CryptoRngCore,
+        rng: &mut (impl CryptoRngCore + ?Sized),
     ) -> Result<Evaluation, VrfError> {
         let (gamma, proof) = self.prove_dleq(&encode_to_curve(mode, idf)?, rng)?;
         Ok(Evaluation { gamma, proof })
