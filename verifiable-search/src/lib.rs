@@ -18,6 +18,17 @@
 //!
 //! Nothing outside `service` reads a clock, a file or the network.
 
+pub mod answer;
+mod assemble;
+pub mod coverage;
+pub mod index;
 pub mod key;
+pub mod key_list;
+pub mod list;
+mod lists;
 pub mod map;
+pub mod output;
 pub mod proof;
+pub mod reexecute;
+pub mod rule;
+mod tree;

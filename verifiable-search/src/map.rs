@@ -24,6 +24,9 @@ use sha2::{Digest as _, Sha256};
 /// A SHA-256 digest.
 pub type Digest = [u8; 32];
 
+/// A key and the value digest to set it to.
+type Pair = (MapKey, Digest);
+
 /// Root of the map without keys.
 pub fn empty_root() -> Digest {
     Sha256::digest(b"sigveil-map-empty-v1").into()
@@ -108,6 +111,9 @@ pub struct Map {
 }
 
 impl Map {
+    /// Most keys that a map can hold.
+    pub const CAPACITY: usize = NODE as usize;
+
     /// The map without keys.
     pub fn new() -> Self {
         Self::default()
@@ -132,12 +138,12 @@ impl Map {
     ///
     /// # Errors
     /// A key that occurs twice, a full map. Then nothing has changed.
-    pub fn apply(&mut self, batch: &mut [(MapKey, Digest)]) -> Result<(), MapError> {
+    pub fn apply(&mut self, batch: &mut [Pair]) -> Result<(), MapError> {
         batch.sort_unstable_by_key(|(key, _)| *key);
         if let Some(twice) = batch.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             return Err(MapError::DuplicateKey(twice[0].0));
         }
-        if self.leaves.len() + batch.len() > NODE as usize {
+        if batch.len() > Self::CAPACITY - self.leaves.len() {
             return Err(MapError::Full);
         }
         if !batch.is_empty() {
@@ -151,13 +157,17 @@ impl Map {
 
     /// The value digest under `key`.
     pub fn value(&self, key: &MapKey) -> Option<Digest> {
+        self.slot(key).map(|slot| self.leaves[slot].value)
+    }
+
+    /// Number of the key's leaf, below [`Map::len`] and the same for ever.
+    pub(crate) fn slot(&self, key: &MapKey) -> Option<usize> {
         let mut at = self.root?;
         while at.is_node() {
             let node = &self.nodes[at.index()];
             at = node.children[usize::from(key.bit(node.bit))];
         }
-        let leaf = &self.leaves[at.index()];
-        (leaf.key == *key).then_some(leaf.value)
+        (self.leaves[at.index()].key == *key).then_some(at.index())
     }
 
     /// Proof of what stands, or does not stand, under `key`.
@@ -203,7 +213,7 @@ impl Map {
     }
 
     /// Merges a sorted batch, not empty, into the subtree at `child`.
-    fn update(&mut self, child: Child, batch: &[(MapKey, Digest)]) -> Child {
+    fn update(&mut self, child: Child, batch: &[Pair]) -> Child {
         let (first, last) = (&batch[0], &batch[batch.len() - 1]);
         let inside = self.leaves[self.any_leaf(child) as usize].key;
         // The batch is sorted: what its ends share with `inside`, all of it shares.
@@ -236,7 +246,7 @@ impl Map {
     }
 
     /// Puts a new node at `bit` above `child`, with the part of `batch` that lies beside `child`.
-    fn branch_off(&mut self, child: Child, inside: &MapKey, bit: u8, batch: &[(MapKey, Digest)]) -> Child {
+    fn branch_off(&mut self, child: Child, inside: &MapKey, bit: u8, batch: &[Pair]) -> Child {
         let (low, high) = split(batch, bit);
         let (own, other) = if inside.bit(bit) { (high, low) } else { (low, high) };
         let own = if own.is_empty() { child } else { self.update(child, own) };
@@ -245,7 +255,7 @@ impl Map {
     }
 
     /// A new subtree of a sorted batch, not empty.
-    fn build(&mut self, batch: &[(MapKey, Digest)]) -> Child {
+    fn build(&mut self, batch: &[Pair]) -> Child {
         let (first, last) = (&batch[0], &batch[batch.len() - 1]);
         match first.0.first_difference(&last.0) {
             None => {
@@ -274,6 +284,6 @@ impl Map {
 }
 
 /// The parts of a sorted batch with bit `bit` clear and set, given that all bits before it are shared.
-fn split(batch: &[(MapKey, Digest)], bit: u8) -> (&[(MapKey, Digest)], &[(MapKey, Digest)]) {
+fn split(batch: &[Pair], bit: u8) -> (&[Pair], &[Pair]) {
     batch.split_at(batch.partition_point(|(key, _)| !key.bit(bit)))
 }

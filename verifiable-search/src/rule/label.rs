@@ -1,0 +1,170 @@
+//! Labels in the bytes of a name: `urn:sigveil:<mode>:<profile>:<52 characters>`, wherever they stand.
+
+const PREFIX: &[u8] = b"urn:sigveil:";
+const CHARACTERS: usize = 52;
+/// Order of the scalar field of BN254, which every label is below (protocol.md §3), big-endian.
+const FIELD_ORDER: [u8; 32] = [
+    0x30, 0x64, 0x4e, 0x72, 0xe1, 0x31, 0xa0, 0x29, 0xb8, 0x50, 0x45, 0xb6, 0x81, 0x81, 0x58, 0x5d, 0x28,
+    0x33, 0xe8, 0x48, 0x79, 0xb9, 0x70, 0x91, 0x43, 0xe1, 0xf5, 0x93, 0xf0, 0x00, 0x00, 0x01,
+];
+
+/// Values of the label keys under which a name is found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) values: Vec<Vec<u8>>,
+}
+
+/// Every label that `name`, lower-cased, contains.
+pub(super) fn find(name: &[u8]) -> Found {
+    let name = name.to_ascii_lowercase();
+    let mut found = Found::default();
+    for start in 0..name.len() {
+        if let Some(characters) = name[start..].strip_prefix(PREFIX).and_then(label_at) {
+            found.values.extend(values(characters));
+        }
+    }
+    found
+}
+
+/// The 52 characters after `<mode>:<profile>:`.
+fn label_at(name: &[u8]) -> Option<&[u8]> {
+    let mut parts = name.splitn(3, |byte| *byte == b':');
+    let (_mode, _profile) = (parts.next()?, parts.next()?);
+    parts.next()?.get(..CHARACTERS)
+}
+
+/// The 32 bytes that the characters spell, slack bits dropped, and the same number modulo r if it is not
+/// below r; the characters themselves if they are no base32.
+fn values(characters: &[u8]) -> Vec<Vec<u8>> {
+    let mut lenient = data_encoding::Specification::new();
+    lenient.symbols.push_str("abcdefghijklmnopqrstuvwxyz234567");
+    lenient.check_trailing_bits = false;
+    let decoded = lenient.encoding().ok().and_then(|base32| base32.decode(characters).ok());
+    let Some(raw) = decoded.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok()) else {
+        return vec![characters.to_vec()];
+    };
+    let reduced = reduce(raw);
+    if reduced == raw { vec![raw.to_vec()] } else { vec![raw.to_vec(), reduced.to_vec()] }
+}
+
+/// The number modulo r: at most five subtractions.
+fn reduce(mut number: [u8; 32]) -> [u8; 32] {
+    while number >= FIELD_ORDER {
+        let mut borrow = false;
+        for (digit, order) in number.iter_mut().zip(FIELD_ORDER).rev() {
+            let (difference, first) = digit.overflowing_sub(order);
+            let (difference, second) = difference.overflowing_sub(u8::from(borrow));
+            (*digit, borrow) = (difference, first || second);
+        }
+    }
+    number
+}
+
+/// True when the whole name is a label in its one canonical spelling (protocol.md §6).
+pub(super) fn is_canonical(name: &[u8]) -> bool {
+    let Some(rest) = name.strip_prefix(PREFIX) else { return false };
+    let parts: Vec<_> = rest.split(|byte| *byte == b':').collect();
+    let [mode, profile, characters] = parts[..] else { return false };
+    let names = [&b"open"[..], b"blind"].contains(&mode)
+        && [&b"stable"[..], b"epoch", b"unlinkable"].contains(&profile);
+    names && characters.len() == CHARACTERS && is_canonical_base32(characters)
+}
+
+fn is_canonical_base32(characters: &[u8]) -> bool {
+    match values(characters).as_slice() {
+        [value] if value.len() == 32 => {
+            let canonical = data_encoding::BASE32_NOPAD.encode(value).to_ascii_lowercase();
+            canonical.as_bytes() == characters
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+    use super::*;
+
+    fn spell(value: &[u8]) -> String {
+        data_encoding::BASE32_NOPAD.encode(value).to_ascii_lowercase()
+    }
+
+    #[test]
+    fn a_label_is_found_wherever_it_stands() {
+        let value = [7u8; 32];
+        let canonical = format!("urn:sigveil:open:stable:{}", spell(&value));
+        assert!(is_canonical(canonical.as_bytes()));
+        for name in [
+            canonical.clone(),
+            canonical.to_ascii_uppercase(),
+            format!("https://example/{canonical}#more"),
+            format!("\u{0}{canonical}\u{0}"),
+            canonical.replace("open", "other"),
+            canonical.replace("stable", ""),
+        ] {
+            assert_eq!(find(name.as_bytes()).values, [value.to_vec()], "{name:?}");
+            assert_eq!(is_canonical(name.as_bytes()), name == canonical);
+        }
+        assert_eq!(find(&canonical.as_bytes()[..canonical.len() - 1]), Found::default());
+    }
+
+    #[test]
+    fn several_labels_in_one_name_are_all_found() {
+        let one = format!("urn:sigveil:open:stable:{}", spell(&[1; 32]));
+        let two = format!("urn:sigveil:blind:epoch:{}", spell(&[2; 32]));
+        let both = format!("{one},{two}");
+        assert_eq!(find(both.as_bytes()).values, [vec![1; 32], vec![2; 32]]);
+        // A second label that begins inside the first one's mode.
+        let nested = format!("urn:sigveil:{two}");
+        assert!(find(nested.as_bytes()).values.contains(&vec![2; 32]));
+    }
+
+    #[test]
+    fn other_spellings_of_a_label_do_not_hide_it() {
+        let value = [3u8; 32];
+        let mut slack = spell(&value).into_bytes();
+        // The last character carries one bit of the value and four of slack.
+        let last = slack.last_mut().unwrap();
+        *last = if *last == b'a' { b'b' } else { b'r' };
+        let name = [b"urn:sigveil:open:stable:".as_slice(), &slack].concat();
+        assert!(!is_canonical(&name));
+        assert_eq!(find(&name).values, [value.to_vec()]);
+
+        // The same number plus r, which decodes to other bytes.
+        let mut alias = FIELD_ORDER;
+        alias[31] += 4;
+        let name = format!("urn:sigveil:open:stable:{}", spell(&alias));
+        let mut four = vec![0; 32];
+        four[31] = 4;
+        assert_eq!(find(name.as_bytes()).values, [alias.to_vec(), four]);
+        assert!(!is_canonical(name.as_bytes()));
+
+        let name = format!("urn:sigveil:open:stable:{}", "1".repeat(52));
+        assert_eq!(find(name.as_bytes()).values, [vec![b'1'; 52]]);
+    }
+
+    #[test]
+    fn reduction_agrees_with_the_field() {
+        let mut top = [0xff; 32];
+        let mut expected = top;
+        for _ in 0..5 {
+            expected = subtract(expected, FIELD_ORDER);
+        }
+        top = reduce(top);
+        assert_eq!(top, expected);
+        assert!(top < FIELD_ORDER);
+        assert_eq!(reduce(FIELD_ORDER), [0; 32]);
+    }
+
+    /// Schoolbook, on 16-bit digits, to have a second opinion.
+    fn subtract(a: [u8; 32], b: [u8; 32]) -> [u8; 32] {
+        let mut out = [0; 32];
+        let mut borrow = 0i32;
+        for i in (0..32).rev() {
+            let digit = i32::from(a[i]) - i32::from(b[i]) - borrow;
+            borrow = i32::from(digit < 0);
+            out[i] = digit.rem_euclid(256) as u8;
+        }
+        out
+    }
+}
