@@ -22,6 +22,7 @@ pub mod label;
 pub mod poseidon;
 #[cfg(feature = "service")]
 pub mod service;
+pub mod standard;
 pub mod vrf;
 
 pub use ark_bn254::Fr;
