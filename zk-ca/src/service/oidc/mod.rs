@@ -1,0 +1,130 @@
+//! OpenID Connect discovery and key sets over HTTP (OpenID Connect Discovery 1.0 §4, RFC 7517).
+//!
+//! An [`IssuerKeys`] belongs to one configured issuer: no address is ever taken from a token. What comes back is
+//! limited in size and time, redirects are not followed, plain HTTP is refused except on loopback where the operator
+//! allows it.
+
+mod fetch;
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use sigveil_circuits::token::Modulus;
+use tokio::sync::Mutex;
+
+pub use fetch::{FetchError, FetchPolicy};
+
+use crate::jwks::{JwksError, KeySet, MAX_KEY_SET_BYTES};
+use fetch::Fetcher;
+
+/// Seconds after which keys are fetched anew.
+const MAX_AGE: u64 = 600;
+/// Seconds for which keys are used while the issuer cannot be reached.
+const MAX_STALE: u64 = 3600;
+/// Seconds between two fetches that unknown key ids cause.
+const MIN_REFRESH_INTERVAL: u64 = 30;
+/// Most bytes of a discovery document that are read.
+const MAX_DISCOVERY_BYTES: usize = 64 * 1024;
+
+/// Why an issuer's key could not be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OidcError {
+    /// A document could not be fetched.
+    #[error("the issuer's documents could not be fetched: {0}")]
+    Fetch(FetchError),
+    /// The discovery document is no JSON object with `issuer` and `jwks_uri`.
+    #[error("the issuer's discovery document is malformed")]
+    Discovery,
+    /// The discovery document names another issuer.
+    #[error("the issuer's discovery document names another issuer")]
+    IssuerMismatch,
+    /// The key set, or the key.
+    #[error(transparent)]
+    Keys(#[from] JwksError),
+}
+
+impl OidcError {
+    /// Stable reason code.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Fetch(error) => error.reason(),
+            Self::Discovery => "oidc-discovery-malformed",
+            Self::IssuerMismatch => "oidc-issuer-mismatch",
+            Self::Keys(error) => error.reason(),
+        }
+    }
+}
+
+/// One issuer's keys, fetched when needed.
+pub struct IssuerKeys {
+    issuer: String,
+    fetcher: Fetcher,
+    /// Held while fetching, so that many requests with an unknown key id cause one fetch.
+    cache: Mutex<Cache>,
+}
+
+#[derive(Default)]
+struct Cache {
+    keys: Option<KeySet>,
+    fetched: u64,
+    attempted: Option<u64>,
+}
+
+impl IssuerKeys {
+    /// Keys of the issuer with this `iss`, which is also the base of its discovery address.
+    pub fn discover(issuer: &str, policy: FetchPolicy) -> Result<Self, OidcError> {
+        let fetcher = Fetcher::new(policy).map_err(OidcError::Fetch)?;
+        Ok(Self { issuer: issuer.to_owned(), fetcher, cache: Mutex::default() })
+    }
+
+    /// The key with this id. Fetches when there are no keys, when they are old, and when the id is unknown; the
+    /// latter at most every 30 s. While the issuer is unreachable keys serve for an hour.
+    pub async fn modulus(&self, key_id: &str, now: u64) -> Result<Modulus, OidcError> {
+        let mut cache = self.cache.lock().await;
+        let age = now.saturating_sub(cache.fetched);
+        let known = cache.keys.as_ref().map(|keys| keys.modulus(key_id).cloned());
+        match known {
+            Some(Ok(modulus)) if age < MAX_AGE => return Ok(modulus),
+            Some(Err(error)) if age < MAX_AGE && error != JwksError::UnknownKey => return Err(error.into()),
+            Some(Err(error)) if cache.attempted.is_some_and(|at| now.saturating_sub(at) < MIN_REFRESH_INTERVAL) => {
+                return Err(error.into());
+            }
+            _ => {}
+        }
+        cache.attempted = Some(now);
+        match self.fetch().await {
+            Ok(keys) => {
+                cache.fetched = now;
+                Ok(cache.keys.insert(keys).modulus(key_id)?.clone())
+            }
+            Err(error) => match known {
+                Some(Ok(modulus)) if age < MAX_STALE => {
+                    tracing::warn!(issuer = %self.issuer, reason = error.reason(), "issuer's keys are stale");
+                    Ok(modulus)
+                }
+                _ => Err(error),
+            },
+        }
+    }
+
+    async fn fetch(&self) -> Result<KeySet, OidcError> {
+        let address = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
+        let document = self.fetcher.get(&address, MAX_DISCOVERY_BYTES).await.map_err(OidcError::Fetch)?;
+        let discovery: Discovery = serde_json::from_slice(&document).map_err(|_| OidcError::Discovery)?;
+        if discovery.issuer != self.issuer {
+            return Err(OidcError::IssuerMismatch);
+        }
+        let keys = self.fetcher.get(&discovery.jwks_uri, MAX_KEY_SET_BYTES).await.map_err(OidcError::Fetch)?;
+        Ok(KeySet::parse(&keys)?)
+    }
+}
+
+/// The two members of a discovery document that are read.
+#[derive(Deserialize)]
+struct Discovery {
+    issuer: String,
+    jwks_uri: String,
+}
+
+/// Time limit of one fetch unless the operator sets another.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
