@@ -22,8 +22,8 @@ pub enum JwksError {
     /// No key of this id.
     #[error("the issuer has no key with this key id")]
     UnknownKey,
-    /// Two keys of one id.
-    #[error("the issuer has two keys with this key id")]
+    /// Several keys that the token could mean.
+    #[error("several of the issuer's keys have this key id")]
     DuplicateKey,
     /// `kty` is not RSA.
     #[error("the key's type is not RSA")]
@@ -61,11 +61,11 @@ impl JwksError {
 /// An issuer's keys by key id.
 #[derive(Clone, Debug)]
 pub struct KeySet {
-    keys: Vec<(String, Result<Modulus, JwksError>)>,
+    keys: Vec<(Option<String>, Result<Modulus, JwksError>)>,
 }
 
 impl KeySet {
-    /// Reads a key set. Keys without a key id cannot be selected and are left out.
+    /// Reads a key set.
     pub fn parse(json: &[u8]) -> Result<Self, JwksError> {
         if json.len() > MAX_KEY_SET_BYTES {
             return Err(JwksError::Malformed);
@@ -74,13 +74,12 @@ impl KeySet {
         if wire.keys.len() > MAX_KEYS {
             return Err(JwksError::Malformed);
         }
-        let keys = wire.keys.into_iter().filter_map(|key| Some((key.kid.clone()?, key.modulus())));
-        Ok(Self { keys: keys.collect() })
+        Ok(Self { keys: wire.keys.into_iter().map(|key| (key.kid.clone(), key.modulus())).collect() })
     }
 
-    /// The modulus of the key with this id.
-    pub fn modulus(&self, key_id: &str) -> Result<&Modulus, JwksError> {
-        let mut found = self.keys.iter().filter(|(kid, _)| kid == key_id);
+    /// The modulus of the key with this id. A token without a key id can only mean the set's one key.
+    pub fn modulus(&self, key_id: Option<&str>) -> Result<&Modulus, JwksError> {
+        let mut found = self.keys.iter().filter(|(kid, _)| key_id.is_none() || kid.as_deref() == key_id);
         match (found.next(), found.next()) {
             (None, _) => Err(JwksError::UnknownKey),
             (Some(_), Some(_)) => Err(JwksError::DuplicateKey),

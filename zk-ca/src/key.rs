@@ -1,11 +1,13 @@
 //! Public keys that may be certified, and the key that signs certificates.
 
 use aws_lc_rs::signature::{self, ParsedPublicKey};
+use der::asn1::ObjectIdentifier;
 use der::{Decode, Encode};
 use p256::ecdsa::{DerSignature, SigningKey, signature::Signer};
 use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey};
 use rand_core::CryptoRngCore;
 use sha2::{Digest, Sha256};
+use sigveil_vrf_identity::commitment::KeyHash;
 use spki::SubjectPublicKeyInfoOwned;
 use zeroize::Zeroizing;
 
@@ -59,7 +61,7 @@ impl SubjectKey {
             return Err(KeyError::Malformed);
         }
         let curve =
-            info.algorithm.parameters.as_ref().map(|any| any.decode_as::<der::asn1::ObjectIdentifier>());
+            info.algorithm.parameters.as_ref().map(|any| any.decode_as::<ObjectIdentifier>());
         let key_type = match (info.algorithm.oid, curve) {
             (oid::EC_PUBLIC_KEY, Some(Ok(oid::P256))) => KeyType::P256,
             (oid::EC_PUBLIC_KEY, Some(Ok(oid::P384))) => KeyType::P384,
@@ -94,9 +96,9 @@ impl SubjectKey {
         &self.der
     }
 
-    /// SHA-256 of the SubjectPublicKeyInfo. Its low 248 bits are `pkh` (protocol.md §5.2).
-    pub fn fingerprint(&self) -> [u8; 32] {
-        Sha256::digest(&self.der).into()
+    /// `pkh`, the form in which the proofs name the key.
+    pub fn key_hash(&self) -> KeyHash {
+        KeyHash::of_spki(&self.der)
     }
 
     /// Subject key identifier: the leftmost 160 bits of SHA-256 over the key's bit string (RFC 7093 §2 method 1).
@@ -113,6 +115,15 @@ impl SubjectKey {
             .and_then(|key| Ok(key.verify_sig(message, signature)))
             .map_err(|_| KeyError::Malformed)?
             .map_err(|_| KeyError::Signature)
+    }
+
+    /// OID of the signature algorithm that [`SubjectKey::verify`] takes.
+    pub fn signature_algorithm(&self) -> ObjectIdentifier {
+        match self.key_type {
+            KeyType::P256 => oid::ECDSA_WITH_SHA256,
+            KeyType::P384 => oid::ECDSA_WITH_SHA384,
+            KeyType::Ed25519 => oid::ED25519,
+        }
     }
 
     fn algorithm(&self) -> &'static dyn signature::VerificationAlgorithm {

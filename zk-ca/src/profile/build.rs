@@ -3,8 +3,9 @@
 use sigveil_vrf_identity::Fr;
 use der::asn1::{Ia5String, Null, OctetString};
 use der::flagset::FlagSet;
-use der::{Decode, Encode};
+use der::Encode;
 use sigveil_circuits::groth16::Proof;
+use sigveil_log::sct::{self, PrecertEntry, SctError, SignedCertificateTimestamp};
 use sigveil_vrf_identity::commitment::Commitment;
 use sigveil_vrf_identity::field;
 use sigveil_vrf_identity::label::San;
@@ -115,31 +116,21 @@ impl Precertificate {
         &self.der
     }
 
-    /// DER of the TBSCertificate that the SCT signs.
-    pub fn entry_tbs(&self) -> Result<Vec<u8>, ProfileError> {
-        self.entry.to_der().map_err(unencodable)
+    /// What the log signs: the issuing key's hash and the TBSCertificate.
+    pub fn entry(&self, authority: &CertificateAuthority) -> Result<PrecertEntry, SctError> {
+        let issuer_key_hash = sct::issuer_key_hash(authority.certificate().as_bytes())?;
+        Ok(PrecertEntry { issuer_key_hash, tbs: self.entry.to_der().map_err(|_| SctError::Certificate)? })
     }
 
-    /// Embeds the log's answer, a TLS-encoded SCT, and signs the certificate.
-    pub fn finish(self, sct: &[u8], authority: &CertificateAuthority) -> Result<CertificateDer, ProfileError> {
-        let list = OctetString::new(sct_list(sct)?).map_err(unencodable)?;
+    /// Embeds the log's answer and signs the certificate.
+    pub fn finish(
+        self,
+        sct: &SignedCertificateTimestamp,
+        authority: &CertificateAuthority,
+    ) -> Result<CertificateDer, ProfileError> {
         let mut certified = self.entry;
-        certified.extensions.get_or_insert_default().push(extension(oid::SCT_LIST, false, &list)?);
+        let list = raw_extension(oid::SCT_LIST, false, sct::extension_value(sct))?;
+        certified.extensions.get_or_insert_default().push(list);
         sign(certified, authority.key())
     }
-}
-
-/// `SignedCertificateTimestampList` with one entry (RFC 6962 §3.3), in TLS encoding.
-fn sct_list(sct: &[u8]) -> Result<Vec<u8>, ProfileError> {
-    let length = u16::try_from(sct.len()).map_err(|_| ProfileError::Unencodable)?;
-    let total = length.checked_add(2).ok_or(ProfileError::Unencodable)?;
-    Ok([&total.to_be_bytes()[..], &length.to_be_bytes(), sct].concat())
-}
-
-/// DER of the TBSCertificate without its SCT list: what the SCT in it signs (RFC 6962 §3.2).
-pub(super) fn without_sct(der: &[u8]) -> Result<Vec<u8>, ProfileError> {
-    let certificate = x509_cert::Certificate::from_der(der).map_err(|_| ProfileError::Malformed)?;
-    let mut tbs = certificate.tbs_certificate;
-    tbs.extensions.get_or_insert_default().retain(|extension| extension.extn_id != oid::SCT_LIST);
-    tbs.to_der().map_err(unencodable)
 }

@@ -6,7 +6,8 @@ use der::flagset::FlagSet;
 use der::{Decode, Encode};
 use sha2::{Digest, Sha256};
 use sigveil_circuits::groth16::Proof;
-use sigveil_vrf_identity::commitment::Commitment;
+use sigveil_log::sct::{self, SignedCertificateTimestamp};
+use sigveil_vrf_identity::commitment::{self, CertificateFacts, Commitment};
 use sigveil_vrf_identity::field;
 use sigveil_vrf_identity::label::{Mode, San};
 use x509_cert::certificate::{TbsCertificate, Version};
@@ -16,7 +17,6 @@ use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName, SubjectKeyIdentifier,
 };
 
-use super::build::without_sct;
 use super::content::{
     MAX_ISSUER_BYTES, Serial, SuiteVersion, TokenEvidence, VALIDITY_SECONDS, decode_digests,
 };
@@ -59,7 +59,7 @@ pub struct CertificateView {
     token: TokenEvidence<Proof>,
     nym: Proof,
     sealed_claims: Vec<[u8; 32]>,
-    sct: Vec<u8>,
+    sct: SignedCertificateTimestamp,
 }
 
 impl CertificateView {
@@ -181,14 +181,18 @@ impl CertificateView {
         &self.sealed_claims
     }
 
-    /// The embedded SCT in its TLS encoding (RFC 6962 §3.2).
-    pub fn sct(&self) -> &[u8] {
+    /// The embedded SCT. Its signature is checked by [`crate::verify::sct`].
+    pub fn sct(&self) -> &SignedCertificateTimestamp {
         &self.sct
     }
 
-    /// DER of the TBSCertificate that the embedded SCT signs.
-    pub fn entry_tbs(&self) -> Result<Vec<u8>, ProfileError> {
-        without_sct(&self.der)
+    /// What the owner's openings are derived from (protocol.md §4.4).
+    pub fn facts(&self) -> CertificateFacts {
+        CertificateFacts {
+            serial: commitment::Serial(*self.serial.as_bytes()),
+            key_hash: self.key.key_hash(),
+            time: self.time,
+        }
     }
 }
 
@@ -299,13 +303,11 @@ fn parse_issuer(values: &Values<'_>) -> Result<String, ProfileError> {
 
 fn parse_commitment(values: &Values<'_>) -> Result<Commitment, ProfileError> {
     let bytes = values.octets(oid::COMMITMENT, ProfileError::Commitment)?;
-    let bytes = bytes.as_slice().try_into().map_err(|_| ProfileError::Commitment)?;
-    Commitment::from_bytes(bytes).map_err(|_| ProfileError::Commitment)
+    Commitment::from_bytes(&bytes).map_err(|_| ProfileError::Commitment)
 }
 
 fn parse_linking_commitment(values: &Values<'_>) -> Result<Fr, ProfileError> {
     let bytes = values.octets(oid::LINKING_COMMITMENT, ProfileError::LinkingCommitment)?;
-    let bytes: [u8; 32] = bytes.try_into().map_err(|_| ProfileError::LinkingCommitment)?;
     field::from_bytes(&bytes).map_err(|_| ProfileError::LinkingCommitment)
 }
 
@@ -322,32 +324,11 @@ fn parse_token(values: &Values<'_>) -> Result<TokenEvidence<Proof>, ProfileError
 
 fn parse_nym(values: &Values<'_>) -> Result<Proof, ProfileError> {
     let bytes = values.octets(oid::NYM_PROOF, ProfileError::NymProof)?;
-    let bytes = bytes.as_slice().try_into().map_err(|_| ProfileError::NymProof)?;
-    Proof::from_bytes(bytes).map_err(|_| ProfileError::NymProof)
+    Proof::from_bytes(&bytes).map_err(|_| ProfileError::NymProof)
 }
 
-/// The one entry of the TLS list (RFC 6962 §3.3).
-fn parse_sct(values: &Values<'_>) -> Result<Vec<u8>, ProfileError> {
-    let list = values.octets(oid::SCT_LIST, ProfileError::SctMalformed)?;
-    let mut rest = take(&mut list.as_slice())?;
-    if rest.len() + 2 != list.len() {
-        return Err(ProfileError::SctMalformed);
-    }
-    let sct = if rest.is_empty() { return Err(ProfileError::SctCount) } else { take(&mut rest)? };
-    if sct.is_empty() {
-        return Err(ProfileError::SctMalformed);
-    }
-    if !rest.is_empty() {
-        return Err(ProfileError::SctCount);
-    }
-    Ok(sct.to_vec())
-}
-
-/// Splits off a vector with a 16-bit length in front.
-fn take<'a>(input: &mut &'a [u8]) -> Result<&'a [u8], ProfileError> {
-    let (length, rest) = input.split_first_chunk::<2>().ok_or(ProfileError::SctMalformed)?;
-    let length = usize::from(u16::from_be_bytes(*length));
-    let (value, rest) = rest.split_at_checked(length).ok_or(ProfileError::SctMalformed)?;
-    *input = rest;
-    Ok(value)
+fn parse_sct(values: &Values<'_>) -> Result<SignedCertificateTimestamp, ProfileError> {
+    let list = sct::parse_list(values.bytes(oid::SCT_LIST)?).map_err(|_| ProfileError::SctMalformed)?;
+    let [sct] = <[_; 1]>::try_from(list).map_err(|_| ProfileError::SctCount)?;
+    Ok(sct)
 }

@@ -79,7 +79,7 @@ impl IssuerKeys {
 
     /// The key with this id. Fetches when there are no keys, when they are old, and when the id is unknown; the
     /// latter at most every 30 s. While the issuer is unreachable keys serve for an hour.
-    pub async fn modulus(&self, key_id: &str, now: u64) -> Result<Modulus, OidcError> {
+    pub async fn modulus(&self, key_id: Option<&str>, now: u64) -> Result<Modulus, OidcError> {
         let mut cache = self.cache.lock().await;
         let age = now.saturating_sub(cache.fetched);
         let known = cache.keys.as_ref().map(|keys| keys.modulus(key_id).cloned());
