@@ -60,8 +60,7 @@ impl SubjectKey {
         if info.to_der().map_err(|_| KeyError::Malformed)? != der {
             return Err(KeyError::Malformed);
         }
-        let curve =
-            info.algorithm.parameters.as_ref().map(|any| any.decode_as::<ObjectIdentifier>());
+        let curve = info.algorithm.parameters.as_ref().map(|any| any.decode_as::<ObjectIdentifier>());
         let key_type = match (info.algorithm.oid, curve) {
             (oid::EC_PUBLIC_KEY, Some(Ok(oid::P256))) => KeyType::P256,
             (oid::EC_PUBLIC_KEY, Some(Ok(oid::P384))) => KeyType::P384,

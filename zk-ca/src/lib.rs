@@ -5,6 +5,7 @@
 //! `service`.
 
 pub mod authority;
+pub mod jwks;
 pub mod key;
 pub mod oid;
 pub mod profile;

@@ -1,11 +1,11 @@
 //! From content to certificate: TBS, precertificate, log's answer, certificate (RFC 6962 §3.1 to §3.3).
 
-use sigveil_vrf_identity::Fr;
+use der::Encode;
 use der::asn1::{Ia5String, Null, OctetString};
 use der::flagset::FlagSet;
-use der::Encode;
 use sigveil_circuits::groth16::Proof;
 use sigveil_log::sct::{self, PrecertEntry, SctError, SignedCertificateTimestamp};
+use sigveil_vrf_identity::Fr;
 use sigveil_vrf_identity::commitment::Commitment;
 use sigveil_vrf_identity::field;
 use sigveil_vrf_identity::label::San;
@@ -20,7 +20,8 @@ use super::content::{
 };
 use super::error::ProfileError;
 use crate::authority::{
-    CertificateAuthority, CertificateDer, Draft, ValidityPeriod, extension, key_identifiers, raw_extension, sign,
+    CertificateAuthority, CertificateDer, Draft, ValidityPeriod, extension, key_identifiers, raw_extension,
+    sign,
 };
 use crate::key::SubjectKey;
 use crate::oid;
@@ -94,7 +95,10 @@ pub struct Precertificate {
 
 impl Precertificate {
     /// Signs the precertificate of `content` with the authority's own key.
-    pub fn create(content: &CertificateContent, authority: &CertificateAuthority) -> Result<Self, ProfileError> {
+    pub fn create(
+        content: &CertificateContent,
+        authority: &CertificateAuthority,
+    ) -> Result<Self, ProfileError> {
         let not_after = content.time.checked_add(VALIDITY_SECONDS).ok_or(ProfileError::Unencodable)?;
         let draft = Draft {
             serial: content.serial,

@@ -4,15 +4,15 @@
 //! and refuses everything else, one reason per check. Neither decides whether the certificate is *true*: chain and
 //! timestamps are the stock verifier's business, proofs are [`crate::verify`]'s.
 
-// mod build;
+mod build;
 mod content;
 mod error;
-// mod view;
+mod view;
 
-// pub use build::{CertificateContent, Precertificate};
+pub use build::{CertificateContent, Precertificate};
 pub use content::{
     IssuerKeyId, MAX_ISSUER_BYTES, MAX_SEALED_CLAIMS, PROOF_BYTES, Serial, SuiteVersion, TokenEvidence,
     VALIDITY_SECONDS,
 };
 pub use error::ProfileError;
-// pub use view::CertificateView;
+pub use view::CertificateView;

@@ -1,12 +1,12 @@
 //! The strict reader: a certificate of protocol.md §6, or one reason why it is none.
 
-use sigveil_vrf_identity::Fr;
 use der::asn1::{ObjectIdentifier, OctetString};
 use der::flagset::FlagSet;
 use der::{Decode, Encode};
 use sha2::{Digest, Sha256};
 use sigveil_circuits::groth16::Proof;
 use sigveil_log::sct::{self, SignedCertificateTimestamp};
+use sigveil_vrf_identity::Fr;
 use sigveil_vrf_identity::commitment::{self, CertificateFacts, Commitment};
 use sigveil_vrf_identity::field;
 use sigveil_vrf_identity::label::{Mode, San};
@@ -75,7 +75,8 @@ impl CertificateView {
         let key = SubjectKey::from_der(&key_der).map_err(ProfileError::Key)?;
         let values = Values::collect(tbs)?;
         check_usages(&values)?;
-        let subject_key_id = values.decode::<SubjectKeyIdentifier>(oid::SUBJECT_KEY_ID, ProfileError::SubjectKeyId)?;
+        let subject_key_id =
+            values.decode::<SubjectKeyIdentifier>(oid::SUBJECT_KEY_ID, ProfileError::SubjectKeyId)?;
         if subject_key_id.0.as_bytes() != key.key_identifier() {
             return Err(ProfileError::SubjectKeyId);
         }
@@ -245,7 +246,11 @@ impl<'a> Values<'a> {
         found.map(|(_, value)| *value).ok_or(ProfileError::ExtensionMissing(extn_id))
     }
 
-    fn decode<T: Decode<'a>>(&self, extn_id: ObjectIdentifier, error: ProfileError) -> Result<T, ProfileError> {
+    fn decode<T: Decode<'a>>(
+        &self,
+        extn_id: ObjectIdentifier,
+        error: ProfileError,
+    ) -> Result<T, ProfileError> {
         T::from_der(self.bytes(extn_id)?).map_err(|_| error)
     }
 
@@ -259,7 +264,8 @@ fn check_usages(values: &Values<'_>) -> Result<(), ProfileError> {
     if usage.0 != FlagSet::from(KeyUsages::DigitalSignature) {
         return Err(ProfileError::KeyUsage);
     }
-    let extended: ExtendedKeyUsage = values.decode(oid::EXTENDED_KEY_USAGE, ProfileError::ExtendedKeyUsage)?;
+    let extended: ExtendedKeyUsage =
+        values.decode(oid::EXTENDED_KEY_USAGE, ProfileError::ExtendedKeyUsage)?;
     if extended.0 != [oid::CODE_SIGNING] {
         return Err(ProfileError::ExtendedKeyUsage);
     }
@@ -314,12 +320,7 @@ fn parse_linking_commitment(values: &Values<'_>) -> Result<Fr, ProfileError> {
 fn parse_token(values: &Values<'_>) -> Result<TokenEvidence<Proof>, ProfileError> {
     let wire = TokenEvidence::decode(values.bytes(oid::TOKEN_PROOF)?)?;
     let proof = Proof::from_bytes(&wire.proof).map_err(|_| ProfileError::TokenProof)?;
-    Ok(TokenEvidence {
-        issuer_key: wire.issuer_key,
-        bound: wire.bound,
-        size_class: wire.size_class,
-        proof,
-    })
+    Ok(TokenEvidence { issuer_key: wire.issuer_key, bound: wire.bound, size_class: wire.size_class, proof })
 }
 
 fn parse_nym(values: &Values<'_>) -> Result<Proof, ProfileError> {
