@@ -4,7 +4,7 @@ use ark_ff::{BigInt, BigInteger, MontFp, PrimeField, UniformRand};
 use proptest::prelude::*;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
-use sigveil_vrf_identity::curve::generator;
+use sigveil_vrf_identity::curve::{Scalar, generator};
 use sigveil_vrf_identity::elligator;
 
 use super::*;
@@ -96,7 +96,7 @@ fn multiples_by_odd_scalars() {
     let mut rng = ChaCha20Rng::seed_from_u64(2);
     let largest = BigInt::new([u64::MAX, u64::MAX, u64::MAX, (1 << 60) - 1]);
     let mut numbers = vec![BigInt::from(1u64), BigInt::from(3u64), largest, Residue::MODULUS];
-    numbers.extend((0..3).map(|_| OddScalar::<Fr>::lift(&Residue::rand(&mut rng))));
+    numbers.extend((0..3).map(|_| OddScalar::<Fr>::lift(&Scalar::random_nonzero(&mut rng))));
     for number in numbers {
         for p in points().into_iter().step_by(5) {
             let product = point(|cs| {
@@ -116,13 +116,19 @@ fn multiples_by_odd_scalars() {
     }
 }
 
+fn scalar(number: u64) -> Scalar {
+    Scalar::from_field(&Fr::from(number))
+}
+
 #[test]
-fn lifted_residues_are_odd_and_the_same_residue() {
+fn lifted_scalars_are_odd_and_the_same_modulo_l() {
     let mut rng = ChaCha20Rng::seed_from_u64(3);
-    for residue in [Residue::ZERO, Residue::ONE, -Residue::ONE, Residue::rand(&mut rng)] {
-        let number = OddScalar::<Fr>::lift(&residue);
+    let random = Scalar::random_nonzero(&mut rng);
+    for scalar in [Scalar::ZERO, scalar(1), scalar(2), scalar(1).negated(), random] {
+        let number = OddScalar::<Fr>::lift(&scalar);
         assert!(number.is_odd() && number.num_bits() as usize <= OddScalar::<Fr>::BITS + 1);
-        assert_eq!(Residue::from_le_bytes_mod_order(&number.to_bytes_le()), residue);
+        let residue = Residue::from_le_bytes_mod_order(&number.to_bytes_le());
+        assert_eq!(residue.into_bigint(), scalar.to_field().into_bigint());
     }
 }
 
@@ -132,7 +138,7 @@ fn sums_of_multiples_by_given_bits() {
     let [p, q] = std::array::from_fn(|i| points()[7 * i + 4]);
     for low in [0u64, 1, 2, 1 << 20, u64::MAX] {
         let given = BigInt::new([low, 7, low, (low & 0xFF) << 40]);
-        let odd = OddScalar::<Fr>::lift(&Residue::rand(&mut rng));
+        let odd = OddScalar::<Fr>::lift(&Scalar::random_nonzero(&mut rng));
         let sum = point(|cs| {
             let odd = OddScalar::witness(cs, &odd);
             let bits = cs.hint_many(248, &[], |_| bits_of(&given, 248));

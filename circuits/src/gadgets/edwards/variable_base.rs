@@ -5,6 +5,7 @@
 
 use ark_ed_on_bn254::Fr as Residue;
 use ark_ff::{BigInteger, PrimeField};
+use sigveil_vrf_identity::curve::Scalar;
 
 use super::{Point, enforce_bit};
 use crate::Fr;
@@ -22,9 +23,9 @@ impl<N: Num> OddScalar<N> {
     /// Number of free bits.
     pub const BITS: usize = 251;
 
-    /// The number that stands for a residue: itself, or itself plus l.
-    pub fn lift(residue: &Residue) -> <Fr as PrimeField>::BigInt {
-        let mut number = residue.into_bigint();
+    /// A number that stands for a scalar: its own, or that plus l.
+    pub fn lift(scalar: &Scalar) -> <Fr as PrimeField>::BigInt {
+        let mut number = scalar.to_field().into_bigint();
         if number.is_even() {
             number.add_with_carry(&Residue::MODULUS);
         }
