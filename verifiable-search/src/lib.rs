@@ -27,8 +27,11 @@ pub mod key_list;
 pub mod list;
 mod lists;
 pub mod map;
+pub mod monitor;
 pub mod output;
 pub mod proof;
 pub mod reexecute;
 pub mod rule;
+#[cfg(feature = "service")]
+pub mod service;
 mod tree;

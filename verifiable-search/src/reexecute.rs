@@ -126,6 +126,54 @@ impl Replay {
         Ok(())
     }
 
+    /// Takes a step of this index's own making and returns the leaf to publish. Until that leaf has come back
+    /// from the output log ([`Replay::adopt`]) nothing is confirmed.
+    ///
+    /// # Errors
+    /// [`ReexecuteError::Index`]; then nothing has changed.
+    #[cfg(feature = "service")]
+    pub(crate) fn propose(&mut self, step: &Step) -> Result<OutputLeaf, ReexecuteError> {
+        let leaf = self.index.step(step)?;
+        self.failed = true;
+        Ok(leaf)
+    }
+
+    /// The leaf proposed last, as the output log now holds it.
+    ///
+    /// # Errors
+    /// [`ReexecuteError::Checkpoint`] when it holds something else.
+    #[cfg(feature = "service")]
+    pub(crate) fn adopt(&mut self, bytes: &[u8]) -> Result<(), ReexecuteError> {
+        let proposed = self.index.leaf().map(OutputLeaf::to_bytes);
+        if !self.failed || proposed.as_deref() != Some(bytes) {
+            return Err(ReexecuteError::Checkpoint);
+        }
+        self.output.push(leaf_hash(bytes));
+        self.failed = false;
+        Ok(())
+    }
+
+    /// The last leaf and its inclusion proof under `checkpoint`.
+    ///
+    /// # Errors
+    /// [`ReexecuteError::Checkpoint`] unless that is over exactly the leaves here.
+    #[cfg(feature = "service")]
+    pub(crate) fn last_leaf(&self, checkpoint: &Checkpoint) -> Result<(Vec<u8>, Vec<Hash>), ReexecuteError> {
+        self.check(checkpoint)?;
+        let (size, leaf) = (self.output.len(), self.index.leaf().ok_or(ReexecuteError::Checkpoint)?);
+        let proof =
+            self.output.inclusion(size.saturating_sub(1), size).map_err(|_| ReexecuteError::Checkpoint)?;
+        Ok((leaf.to_bytes(), proof))
+    }
+
+    fn check(&self, checkpoint: &Checkpoint) -> Result<(), ReexecuteError> {
+        let root = self.output.root(self.output.len()).map_err(|_| ReexecuteError::Checkpoint)?;
+        if self.failed || checkpoint.size != self.output.len() || checkpoint.root != root {
+            return Err(ReexecuteError::Checkpoint);
+        }
+        Ok(())
+    }
+
     fn asked_for(&self, claimed: &OutputLeaf, source: &impl Source) -> Result<Step, ReexecuteError> {
         let trust = source.trust(&claimed.trust_root).filter(|trust| trust.digest() == claimed.trust_root);
         let trust = trust.ok_or(ReexecuteError::UnknownTrustRoot(claimed.trust_root))?;
@@ -151,10 +199,7 @@ impl Replay {
         key: &NoteSigner,
         time: u64,
     ) -> Result<NoteSignature, ReexecuteError> {
-        let root = self.output.root(self.output.len()).map_err(|_| ReexecuteError::Checkpoint)?;
-        if self.failed || checkpoint.size != self.output.len() || checkpoint.root != root {
-            return Err(ReexecuteError::Checkpoint);
-        }
+        self.check(checkpoint)?;
         if !self.index.records_complete() {
             return Err(ReexecuteError::RecordMissing);
         }
