@@ -4,3 +4,4 @@
 pub mod bits;
 pub mod edwards;
 pub mod poseidon;
+pub mod sha256;

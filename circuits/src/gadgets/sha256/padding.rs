@@ -1,0 +1,148 @@
+//! The message, its length, and its padding (FIPS 180-4 §5.1.1).
+
+use ark_ff::Field;
+
+use super::super::bits::{Bit, decompose, pack};
+use super::BLOCK;
+use super::words::Word;
+use crate::Fr;
+use crate::r1cs::{Cs, Num};
+
+/// Bytes that FIPS 180-4 adds at least: 0x80 and the length in bits.
+const OVERHEAD: usize = 9;
+
+/// A message of at most N bytes: N bytes of which those from its length on are zero.
+pub struct Message<N> {
+    bytes: Vec<[Bit<N>; 8]>,
+    /// Whether the position is below the length; falls once, from one to zero.
+    before: Vec<Bit<N>>,
+}
+
+impl<N: Num> Message<N> {
+    /// Allocates a message of at most `capacity` bytes: 10 rows a byte.
+    ///
+    /// A value longer than `capacity` is cut.
+    pub fn allocate<C: Cs<Num = N>>(cs: &mut C, value: &[u8], capacity: usize) -> Self {
+        let byte = |i: usize| value.get(i).copied().unwrap_or(0);
+        let bytes = cs.family("message.bits", |cs| {
+            (0..capacity)
+                .map(|i| std::array::from_fn(|k| Bit::hint(cs, &[], |_| byte(i) >> (7 - k) & 1 == 1)))
+                .collect::<Vec<[_; 8]>>()
+        });
+        let mut before = Vec::<Bit<N>>::with_capacity(capacity);
+        cs.family("message.length", |cs| {
+            for i in 0..capacity {
+                // b·(a − b) = 0 after a bit a: where a is zero so is b, and where a is one b is a bit.
+                let b = cs.hint(&[], |_| Fr::from(i < value.len()));
+                let a = before.last().map_or_else(N::one, |bit| bit.num().clone());
+                cs.enforce(&b, &a.minus(&b), &N::zero());
+                before.push(Bit::forced_elsewhere(b));
+            }
+        });
+        let message = Self { bytes, before };
+        cs.family("message.tail-zero", |cs| {
+            for i in 0..capacity {
+                cs.enforce(&message.byte(i), &message.before[i].num().not(), &N::zero());
+            }
+        });
+        message
+    }
+
+    /// The most bytes that it can have.
+    pub fn capacity(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The byte at a position, zero from the length on: a linear form.
+    pub fn byte(&self, position: usize) -> N {
+        pack(self.bytes[position].iter().rev())
+    }
+
+    /// The byte's bits, the most significant first.
+    pub fn bits(&self, position: usize) -> &[Bit<N>; 8] {
+        &self.bytes[position]
+    }
+
+    /// Whether the position is below the length: a variable, or a constant beyond the capacity.
+    pub fn is_before_end(&self, position: usize) -> Bit<N> {
+        self.before.get(position).cloned().unwrap_or(Bit::constant(false))
+    }
+
+    /// Whether the position is the length: one for exactly one position from 0 to the capacity.
+    pub fn is_end(&self, position: usize) -> Bit<N> {
+        let previous = position.checked_sub(1).map_or(N::one(), |i| self.is_before_end(i).num().clone());
+        Bit::forced_elsewhere(previous.minus(self.is_before_end(position).num()))
+    }
+
+    /// The length: a sum of as many terms as the capacity.
+    pub fn length(&self) -> N {
+        let mut length = N::zero();
+        for bit in &self.before {
+            length.add_scaled(bit.num(), Fr::ONE);
+        }
+        length
+    }
+
+    /// The padded blocks, as words, each with whether it is the last.
+    pub(super) fn padded<C: Cs<Num = N>>(&self, cs: &mut C) -> Vec<([Word<N>; 16], N)> {
+        let blocks = (self.capacity() + OVERHEAD).div_ceil(BLOCK);
+        cs.family("sha256.padding", |cs| {
+            let length = decompose(cs, &self.length(), length_bits(self.capacity()));
+            (0..blocks)
+                .map(|b| {
+                    let is_last = self.is_last(b);
+                    let bits = self.padded_block(cs, b, &is_last, &length);
+                    (std::array::from_fn(|w| word(&bits[32 * w..32 * (w + 1)])), is_last)
+                })
+                .collect()
+        })
+    }
+
+    /// Whether the length of the message, at most 56 bytes into this block, makes it the last: a difference of two
+    /// flags.
+    fn is_last(&self, block: usize) -> N {
+        let ends_by = |block: usize| self.is_before_end(BLOCK * block + BLOCK - OVERHEAD).num().not();
+        match block {
+            0 => ends_by(0),
+            _ => ends_by(block).minus(&ends_by(block - 1)),
+        }
+    }
+
+    /// The 512 bits of a padded block, in the order of the message.
+    fn padded_block<C: Cs<Num = N>>(
+        &self,
+        cs: &mut C,
+        block: usize,
+        is_last: &N,
+        length: &[Bit<N>],
+    ) -> Vec<Bit<N>> {
+        let mut bits = Vec::with_capacity(8 * BLOCK);
+        for position in BLOCK * block..BLOCK * (block + 1) {
+            match self.bytes.get(position) {
+                Some(byte) => bits.extend(byte.iter().cloned()),
+                None => bits.extend(std::iter::repeat_n(Bit::constant(false), 8)),
+            }
+            // The bytes from the length on are zero, so the sum with the end's flag is a bit.
+            let first = bits.len() - 8;
+            bits[first] = Bit::forced_elsewhere(bits[first].num().plus(self.is_end(position).num()));
+        }
+        // The length in bits is 8 times that in bytes. In the last block the message has ended at least eight bytes
+        // before, and so has 0x80; elsewhere the product is zero: the sum is a bit.
+        for (k, bit) in length.iter().enumerate() {
+            let at = 8 * BLOCK - 1 - (k + 3);
+            let term = cs.product(is_last, bit.num());
+            bits[at] = Bit::forced_elsewhere(bits[at].num().plus(&term));
+        }
+        bits
+    }
+}
+
+/// Binary digits of the lengths from 0 to `capacity`.
+fn length_bits(capacity: usize) -> usize {
+    (usize::BITS - capacity.leading_zeros()) as usize
+}
+
+/// A word of 32 bits given the most significant first.
+fn word<N: Num>(bits: &[Bit<N>]) -> Word<N> {
+    Word::new(bits.iter().rev().cloned().collect())
+}
