@@ -107,11 +107,10 @@ mod tests {
     use super::*;
     use crate::r1cs::Assignment;
 
+    type Gate = fn(&mut Assignment, &Bit<Fr>, &Bit<Fr>, &Bit<Fr>) -> Bit<Fr>;
+
     /// The only output that the one row accepts, for each input, among every small value and minus small values.
-    fn accepted(
-        gate: fn(&mut Assignment, &Bit<Fr>, &Bit<Fr>, &Bit<Fr>) -> Bit<Fr>,
-        input: usize,
-    ) -> Vec<i64> {
+    fn accepted(gate: Gate, input: usize) -> Vec<i64> {
         (-8i64..=8)
             .filter(|claim| {
                 let claim = Fr::from(*claim);
