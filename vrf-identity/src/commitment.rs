@@ -52,6 +52,13 @@ pub fn committed_value(idf: &Idf) -> Scalar {
 }
 
 /// Randomness ρ of a commitment: who has it can show what the commitment holds.
+///
+/// It cannot be printed:
+/// ```compile_fail
+/// fn print(secret: &sigveil_vrf_identity::commitment::Rho) -> String {
+///     format!("{secret:?}")
+/// }
+/// ```
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Rho(Scalar);
 

@@ -35,8 +35,8 @@ pub struct MontgomeryPoint {
 /// `H = 8·map(Poseidon(DOM_H, μ, idf))`.
 ///
 /// # Errors
-/// [`CurveError::Identity`] if the map leads to a point of small order: no known input does, and none can be found
-/// without inverting Poseidon.
+/// [`CurveError::Identity`] if the map leads to a point of small order, as u = 0 does: an identity with such a digest
+/// cannot be found without inverting Poseidon.
 pub fn encode_to_curve(mode: Mode, idf: &Idf) -> Result<Point, CurveError> {
     map_to_subgroup(&poseidon::hash(Domain::EncodeToCurve, &[mode.to_field(), idf.0]))
 }
@@ -130,13 +130,12 @@ mod tests {
         assert_eq!(discriminant.legendre(), LegendreSymbol::QuadraticNonResidue);
     }
 
-    /// The only exceptional input: u = 0 has x1 = −J/K and x2 = 0, where t = 0 if the second branch is taken.
+    /// The one exceptional input: u = 0 takes the second branch to x2 = 0, where t = 0, and so to the identity.
     #[test]
-    fn zero_maps_without_a_panic() {
-        let mapped = map_to_montgomery(&Fr::zero());
-        assert_on_montgomery(&mapped);
-        let expected = if mapped.first_branch { Ok(()) } else { Err(CurveError::Identity) };
-        assert_eq!(map_to_subgroup(&Fr::zero()).map(|_| ()), expected);
+    fn zero_is_refused() {
+        let expected = MontgomeryPoint { s: Fr::zero(), t: Fr::zero(), first_branch: false };
+        assert_eq!(map_to_montgomery(&Fr::zero()), expected);
+        assert_eq!(map_to_subgroup(&Fr::zero()), Err(CurveError::Identity));
     }
 
     #[test]

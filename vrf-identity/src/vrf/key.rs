@@ -9,6 +9,13 @@ use super::VrfError;
 use crate::curve::{CurveError, POINT_BYTES, Point, SCALAR_BYTES, Scalar, generator};
 
 /// The secret key sk, not zero, with its public key.
+///
+/// It cannot be printed:
+/// ```compile_fail
+/// fn print(secret: &sigveil_vrf_identity::vrf::SecretKey) -> String {
+///     format!("{secret:?}")
+/// }
+/// ```
 #[derive(ZeroizeOnDrop)]
 pub struct SecretKey {
     scalar: Scalar,

@@ -32,6 +32,13 @@ impl VerifiedOutput {
 }
 
 /// `k_id = Poseidon(DOM_VRF, μ, idf, x, y)`, of one mode: who holds it finds all events of the identity in it.
+///
+/// It cannot be printed:
+/// ```compile_fail
+/// fn print(secret: &sigveil_vrf_identity::vrf::MonitoringKey) -> String {
+///     format!("{secret:?}")
+/// }
+/// ```
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct MonitoringKey {
     #[zeroize(skip)]
@@ -76,6 +83,13 @@ impl PartialEq for MonitoringKey {
 impl Eq for MonitoringKey {}
 
 /// `k_open = Poseidon(DOM_OPEN, μ, idf, x, y)`: who holds it opens the identity's commitments; no monitor gets it.
+///
+/// It cannot be printed:
+/// ```compile_fail
+/// fn print(secret: &sigveil_vrf_identity::vrf::OpeningKey) -> String {
+///     format!("{secret:?}")
+/// }
+/// ```
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct OpeningKey {
     key: Fr,
