@@ -2,8 +2,8 @@
 //!
 //! `L = Poseidon(DOM_LABEL, profile, k_id, epoch, slot)`. The profile says who can link events: everybody, everybody
 //! within one epoch, or only whoever holds k_id. [`Scope`] is a profile with exactly the epoch and slot that it has,
-//! so a label outside of its profile's bounds cannot be written down. [`san`] is the form in a certificate, [`watch`]
-//! what an owner looks for.
+//! so a label outside of its profile's bounds cannot be written down. [`San`] is the form in a certificate,
+//! [`watch_list`] what an owner looks for.
 
 mod san;
 mod watch;
