@@ -6,11 +6,23 @@
 
 pub mod bundle;
 pub mod checkpoint;
+#[cfg(feature = "service")]
+pub mod ct;
+#[cfg(feature = "service")]
+pub mod engine;
 pub mod entry;
 pub mod hash;
+#[cfg(feature = "service")]
+mod http;
 pub mod merkle;
 pub mod note;
+#[cfg(feature = "service")]
+pub mod rekor;
 pub mod sct;
+#[cfg(feature = "service")]
+pub mod store;
 pub mod tile;
+pub mod tlog_entry;
+pub mod witness;
 
 pub use hash::Hash;

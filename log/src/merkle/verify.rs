@@ -38,8 +38,7 @@ pub fn root_from_inclusion(leaf: &Hash, index: u64, size: u64, proof: &[Hash]) -
 
 /// Checks that the tree of `old_size` leaves is a prefix of the one of `new_size` leaves.
 ///
-/// Equal sizes demand equal roots and an empty proof. An empty old tree is refused (except against another
-/// empty one): such a proof says nothing.
+/// Equal sizes demand equal roots and an empty proof. An empty old tree is refused: such a proof says nothing.
 ///
 /// # Errors
 /// [`ProofError`] when the sizes do not fit, the length is wrong, or either root is not reached.
@@ -50,12 +49,12 @@ pub fn verify_consistency(
     new_root: &Hash,
     proof: &[Hash],
 ) -> Result<(), ProofError> {
+    if old_size > new_size || old_size == 0 {
+        return Err(ProofError::Sizes { old: old_size, new: new_size });
+    }
     if old_size == new_size {
         check_length(0, proof)?;
         return if old_root == new_root { Ok(()) } else { Err(ProofError::RootMismatch) };
-    }
-    if old_size > new_size || old_size == 0 {
-        return Err(ProofError::Sizes { old: old_size, new: new_size });
     }
     let (inner, border) = shape(old_size - 1, new_size);
     let shift = old_size.trailing_zeros() as usize;

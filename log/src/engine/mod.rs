@@ -1,0 +1,329 @@
+//! The engine: one sequencer per log, over one folder.
+//!
+//! Accept → one write-ahead append with one `fdatasync` per batch → assign indices → tiles → sign → ask the
+//! witnesses → publish. An answer means durable *and* included: it carries the inclusion proof under the
+//! published checkpoint. Whatever a crash interrupts is completed when the folder is opened again; opening
+//! refuses when the published checkpoint is of another log, or ahead of or different from the committed tree.
+//!
+//! Deduplication is derived from the leaf hashes at every start and kept in memory.
+
+mod edge;
+mod publish;
+mod redact;
+mod sequencer;
+mod tree;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ed25519_dalek::VerifyingKey;
+use tokio::sync::{mpsc, oneshot};
+
+pub use redact::{Coverage, RedactError, Redacted};
+
+use crate::checkpoint::CheckpointError;
+use crate::entry::{Entry, EntryError, SealedPayload};
+use crate::hash::Hash;
+use crate::note::NoteSigner;
+use crate::store::{ReadError, Reader};
+use crate::tile::{TileError, TileKind};
+use crate::witness::Cosigner;
+use sequencer::{Command, Draft};
+
+/// Which bundles a log keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// C2SP tlog-tiles: `tile/entries`.
+    TlogTiles,
+    /// C2SP static-ct-api: `tile/data`.
+    StaticCt,
+}
+
+impl Layout {
+    pub(crate) fn bundle_kind(self) -> TileKind {
+        match self {
+            Self::TlogTiles => TileKind::Entries,
+            Self::StaticCt => TileKind::Data,
+        }
+    }
+}
+
+/// Milliseconds since the Unix epoch, from wherever the caller takes its time.
+pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// Who may have content withheld.
+#[derive(Debug, Clone)]
+pub struct RedactionPolicy {
+    /// Keys of the redaction authorities.
+    pub authorities: Vec<VerifyingKey>,
+    /// How many of them must sign.
+    pub threshold: usize,
+    /// How many witnesses must have cosigned a checkpoint that includes the record.
+    pub witnesses: usize,
+}
+
+/// How a log runs.
+pub struct Config {
+    /// The log's folder.
+    pub folder: PathBuf,
+    /// The log's key; its name is the origin.
+    pub signer: NoteSigner,
+    /// Kind of bundles.
+    pub layout: Layout,
+    /// Witnesses that are asked before a checkpoint is published.
+    pub witnesses: Vec<Arc<dyn Cosigner>>,
+    /// How many cosignatures a checkpoint needs to be published.
+    pub witness_threshold: usize,
+    /// How long the first entry of a batch waits for others.
+    pub batch_age: Duration,
+    /// Most entries of a batch.
+    pub batch_size: usize,
+    /// Time for tree heads that carry one.
+    pub clock: Clock,
+    /// Redaction authorities; without them no redaction record is accepted.
+    pub redaction: Option<RedactionPolicy>,
+}
+
+impl Config {
+    /// A log of the Rekor face, with the defaults: no witnesses, batches of at most 20 ms or 1,024 entries.
+    pub fn new(folder: &Path, signer: NoteSigner, clock: Clock) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            signer,
+            layout: Layout::TlogTiles,
+            witnesses: Vec::new(),
+            witness_threshold: 0,
+            batch_age: Duration::from_millis(20),
+            batch_size: 1024,
+            clock,
+            redaction: None,
+        }
+    }
+}
+
+/// Why a log does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another writer has the folder.
+    #[error("another process writes to this log")]
+    Locked,
+    /// From the file system.
+    #[error("the log's folder: {0}")]
+    Io(#[from] io::Error),
+    /// The published checkpoint is not this log's.
+    #[error("the published checkpoint is not of this log: {0}")]
+    Published(#[from] CheckpointError),
+    /// More was published than is committed: the write-ahead log was lost or rolled back.
+    #[error("a tree of {published} entries was published and only {committed} are committed")]
+    PublishedAhead {
+        /// Size of the published checkpoint.
+        published: u64,
+        /// Entries recovered.
+        committed: u64,
+    },
+    /// The published root is not that of the committed tree.
+    #[error("the committed tree does not have the published root")]
+    PublishedDiffers,
+    /// A full tile is missing or damaged.
+    #[error(transparent)]
+    Tile(#[from] TileError),
+    /// A full bundle is missing or damaged.
+    #[error(transparent)]
+    Bundle(#[from] crate::bundle::BundleError),
+    /// A checkpoint could not be published.
+    #[error("the recovered tree could not be published: {0}")]
+    Publish(#[from] AppendError),
+    /// A redaction that a crash interrupted could not be completed.
+    #[error("an interrupted redaction could not be completed: {0}")]
+    Redact(#[from] RedactError),
+}
+
+impl OpenError {
+    /// Stable reason code.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Locked => "log-locked",
+            Self::Io(_) => "log-unreadable",
+            Self::Published(error) => error.reason(),
+            Self::PublishedAhead { .. } => "log-published-ahead",
+            Self::PublishedDiffers => "log-published-differs",
+            Self::Tile(error) => error.reason(),
+            Self::Bundle(error) => error.reason(),
+            Self::Publish(error) => error.reason(),
+            Self::Redact(error) => error.reason(),
+        }
+    }
+}
+
+/// Why an entry was not acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// The log holds it already.
+    #[error("the log holds this entry at index {0}")]
+    Duplicate(u64),
+    /// Refused as it is.
+    #[error(transparent)]
+    Refused(#[from] EntryError),
+    /// Too few witnesses cosigned; the entry is durable and will be published with the next batch.
+    #[error("too few witnesses cosigned the checkpoint")]
+    Unwitnessed,
+    /// The log stopped: storage failed, or it is shutting down. Whether the entry is in it is unknown.
+    #[error("the log does not accept entries now")]
+    Unavailable,
+}
+
+impl AppendError {
+    /// Stable reason code.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Duplicate(_) => "log-duplicate",
+            Self::Refused(error) => error.reason(),
+            Self::Unwitnessed => "log-unwitnessed",
+            Self::Unavailable => "log-unavailable",
+        }
+    }
+}
+
+/// What an acknowledged entry gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Its index.
+    pub index: u64,
+    /// Its leaf hash.
+    pub leaf_hash: Hash,
+    /// Size of the published tree.
+    pub tree_size: u64,
+    /// Root of the published tree.
+    pub root: Hash,
+    /// Inclusion proof in that tree, leaf side first.
+    pub proof: Vec<Hash>,
+    /// The published checkpoint, with all signatures.
+    pub checkpoint: Arc<str>,
+}
+
+/// A running log. Clones share it; it stops when the last one is dropped.
+#[derive(Clone)]
+pub struct Log {
+    commands: mpsc::Sender<Command>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    reader: Reader,
+    key: crate::note::NoteKey,
+    redaction: Option<RedactionPolicy>,
+}
+
+impl Log {
+    /// Opens the folder, completes what a crash interrupted, publishes, and starts the sequencer's thread.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(config: Config) -> Result<Self, OpenError> {
+        let shared = Shared {
+            reader: Reader::new(&config.folder),
+            key: config.signer.public().clone(),
+            redaction: config.redaction.clone(),
+        };
+        let (commands, receiver) = mpsc::channel(8192);
+        sequencer::start(config, receiver)?;
+        Ok(Self { commands, shared: Arc::new(shared) })
+    }
+
+    /// Appends an entry after verifying its signatures.
+    ///
+    /// # Errors
+    /// [`AppendError`].
+    pub async fn append(&self, entry: &Entry) -> Result<Receipt, AppendError> {
+        match entry {
+            Entry::HashedRekord(entry) => entry.verify()?,
+            Entry::Redaction(record) => {
+                let refused = EntryError::KindNotServed("redaction");
+                let policy = self.shared.redaction.as_ref().ok_or(refused)?;
+                record.verify(&policy.authorities, policy.threshold)?;
+            }
+            Entry::Sealed(_) => return Err(EntryError::KindNotServed("sealed without its payload").into()),
+            Entry::IssuerKeys(_) => return Err(EntryError::KindNotServed("issuer-keys").into()),
+            Entry::ProofReceipt(_) => return Err(EntryError::KindNotServed("proof-receipt").into()),
+        }
+        self.append_opaque(entry.body()).await
+    }
+
+    /// Appends a sealed entry with its openings, which are kept beside the log.
+    ///
+    /// # Errors
+    /// [`AppendError`].
+    pub async fn append_sealed(
+        &self,
+        entry: &Entry,
+        payload: &SealedPayload,
+    ) -> Result<Receipt, AppendError> {
+        let Entry::Sealed(sealed) = entry else { return Err(EntryError::KindNotServed("not sealed").into()) };
+        sealed.verify()?;
+        payload.verify(sealed)?;
+        self.send(Draft::fixed(entry.body(), payload.to_bytes())).await
+    }
+
+    /// Appends bytes as they are: for logs whose leaves are not entries of [`crate::entry`], such as the
+    /// output log of a map. At most 65,535 bytes.
+    ///
+    /// # Errors
+    /// [`AppendError`].
+    pub async fn append_opaque(&self, body: Vec<u8>) -> Result<Receipt, AppendError> {
+        if body.len() > crate::entry::MAX_BODY {
+            return Err(EntryError::TooLarge.into());
+        }
+        self.send(Draft::fixed(body, Vec::new())).await
+    }
+
+    /// Appends a leaf that depends on its index; `build` gives the bundle's item and the leaf hash.
+    pub(crate) async fn append_indexed(
+        &self,
+        build: impl FnOnce(u64) -> (Vec<u8>, Hash) + Send + 'static,
+    ) -> Result<Receipt, AppendError> {
+        self.send(Draft::Indexed(Box::new(build))).await
+    }
+
+    async fn send(&self, draft: Draft) -> Result<Receipt, AppendError> {
+        let (answer, receiver) = oneshot::channel();
+        let command = Command::Append { draft, answer };
+        self.commands.send(command).await.map_err(|_| AppendError::Unavailable)?;
+        receiver.await.map_err(|_| AppendError::Unavailable)?
+    }
+
+    /// Withholds what the redaction record at `record` says, once that record is in a witnessed checkpoint
+    /// and `coverage` shows that the map covers the entry (`protocol.md §9`). Repeating it is harmless.
+    ///
+    /// # Errors
+    /// [`RedactError`].
+    pub async fn redact(
+        &self,
+        record: u64,
+        coverage: impl Coverage + Send + 'static,
+    ) -> Result<Redacted, RedactError> {
+        let (answer, receiver) = oneshot::channel();
+        let command = Command::Redact { record, coverage: Box::new(coverage), answer };
+        self.commands.send(command).await.map_err(|_| RedactError::Unavailable)?;
+        receiver.await.map_err(|_| RedactError::Unavailable)?
+    }
+
+    /// The log's folder, for reading.
+    pub fn reader(&self) -> &Reader {
+        &self.shared.reader
+    }
+
+    /// The log's public key; its name is the origin.
+    pub fn key(&self) -> &crate::note::NoteKey {
+        &self.shared.key
+    }
+
+    /// The published checkpoint.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn checkpoint(&self) -> Result<Vec<u8>, ReadError> {
+        self.shared.reader.checkpoint()
+    }
+}

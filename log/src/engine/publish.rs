@@ -1,0 +1,144 @@
+//! Signing a checkpoint, having it cosigned, and publishing it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::tree::RecentTiles;
+use super::{AppendError, Clock, Config, OpenError};
+use crate::checkpoint::{Checkpoint, VerifiedCheckpoint};
+use crate::merkle::{consistency_proof, root};
+use crate::note::{NoteKey, NoteSigner, SignedNote};
+use crate::store::{Reader, files};
+use crate::tile::TileTree;
+use crate::witness::{AddCheckpoint, CosignError, Cosigner};
+
+/// Publishes the checkpoints of one log.
+pub(super) struct Publisher {
+    path: PathBuf,
+    signer: NoteSigner,
+    clock: Clock,
+    /// Each witness, and the size it last cosigned as far as is known.
+    witnesses: Vec<(Arc<dyn Cosigner>, u64)>,
+    threshold: usize,
+    published: Option<Published>,
+}
+
+/// A checkpoint as readers see it.
+#[derive(Clone)]
+pub(super) struct Published {
+    pub checkpoint: Checkpoint,
+    pub note: Arc<str>,
+}
+
+impl Publisher {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            path: config.folder.join("checkpoint"),
+            signer: config.signer.clone(),
+            clock: Arc::clone(&config.clock),
+            witnesses: config.witnesses.iter().map(|witness| (Arc::clone(witness), 0)).collect(),
+            threshold: config.witness_threshold,
+            published: None,
+        }
+    }
+
+    /// Compares what was published with the committed tree of `size` entries.
+    pub(super) fn recover(&mut self, reader: &Reader, size: u64) -> Result<(), OpenError> {
+        if !self.path.exists() {
+            return Ok(());
+        }
+        let bytes = std::fs::read(&self.path)?;
+        let opened = VerifiedCheckpoint::open(&bytes, self.signer.public(), &[])?;
+        let checkpoint = opened.checkpoint().clone();
+        if checkpoint.size > size {
+            return Err(OpenError::PublishedAhead { published: checkpoint.size, committed: size });
+        }
+        let committed = root(&TileTree::new(reader.clone(), checkpoint.size), checkpoint.size)?;
+        if committed != checkpoint.root {
+            return Err(OpenError::PublishedDiffers);
+        }
+        self.witnesses.iter_mut().for_each(|(_, known)| *known = checkpoint.size);
+        self.published = Some(Published { checkpoint, note: opened.note().to_string().into() });
+        Ok(())
+    }
+
+    pub(super) fn published(&self) -> Option<&Published> {
+        self.published.as_ref()
+    }
+
+    pub(super) fn witness_keys(&self) -> Vec<NoteKey> {
+        self.witnesses.iter().map(|(witness, _)| witness.key().clone()).collect()
+    }
+
+    pub(super) fn log_key(&self) -> &NoteKey {
+        self.signer.public()
+    }
+
+    /// Signs, has cosigned and publishes the tree of `size` leaves.
+    pub(super) fn publish(&mut self, tiles: &RecentTiles, size: u64) -> Result<Published, AppendError> {
+        let tree = TileTree::new(tiles.clone(), size);
+        let root = root(&tree, size).map_err(|error| {
+            tracing::error!(%error, "the committed tree cannot be read");
+            AppendError::Unavailable
+        })?;
+        let checkpoint = Checkpoint::new(self.signer.public().name(), size, root);
+        let mut note = SignedNote::new(checkpoint.to_string()).map_err(|_| AppendError::Unavailable)?;
+        note.add(self.signer.sign(&checkpoint, (self.clock)()));
+        let cosigned = self.cosign(&mut note, &tree);
+        if cosigned < self.threshold {
+            return Err(AppendError::Unwitnessed);
+        }
+        let text: Arc<str> = note.to_string().into();
+        files::write_durable(&self.path, text.as_bytes()).map_err(|error| {
+            tracing::error!(%error, "the checkpoint cannot be written");
+            AppendError::Unavailable
+        })?;
+        let published = Published { checkpoint, note: text };
+        self.published = Some(published.clone());
+        Ok(published)
+    }
+
+    fn cosign(&mut self, note: &mut SignedNote, tree: &TileTree<RecentTiles>) -> usize {
+        let unsigned = note.clone();
+        let mut cosigned = 0;
+        for (witness, known) in &mut self.witnesses {
+            match ask(witness.as_ref(), *known, &unsigned, tree) {
+                Ok(signature) => {
+                    *known = tree.size();
+                    note.add(signature);
+                    cosigned += 1;
+                }
+                Err(error) => tracing::warn!(%error, witness = witness.key().name(), "no cosignature"),
+            }
+        }
+        cosigned
+    }
+}
+
+/// Asks one witness; if it is at another size than thought, once more from there.
+fn ask(
+    witness: &dyn Cosigner,
+    known: u64,
+    note: &SignedNote,
+    tree: &TileTree<RecentTiles>,
+) -> Result<crate::note::NoteSignature, CosignError> {
+    let request = |old: u64| {
+        let proof = if old == 0 || old >= tree.size() {
+            Vec::new()
+        } else {
+            consistency_proof(tree, old, tree.size())
+                .map_err(|error| CosignError::Other(error.to_string()))?
+        };
+        witness.cosign(&AddCheckpoint { old_size: old, proof, note: note.clone() })
+    };
+    let signature = match request(known) {
+        Err(CosignError::Conflict(size)) if size != known && size <= tree.size() => request(size),
+        answer => answer,
+    }?;
+    let mut check = SignedNote::new(note.text().to_owned()).map_err(|e| CosignError::Other(e.to_string()))?;
+    check.add(signature.clone());
+    match check.verify(std::slice::from_ref(witness.key())) {
+        Ok(verified) if verified.len() == 1 => Ok(signature),
+        _ => Err(CosignError::Other("its cosignature does not verify".to_owned())),
+    }
+}

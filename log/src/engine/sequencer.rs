@@ -1,0 +1,210 @@
+//! The one thread that writes to a log.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::publish::{Published, Publisher};
+use super::redact::{self, Coverage, RedactError, Redacted};
+use super::tree::{CommittedTree, leaves};
+use super::{AppendError, Config, Layout, OpenError, Receipt};
+use crate::hash::Hash;
+use crate::merkle::{inclusion_proof, leaf_hash};
+use crate::store::files::{self, FolderLock};
+use crate::store::wal::Sequenced;
+use crate::store::{Reader, files as store_files};
+use crate::tile::TileTree;
+
+/// An entry before it has its index.
+pub(super) enum Draft {
+    Fixed(Sequenced),
+    Indexed(Box<dyn FnOnce(u64) -> (Vec<u8>, Hash) + Send>),
+}
+
+impl Draft {
+    pub(super) fn fixed(item: Vec<u8>, attachment: Vec<u8>) -> Self {
+        Self::Fixed(Sequenced { leaf: leaf_hash(&item), item, attachment })
+    }
+}
+
+type Answer = oneshot::Sender<Result<Receipt, AppendError>>;
+
+pub(super) enum Command {
+    Append {
+        draft: Draft,
+        answer: Answer,
+    },
+    Redact {
+        record: u64,
+        coverage: Box<dyn Coverage + Send>,
+        answer: oneshot::Sender<Result<Redacted, RedactError>>,
+    },
+}
+
+/// Everything the thread owns.
+pub(super) struct Sequencer {
+    pub(super) config: Config,
+    pub(super) tree: CommittedTree,
+    pub(super) publisher: Publisher,
+    /// Index of each leaf hash, where the layout lets equal submissions have equal leaves.
+    known: HashMap<Hash, u64>,
+    /// Set when storage failed: what is on disk is then unknown until the folder is opened again.
+    failed: bool,
+    _lock: FolderLock,
+}
+
+/// Opens the folder and starts the thread.
+pub(super) fn start(config: Config, commands: mpsc::Receiver<Command>) -> Result<(), OpenError> {
+    let mut sequencer = Sequencer::open(config)?;
+    let name = format!("log {}", sequencer.publisher.log_key().name());
+    let thread = std::thread::Builder::new().name(name.chars().take(15).collect());
+    thread.spawn(move || sequencer.run(commands))?;
+    Ok(())
+}
+
+impl Sequencer {
+    fn open(config: Config) -> Result<Self, OpenError> {
+        store_files::create_folder(&config.folder)?;
+        let lock = FolderLock::take(&config.folder)?.ok_or(OpenError::Locked)?;
+        files::create_folder(&config.folder.join("tile"))?;
+        let tree = CommittedTree::open(&config.folder, config.layout)?;
+        let reader = Reader::new(&config.folder);
+        let mut publisher = Publisher::new(&config);
+        publisher.recover(&reader, tree.size())?;
+        let known = match config.layout {
+            Layout::TlogTiles => leaves(&reader, tree.size())?.into_iter().zip(0..).collect(),
+            Layout::StaticCt => HashMap::new(),
+        };
+        let mut sequencer = Self { config, tree, publisher, known, failed: false, _lock: lock };
+        redact::complete_interrupted(&mut sequencer)?;
+        let size = sequencer.tree.size();
+        if sequencer.publisher.published().is_none_or(|published| published.checkpoint.size < size) {
+            match sequencer.publish() {
+                // The next batch asks the witnesses again; until then the last checkpoint stands.
+                Ok(_) | Err(AppendError::Unwitnessed) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(sequencer)
+    }
+
+    fn run(&mut self, mut commands: mpsc::Receiver<Command>) {
+        while let Some(command) = commands.blocking_recv() {
+            let mut batch = Vec::new();
+            let mut redaction = self.sort(command, &mut batch);
+            let opened = Instant::now();
+            while redaction.is_none() && !batch.is_empty() && batch.len() < self.config.batch_size {
+                match commands.try_recv() {
+                    Ok(command) => redaction = self.sort(command, &mut batch),
+                    Err(mpsc::error::TryRecvError::Empty) if opened.elapsed() < self.config.batch_age => {
+                        std::thread::sleep(self.config.batch_age / 10);
+                    }
+                    Err(_) => break,
+                }
+            }
+            self.process(batch);
+            if let Some((record, coverage, answer)) = redaction {
+                let _ = answer.send(redact::redact(self, record, coverage.as_ref()));
+            }
+        }
+    }
+
+    #[allow(clippy::type_complexity, reason = "the parts of one command")]
+    fn sort(
+        &self,
+        command: Command,
+        batch: &mut Vec<(Draft, Answer)>,
+    ) -> Option<(u64, Box<dyn Coverage + Send>, oneshot::Sender<Result<Redacted, RedactError>>)> {
+        match command {
+            Command::Append { draft, answer } => {
+                batch.push((draft, answer));
+                None
+            }
+            Command::Redact { record, coverage, answer } => Some((record, coverage, answer)),
+        }
+    }
+
+    /// Commits a batch, publishes, and answers.
+    fn process(&mut self, batch: Vec<(Draft, Answer)>) {
+        if batch.is_empty() {
+            return;
+        }
+        if self.failed {
+            batch.into_iter().for_each(|(_, answer)| drop(answer.send(Err(AppendError::Unavailable))));
+            return;
+        }
+        let mut waiting = Vec::new();
+        let mut duplicates = Vec::new();
+        let mut entries = Vec::new();
+        for (draft, answer) in batch {
+            let index = self.tree.size() + entries.len() as u64;
+            let entry = match draft {
+                Draft::Fixed(entry) => entry,
+                Draft::Indexed(build) => {
+                    let (item, leaf) = build(index);
+                    Sequenced { leaf, item, attachment: Vec::new() }
+                }
+            };
+            if self.config.layout == Layout::TlogTiles {
+                if let Some(known) = self.known.get(&entry.leaf) {
+                    duplicates.push((*known, answer));
+                    continue;
+                }
+                self.known.insert(entry.leaf, index);
+            }
+            waiting.push((index, entry.leaf, answer));
+            entries.push(entry);
+        }
+        let published = self.commit(entries);
+        for (index, answer) in duplicates {
+            let _ = answer.send(Err(match &published {
+                Ok(_) => AppendError::Duplicate(index),
+                Err(error) => error.clone(),
+            }));
+        }
+        match published {
+            Err(error) => {
+                waiting.into_iter().for_each(|(_, _, answer)| drop(answer.send(Err(error.clone()))))
+            }
+            Ok(published) => self.answer(waiting, &published),
+        }
+    }
+
+    fn commit(&mut self, entries: Vec<Sequenced>) -> Result<Published, AppendError> {
+        if !entries.is_empty()
+            && let Err(error) = self.tree.append(entries)
+        {
+            tracing::error!(%error, "storage failed; the log stops until it is opened again");
+            self.failed = true;
+            return Err(AppendError::Unavailable);
+        }
+        match self.publisher.published() {
+            Some(published) if published.checkpoint.size == self.tree.size() => Ok(published.clone()),
+            _ => self.publish(),
+        }
+    }
+
+    fn publish(&mut self) -> Result<Published, AppendError> {
+        let published = self.publisher.publish(&self.tree.tiles(), self.tree.size());
+        self.failed |= matches!(published, Err(AppendError::Unavailable));
+        published
+    }
+
+    fn answer(&self, waiting: Vec<(u64, Hash, Answer)>, published: &Published) {
+        let checkpoint = &published.checkpoint;
+        let tree = TileTree::new(self.tree.tiles(), checkpoint.size);
+        for (index, leaf_hash, answer) in waiting {
+            let receipt = inclusion_proof(&tree, index, checkpoint.size).map(|proof| Receipt {
+                index,
+                leaf_hash,
+                tree_size: checkpoint.size,
+                root: checkpoint.root,
+                proof,
+                checkpoint: published.note.clone(),
+            });
+            // Whoever went away finds the entry by its index or as a duplicate.
+            let _ = answer.send(receipt.map_err(|_| AppendError::Unavailable));
+        }
+    }
+}

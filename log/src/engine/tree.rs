@@ -1,0 +1,267 @@
+//! The committed tree on disk: write-ahead log, tiles and bundles kept in step.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::edge::{Edge, EdgeTile};
+use super::{Layout, OpenError};
+use crate::bundle;
+use crate::hash::Hash;
+use crate::sct::TileLeaf;
+use crate::store::wal::{Batch, Sequenced, WriteAheadLog};
+use crate::store::{Reader, files};
+use crate::tile::{TILE_WIDTH, TileError, TileKind, TilePath, TileSource};
+
+/// Size of the write-ahead log from which it is trimmed behind full bundles.
+const TRIM_AT: u64 = 16 << 20;
+
+/// Everything that one writer keeps of a log. All methods are idempotent with respect to what is on disk:
+/// whatever a crash interrupts, opening again completes.
+#[derive(Debug)]
+pub(crate) struct CommittedTree {
+    folder: PathBuf,
+    layout: Layout,
+    wal: WriteAheadLog,
+    edge: Edge,
+    /// Items of the last bundle, which is not full.
+    items: Vec<Vec<u8>>,
+    /// Partial files on disk, removed when the next are published.
+    partials: Vec<TilePath>,
+    recent: RecentTiles,
+}
+
+impl CommittedTree {
+    pub(crate) fn open(folder: &Path, layout: Layout) -> Result<Self, OpenError> {
+        files::remove_temporaries(folder)?;
+        let (wal, batches) = WriteAheadLog::open(&folder.join("wal"))?;
+        let first = batches.first().map_or(0, |batch| batch.first);
+        let reader = Reader::new(folder);
+        let edge = Edge::recover(&reader, first)?;
+        let items = read_items(&reader, layout, first)?;
+        let recent = RecentTiles::new(reader);
+        let mut tree =
+            Self { folder: folder.to_owned(), layout, wal, edge, items, partials: Vec::new(), recent };
+        for batch in &batches {
+            tree.integrate(batch)?;
+        }
+        tree.remove_stray_partials()?;
+        Ok(tree)
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.edge.size()
+    }
+
+    /// Tiles for proofs: from memory where they changed lately.
+    pub(crate) fn tiles(&self) -> RecentTiles {
+        self.recent.clone()
+    }
+
+    /// Makes the entries durable, then integrates them.
+    pub(crate) fn append(&mut self, entries: Vec<Sequenced>) -> Result<(), io::Error> {
+        let batch = Batch { first: self.size(), entries };
+        self.wal.append(&batch)?;
+        self.integrate(&batch)?;
+        if self.wal.bytes() > TRIM_AT {
+            let size = self.size();
+            self.wal.trim(size - size % TILE_WIDTH, size)?;
+        }
+        Ok(())
+    }
+
+    fn integrate(&mut self, batch: &Batch) -> Result<(), io::Error> {
+        let mut filled = Vec::new();
+        for (index, entry) in (batch.first..).zip(&batch.entries) {
+            if !entry.attachment.is_empty() {
+                self.write_attachment(index, &entry.attachment)?;
+            }
+            self.items.push(entry.item.clone());
+            if self.items.len() as u64 == TILE_WIDTH {
+                let bundle = self.bundle_tile(index / TILE_WIDTH, &self.items);
+                self.write_full(&bundle)?;
+                self.items.clear();
+            }
+            self.edge.push(entry.leaf, &mut filled);
+        }
+        for tile in &filled {
+            self.write_full(tile)?;
+        }
+        let mut partial = self.edge.partial();
+        self.recent.update(filled.iter().chain(&partial));
+        if !self.items.is_empty() {
+            partial.push(self.bundle_tile(self.size() / TILE_WIDTH, &self.items));
+        }
+        for tile in &partial {
+            files::write_derived(&self.folder.join(tile.path.to_string()), &tile.bytes)?;
+        }
+        let old = std::mem::replace(&mut self.partials, partial.into_iter().map(|tile| tile.path).collect());
+        for path in old.iter().filter(|path| !self.partials.contains(path)) {
+            remove_if_there(&self.folder.join(path.to_string()))?;
+        }
+        Ok(())
+    }
+
+    fn write_attachment(&self, index: u64, bytes: &[u8]) -> io::Result<()> {
+        let path = self.folder.join("sealed").join(index.to_string());
+        if fs::read(&path).is_ok_and(|old| old == bytes) {
+            Ok(())
+        } else {
+            files::write_durable(&path, bytes)
+        }
+    }
+
+    /// Full files are written once: at replay they are there already.
+    fn write_full(&self, tile: &EdgeTile) -> io::Result<()> {
+        let path = self.folder.join(tile.path.to_string());
+        if fs::read(&path).is_ok_and(|old| old == tile.bytes) {
+            return Ok(());
+        }
+        // Different content is that of an entry whose redaction a crash interrupted.
+        if path.exists() {
+            files::erase(&path, Some(&tile.bytes))
+        } else {
+            files::write_durable(&path, &tile.bytes)
+        }
+    }
+
+    fn bundle_tile(&self, number: u64, items: &[Vec<u8>]) -> EdgeTile {
+        let width = u16::try_from(items.len()).expect("a bundle holds at most 256 items");
+        let path = TilePath { kind: self.layout.bundle_kind(), number, width };
+        EdgeTile { path, bytes: join(self.layout, items) }
+    }
+
+    /// Partial files that a crash left behind.
+    fn remove_stray_partials(&self) -> io::Result<()> {
+        let size = self.size();
+        for kind in [TileKind::Hashes(0), self.layout.bundle_kind()] {
+            let last = TilePath { kind, number: size / TILE_WIDTH, width: 256 };
+            let Ok(entries) = fs::read_dir(self.folder.join(format!("{last}.p"))) else { continue };
+            for entry in entries {
+                let path = entry?.path();
+                let kept = self.partials.iter().any(|kept| path == self.folder.join(kept.to_string()));
+                if !kept {
+                    files::erase(&path, None)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Replaces the item at `index` (if `item` is given) and its attachment in every file, overwriting what
+    /// stood there.
+    pub(crate) fn withhold(&mut self, index: u64, item: Option<&[u8]>, attachment: &[u8]) -> io::Result<()> {
+        self.wal.withhold(index, item, attachment)?;
+        let payload = self.folder.join("sealed").join(index.to_string());
+        let current = fs::read(&payload);
+        if current.is_ok_and(|current| current != attachment) {
+            files::erase(&payload, (!attachment.is_empty()).then_some(attachment))?;
+        }
+        let Some(item) = item else { return Ok(()) };
+        let (number, at) = (index / TILE_WIDTH, usize::try_from(index % TILE_WIDTH).unwrap_or(0));
+        if number == self.size() / TILE_WIDTH {
+            self.items[at] = item.to_vec();
+            let tile = self.bundle_tile(number, &self.items);
+            return files::erase(&self.folder.join(tile.path.to_string()), Some(&tile.bytes));
+        }
+        let path = TilePath { kind: self.layout.bundle_kind(), number, width: 256 };
+        let file = self.folder.join(path.to_string());
+        let bytes = fs::read(&file)?;
+        let split = bundle::split(&bytes, 256);
+        let mut items: Vec<_> = split.map_err(io::Error::other)?.into_iter().map(<[u8]>::to_vec).collect();
+        items[at] = item.to_vec();
+        files::erase(&file, Some(&join(self.layout, &items)))
+    }
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn join(layout: Layout, items: &[Vec<u8>]) -> Vec<u8> {
+    match layout {
+        Layout::StaticCt => items.concat(),
+        Layout::TlogTiles => {
+            let mut bytes = Vec::new();
+            for item in items {
+                bundle::push(&mut bytes, item).expect("entries are bounded when they are parsed");
+            }
+            bytes
+        }
+    }
+}
+
+/// The items of the bundle in which `size` lies, before it, from the durable full bundle.
+fn read_items(reader: &Reader, layout: Layout, size: u64) -> Result<Vec<Vec<u8>>, OpenError> {
+    let width = usize::try_from(size % TILE_WIDTH).unwrap_or(0);
+    if width == 0 {
+        return Ok(Vec::new());
+    }
+    let path = TilePath { kind: layout.bundle_kind(), number: size / TILE_WIDTH, width: 256 };
+    let bytes = reader.read_tile(&path)?;
+    match layout {
+        Layout::TlogTiles => {
+            let (items, _) = bundle::split_prefix(&bytes, width)?;
+            Ok(items.into_iter().map(<[u8]>::to_vec).collect())
+        }
+        Layout::StaticCt => {
+            let mut rest = &bytes[..];
+            let mut items = Vec::new();
+            for _ in 0..width {
+                let (leaf, tail) = TileLeaf::parse_prefix(rest).ok_or(bundle::BundleError)?;
+                items.push(leaf.to_bytes());
+                rest = tail;
+            }
+            Ok(items)
+        }
+    }
+}
+
+/// Tiles from memory where they changed lately, from the folder otherwise.
+#[derive(Debug, Clone)]
+pub(crate) struct RecentTiles {
+    reader: Reader,
+    recent: Arc<Mutex<HashMap<(TileKind, u64), Vec<u8>>>>,
+}
+
+impl RecentTiles {
+    fn new(reader: Reader) -> Self {
+        Self { reader, recent: Arc::default() }
+    }
+
+    fn update<'a>(&self, tiles: impl Iterator<Item = &'a EdgeTile>) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if recent.len() > 64 {
+            recent.clear();
+        }
+        for tile in tiles {
+            recent.insert((tile.path.kind, tile.path.number), tile.bytes.clone());
+        }
+    }
+}
+
+impl TileSource for RecentTiles {
+    fn read_tile(&self, path: &TilePath) -> Result<Vec<u8>, TileError> {
+        let wanted = 32 * usize::from(path.width);
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        match recent.get(&(path.kind, path.number)) {
+            Some(bytes) if bytes.len() >= wanted => Ok(bytes[..wanted].to_vec()),
+            _ => self.reader.read_tile(path),
+        }
+    }
+}
+
+/// All leaf hashes of a tree, for what is derived from them.
+pub(crate) fn leaves(source: &impl TileSource, size: u64) -> Result<Vec<Hash>, TileError> {
+    let mut leaves = Vec::new();
+    for number in 0..size.div_ceil(TILE_WIDTH) {
+        let path = TilePath::in_tree(TileKind::Hashes(0), number, size).expect("the tile is in the tree");
+        leaves.extend(source.read_tile(&path)?.chunks_exact(32).filter_map(Hash::from_slice));
+    }
+    Ok(leaves)
+}

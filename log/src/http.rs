@@ -1,0 +1,78 @@
+//! What the HTTP faces share: problem documents (RFC 9457), limits, and the serving of tiles.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::store::Reader;
+use crate::tile::{TileKind, TilePath, TileSource as _};
+
+/// Largest request body: a sealed entry with its payload.
+const MAX_REQUEST: usize = 256 << 10;
+/// Longer than any batch and witness takes.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Limits that every face has.
+pub(crate) fn guard(router: Router) -> Router {
+    router
+        .fallback(|| async { problem(404, "not-found", "there is nothing here") })
+        .layer(DefaultBodyLimit::max(MAX_REQUEST))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
+        .layer(CatchPanicLayer::new())
+}
+
+/// A problem document; `type` is the stable reason code.
+pub(crate) fn problem(status: u16, reason: &str, detail: &str) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let body = serde_json::json!({
+        "type": format!("urn:sigveil:reason:{reason}"),
+        "title": status.canonical_reason().unwrap_or("error"),
+        "status": status.as_u16(),
+        "detail": detail,
+        "reason": reason,
+    });
+    let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+    (status, kind, body.to_string()).into_response()
+}
+
+/// The published checkpoint.
+pub(crate) async fn checkpoint(reader: Reader) -> Response {
+    let read = tokio::task::spawn_blocking(move || reader.checkpoint()).await;
+    match read {
+        Ok(Ok(bytes)) => {
+            let headers =
+                [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")];
+            (headers, bytes).into_response()
+        }
+        _ => problem(404, "checkpoint-unavailable", "no checkpoint is published yet"),
+    }
+}
+
+/// A tile of one of the kinds that this face serves.
+pub(crate) async fn tile(reader: Reader, path: String, bundles: TileKind) -> Response {
+    let not_found = || problem(404, "tile-unavailable", "there is no such tile");
+    let Some(path) = TilePath::parse(&path) else { return not_found() };
+    if !matches!(path.kind, TileKind::Hashes(_)) && path.kind != bundles {
+        return not_found();
+    }
+    match tokio::task::spawn_blocking(move || reader.read_tile(&path)).await {
+        Ok(Ok(bytes)) => {
+            // Bundles can be redacted, so caches must ask again; hashes never change.
+            let cache = match path.kind {
+                TileKind::Hashes(_) => "public, max-age=31536000, immutable",
+                _ => "public, max-age=60",
+            };
+            let mut response = bytes.into_response();
+            let kind = HeaderValue::from_static("application/octet-stream");
+            response.headers_mut().insert(header::CONTENT_TYPE, kind);
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+            response
+        }
+        _ => not_found(),
+    }
+}

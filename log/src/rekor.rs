@@ -1,0 +1,155 @@
+//! The Rekor v2 face: what stock clients write to and read from, and the project's own kinds beside it.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `POST /api/v2/log/entries` | 201 with a `TransparencyLogEntry`; 409 with `x-log-index` for a duplicate |
+//! | `GET /api/v2/checkpoint`, `/api/v2/tile/…` | tlog-tiles |
+//! | `POST /api/sigveil/v1/entries` | 201; the body of a `redaction` entry |
+//! | `POST /api/sigveil/v1/sealed` | 201; `{"entry": body, "payload": {…}}` |
+//! | `GET /api/sigveil/v1/entries/{index}` | the body, or 410 with the tombstone where it is withheld |
+//! | `GET /api/sigveil/v1/sealed/{index}` | the openings, or 404 |
+//! | `GET /healthz` | 200 |
+//!
+//! Entry tiles serve tombstones in place of withheld bodies ([`crate::entry::Withheld`]): stock clients do
+//! not read entry tiles to verify, and whoever mirrors them finds the leaf hash and the record's index there.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use serde::Deserialize;
+
+use crate::checkpoint::VerifiedCheckpoint;
+use crate::engine::{AppendError, Log, Receipt};
+use crate::entry::{Entry, EntryError, HashedRekord, MAX_BODY, SealedPayload, Stored};
+use crate::http::{guard, problem};
+use crate::store::ReadError;
+use crate::tile::{TileKind, TileTree};
+use crate::tlog_entry::{ProvenEntry, transparency_log_entry};
+
+/// The face over a running log.
+pub fn router(log: Log) -> Router {
+    let routes = Router::new()
+        .route("/api/v2/log/entries", post(create))
+        .route("/api/v2/checkpoint", get(checkpoint))
+        .route("/api/v2/tile/{*path}", get(tile))
+        .route("/api/sigveil/v1/entries", post(create_own))
+        .route("/api/sigveil/v1/sealed", post(create_sealed))
+        .route("/api/sigveil/v1/entries/{index}", get(read_entry))
+        .route("/api/sigveil/v1/sealed/{index}", get(read_sealed))
+        .route("/healthz", get(|| async { "ok\n" }));
+    guard(routes.with_state(log))
+}
+
+async fn create(State(log): State<Log>, body: Bytes) -> Response {
+    match HashedRekord::from_request(&body).map(Entry::HashedRekord) {
+        Ok(entry) => answer(&log, &entry, log.append(&entry).await),
+        Err(error) => refuse(&error.into()),
+    }
+}
+
+async fn create_own(State(log): State<Log>, body: Bytes) -> Response {
+    match Entry::parse(&body) {
+        Ok(Entry::HashedRekord(_)) => {
+            refuse(&EntryError::KindNotServed("hashedrekord at this address").into())
+        }
+        Ok(entry) => answer(&log, &entry, log.append(&entry).await),
+        Err(error) => refuse(&error.into()),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SealedRequest {
+    entry: serde_json::Value,
+    payload: SealedPayload,
+}
+
+/// Reads a request for a sealed entry. The entry is compared with its canonical form, so that what is signed
+/// and logged is what was sent.
+fn parse_sealed(body: &[u8]) -> Result<(Entry, SealedPayload), EntryError> {
+    if body.len() > 2 * MAX_BODY {
+        return Err(EntryError::TooLarge);
+    }
+    let malformed = |error: serde_json::Error| EntryError::Malformed(error.to_string());
+    let request: SealedRequest = serde_json::from_slice(body).map_err(malformed)?;
+    let entry = serde_json_canonicalizer::to_vec(&request.entry).map_err(malformed)?;
+    Ok((Entry::parse(&entry)?, SealedPayload::parse(&request.payload.to_bytes())?))
+}
+
+async fn create_sealed(State(log): State<Log>, body: Bytes) -> Response {
+    match parse_sealed(&body) {
+        Ok((entry, payload)) => answer(&log, &entry, log.append_sealed(&entry, &payload).await),
+        Err(error) => refuse(&error.into()),
+    }
+}
+
+fn answer(log: &Log, entry: &Entry, receipt: Result<Receipt, AppendError>) -> Response {
+    match receipt {
+        Err(error) => refuse(&error),
+        Ok(Receipt { index, tree_size, root, proof, checkpoint, .. }) => {
+            let proven = ProvenEntry { index, tree_size, root, proof: &proof, checkpoint: &checkpoint };
+            let body = transparency_log_entry(log.key(), entry, &proven).to_string();
+            (StatusCode::CREATED, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+        }
+    }
+}
+
+/// The one mapping from why an entry was not acknowledged to HTTP.
+pub(crate) fn refuse(error: &AppendError) -> Response {
+    let status = match error {
+        AppendError::Duplicate(_) => 409,
+        AppendError::Refused(EntryError::TooLarge) => 413,
+        AppendError::Refused(EntryError::KindNotServed(_)) => 501,
+        AppendError::Refused(_) => 400,
+        AppendError::Unwitnessed | AppendError::Unavailable => 503,
+    };
+    let mut response = problem(status, error.reason(), &error.to_string());
+    if let AppendError::Duplicate(index) = error {
+        response.headers_mut().insert("x-log-index", (*index).into());
+    }
+    response
+}
+
+async fn checkpoint(State(log): State<Log>) -> Response {
+    crate::http::checkpoint(log.reader().clone()).await
+}
+
+async fn tile(State(log): State<Log>, Path(path): Path<String>) -> Response {
+    crate::http::tile(log.reader().clone(), format!("tile/{path}"), TileKind::Entries).await
+}
+
+/// What the published tree holds at `index`; `None` beyond its size.
+fn stored(log: &Log, index: u64) -> Result<Option<Stored>, ReadError> {
+    let opened = VerifiedCheckpoint::open(&log.checkpoint()?, log.key(), &[]);
+    let Ok(opened) = opened else { return Ok(None) };
+    let checkpoint = opened.checkpoint();
+    if index >= checkpoint.size {
+        return Ok(None);
+    }
+    let tree = TileTree::open(log.reader().clone(), checkpoint.size, &checkpoint.root)?;
+    log.reader().entry(&tree, index).map(Some)
+}
+
+async fn read_entry(State(log): State<Log>, Path(index): Path<u64>) -> Response {
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    match tokio::task::spawn_blocking(move || stored(&log, index)).await {
+        Ok(Ok(Some(Stored::Body(body)))) => (json, body).into_response(),
+        Ok(Ok(Some(Stored::Withheld(tombstone)))) => {
+            (StatusCode::GONE, json, tombstone.body()).into_response()
+        }
+        Ok(Ok(None)) => problem(404, "log-no-entry", "the published tree has no such entry"),
+        _ => problem(500, "log-unreadable", "the log cannot be read"),
+    }
+}
+
+async fn read_sealed(State(log): State<Log>, Path(index): Path<u64>) -> Response {
+    let reader = log.reader().clone();
+    match tokio::task::spawn_blocking(move || reader.sealed(index)).await {
+        Ok(Ok(Some(payload))) => ([(header::CONTENT_TYPE, "application/json")], payload).into_response(),
+        Ok(Ok(None)) => problem(404, "sealed-none", "no openings are kept for this entry"),
+        _ => problem(500, "log-unreadable", "the log cannot be read"),
+    }
+}

@@ -1,0 +1,192 @@
+//! The write-ahead log: batches of entries, each one append and one `fdatasync`.
+//!
+//! A record is `"SVWB" ‖ u32 length ‖ SHA-256(body) ‖ body`; a body is `u64 first index ‖ u32 count`, then
+//! per entry `leaf hash ‖ u32 length ‖ item ‖ u32 length ‖ attachment`, integers big-endian. Reading stops
+//! at the first record that is not whole: nothing behind it was ever acknowledged, and the published
+//! checkpoint shows if that is not true.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::files;
+use crate::hash::Hash;
+
+const MAGIC: &[u8; 4] = b"SVWB";
+
+/// One entry with its place decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sequenced {
+    /// Merkle leaf hash.
+    pub leaf: Hash,
+    /// Bytes in the bundle.
+    pub item: Vec<u8>,
+    /// Openings kept beside the log; empty if there are none.
+    pub attachment: Vec<u8>,
+}
+
+/// Entries with consecutive indices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// Index of the first.
+    pub first: u64,
+    /// The entries.
+    pub entries: Vec<Sequenced>,
+}
+
+impl Batch {
+    /// Index after the last.
+    pub fn end(&self) -> u64 {
+        self.first + self.entries.len() as u64
+    }
+
+    fn to_record(&self) -> Vec<u8> {
+        let mut body = self.first.to_be_bytes().to_vec();
+        body.extend(length(self.entries.len()));
+        for entry in &self.entries {
+            body.extend(entry.leaf.0);
+            for bytes in [&entry.item, &entry.attachment] {
+                body.extend(length(bytes.len()));
+                body.extend(bytes);
+            }
+        }
+        [&MAGIC[..], &length(body.len()), &Hash::of(&[&body]).0, &body].concat()
+    }
+
+    fn parse_body(mut body: &[u8]) -> Option<Self> {
+        let first = u64::from_be_bytes(*take(&mut body, 8)?.first_chunk()?);
+        let count = read_length(&mut body)?;
+        let mut entries = Vec::new();
+        for _ in 0..count {
+            let leaf = Hash::from_slice(take(&mut body, 32)?)?;
+            let mut opaque = || {
+                let length = read_length(&mut body)?;
+                take(&mut body, length).map(<[u8]>::to_vec)
+            };
+            entries.push(Sequenced { leaf, item: opaque()?, attachment: opaque()? });
+        }
+        body.is_empty().then_some(Self { first, entries })
+    }
+}
+
+fn length(length: usize) -> [u8; 4] {
+    u32::try_from(length).expect("batches are bounded far below 4 GiB").to_be_bytes()
+}
+
+fn take<'a>(bytes: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
+    let (head, tail) = bytes.split_at_checked(length)?;
+    *bytes = tail;
+    Some(head)
+}
+
+fn read_length(bytes: &mut &[u8]) -> Option<usize> {
+    take(bytes, 4)?.first_chunk().map(|length| u32::from_be_bytes(*length) as usize)
+}
+
+/// Splits whole, consecutive records off the front; also returns their length in bytes.
+fn parse(mut bytes: &[u8]) -> (Vec<Batch>, u64) {
+    let whole = bytes.len();
+    let mut batches: Vec<Batch> = Vec::new();
+    let mut good = 0;
+    let next = |bytes: &mut &[u8]| {
+        take(bytes, 4).filter(|magic| magic == MAGIC)?;
+        let length = read_length(bytes)?;
+        let checksum = take(bytes, 32)?;
+        let body = take(bytes, length).filter(|body| Hash::of(&[body]).0 == checksum)?;
+        Batch::parse_body(body)
+    };
+    while let Some(batch) = next(&mut bytes) {
+        if batches.last().is_some_and(|last| last.end() != batch.first) {
+            break;
+        }
+        batches.push(batch);
+        good = whole - bytes.len();
+    }
+    (batches, good as u64)
+}
+
+/// The open write-ahead log.
+#[derive(Debug)]
+pub struct WriteAheadLog {
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+}
+
+impl WriteAheadLog {
+    /// Opens or creates it, cuts off a torn tail, and returns what it holds.
+    ///
+    /// # Errors
+    /// From the file system.
+    pub fn open(path: &Path) -> io::Result<(Self, Vec<Batch>)> {
+        let mut bytes = Vec::new();
+        let created = !path.exists();
+        let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
+        file.read_to_end(&mut bytes)?;
+        let (batches, good) = parse(&bytes);
+        if good < bytes.len() as u64 {
+            file.set_len(good)?;
+            file.sync_all()?;
+        }
+        if created && let Some(folder) = path.parent() {
+            files::sync_folder(folder)?;
+        }
+        Ok((Self { path: path.to_owned(), file, bytes: good }, batches))
+    }
+
+    /// Appends a batch; it is durable when this returns.
+    ///
+    /// # Errors
+    /// From the file system. What is on disk is then unknown: the caller must stop.
+    pub fn append(&mut self, batch: &Batch) -> io::Result<()> {
+        let record = batch.to_record();
+        self.file.write_all(&record)?;
+        self.file.sync_data()?;
+        self.bytes += record.len() as u64;
+        Ok(())
+    }
+
+    /// Bytes in it.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Drops all batches that end at or before `keep_from`; `size` is the index that comes next.
+    ///
+    /// # Errors
+    /// From the file system.
+    pub fn trim(&mut self, keep_from: u64, size: u64) -> io::Result<()> {
+        let (_, mut batches) = Self::open(&self.path)?;
+        batches.retain(|batch| batch.end() > keep_from);
+        if batches.is_empty() {
+            batches.push(Batch { first: size, entries: Vec::new() });
+        }
+        self.replace(&batches)
+    }
+
+    /// Replaces item and attachment of one entry, and overwrites the old bytes. Returns whether the log held
+    /// the entry.
+    ///
+    /// # Errors
+    /// From the file system.
+    pub fn withhold(&mut self, index: u64, item: Option<&[u8]>, attachment: &[u8]) -> io::Result<bool> {
+        let (_, mut batches) = Self::open(&self.path)?;
+        let holder = batches.iter_mut().find(|batch| (batch.first..batch.end()).contains(&index));
+        let Some(batch) = holder else { return Ok(false) };
+        let at = usize::try_from(index - batch.first).expect("an index inside the batch");
+        if let Some(item) = item {
+            batch.entries[at].item = item.to_vec();
+        }
+        batch.entries[at].attachment = attachment.to_vec();
+        self.replace(&batches)?;
+        Ok(true)
+    }
+
+    fn replace(&mut self, batches: &[Batch]) -> io::Result<()> {
+        let bytes: Vec<u8> = batches.iter().flat_map(Batch::to_record).collect();
+        files::erase(&self.path, Some(&bytes))?;
+        self.file = OpenOptions::new().append(true).open(&self.path)?;
+        self.bytes = bytes.len() as u64;
+        Ok(())
+    }
+}

@@ -1,0 +1,158 @@
+//! The witness as it runs: state in a folder, a face for HTTP, and a client for it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use std::{fs, io};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+
+use super::{AddCheckpoint, CosignError, Cosigner, Refusal, Seen, decide};
+use crate::checkpoint::{Checkpoint, parse_decimal};
+use crate::engine::{Clock, OpenError};
+use crate::hash::Hash;
+use crate::note::{NoteKey, NoteSignature, NoteSigner};
+use crate::store::files::{self, FolderLock};
+
+/// A running witness.
+pub struct Witness {
+    folder: PathBuf,
+    signer: NoteSigner,
+    logs: Vec<NoteKey>,
+    clock: Clock,
+    /// Held from reading the state until the new one is durable: two requests cannot both pass the same size.
+    turn: Mutex<()>,
+    _lock: FolderLock,
+}
+
+impl Witness {
+    /// A witness with its state in `folder` that cosigns checkpoints of `logs`.
+    ///
+    /// # Errors
+    /// [`OpenError::Locked`] or [`OpenError::Io`].
+    pub fn open(
+        folder: &Path,
+        signer: NoteSigner,
+        logs: Vec<NoteKey>,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
+        let lock = FolderLock::take(folder)?.ok_or(OpenError::Locked)?;
+        files::remove_temporaries(folder)?;
+        Ok(Self { folder: folder.to_owned(), signer, logs, clock, turn: Mutex::new(()), _lock: lock })
+    }
+
+    fn path(&self, origin: &str) -> PathBuf {
+        self.folder.join(Hash::of(&[origin.as_bytes()]).to_hex())
+    }
+
+    fn seen(&self, origin: &str) -> Result<Option<Seen>, Refusal> {
+        let text = match fs::read_to_string(self.path(origin)) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(_) => return Err(Refusal::Storage),
+        };
+        // Damaged state must not be taken for none: the witness would start over and cosign a fork.
+        let checkpoint = Checkpoint::parse(&text).map_err(|_| Refusal::Storage)?;
+        if checkpoint.origin != origin {
+            return Err(Refusal::Storage);
+        }
+        Ok(Some(Seen { size: checkpoint.size, root: checkpoint.root }))
+    }
+
+    /// Decides, stores, then cosigns with the clock's time.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn add_checkpoint(&self, request: &AddCheckpoint) -> Result<NoteSignature, Refusal> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let checkpoint = decide(&self.logs, |origin| self.seen(origin), request)?;
+        let state = Checkpoint::new(&checkpoint.origin, checkpoint.size, checkpoint.root);
+        let stored = files::write_durable(&self.path(&checkpoint.origin), state.to_string().as_bytes());
+        stored.map_err(|_| Refusal::Storage)?;
+        Ok(self.signer.sign(&checkpoint, (self.clock)()))
+    }
+}
+
+impl Cosigner for Witness {
+    fn key(&self) -> &NoteKey {
+        self.signer.public()
+    }
+
+    fn cosign(&self, request: &AddCheckpoint) -> Result<NoteSignature, CosignError> {
+        self.add_checkpoint(request).map_err(|refusal| match refusal {
+            Refusal::Conflict(size) => CosignError::Conflict(size),
+            refusal => CosignError::Refused(refusal),
+        })
+    }
+}
+
+/// `POST /add-checkpoint` and `GET /healthz`.
+pub fn router(witness: Arc<Witness>) -> Router {
+    let routes = Router::new().route("/add-checkpoint", post(add_checkpoint)).with_state(witness);
+    crate::http::guard(routes.route("/healthz", get(|| async { "ok\n" })))
+}
+
+async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: Bytes) -> Response {
+    let answer = tokio::task::spawn_blocking(move || {
+        AddCheckpoint::parse(&body).and_then(|request| witness.add_checkpoint(&request))
+    })
+    .await
+    .unwrap_or(Err(Refusal::Storage));
+    match answer {
+        Ok(signature) => format!("{signature}\n").into_response(),
+        Err(Refusal::Conflict(size)) => {
+            let kind = [(header::CONTENT_TYPE, "text/x.tlog.size")];
+            (StatusCode::CONFLICT, kind, format!("{size}\n")).into_response()
+        }
+        Err(refusal) => crate::http::problem(refusal.status(), refusal.reason(), &refusal.to_string()),
+    }
+}
+
+/// A witness elsewhere.
+pub struct HttpWitness {
+    key: NoteKey,
+    url: String,
+    client: reqwest::blocking::Client,
+}
+
+impl HttpWitness {
+    /// The witness at `url`, without the trailing `/add-checkpoint`. Not to be made inside an async task.
+    ///
+    /// # Errors
+    /// [`CosignError::Other`] when no HTTP client can be made.
+    pub fn new(url: &str, key: NoteKey) -> Result<Self, CosignError> {
+        let client = reqwest::blocking::Client::builder().timeout(Duration::from_secs(5)).build();
+        let client = client.map_err(|error| CosignError::Other(error.to_string()))?;
+        Ok(Self { key, url: format!("{}/add-checkpoint", url.trim_end_matches('/')), client })
+    }
+}
+
+impl Cosigner for HttpWitness {
+    fn key(&self) -> &NoteKey {
+        &self.key
+    }
+
+    fn cosign(&self, request: &AddCheckpoint) -> Result<NoteSignature, CosignError> {
+        let other = |error: reqwest::Error| CosignError::Other(error.to_string());
+        let answer = self.client.post(&self.url).body(request.to_text()).send().map_err(other)?;
+        let status = answer.status();
+        let text = answer.text().map_err(other)?;
+        match status.as_u16() {
+            200 => text
+                .lines()
+                .filter_map(|line| NoteSignature::parse(line).ok())
+                .find(|line| line.name == self.key.name() && line.key_id == self.key.key_id())
+                .ok_or_else(|| CosignError::Other("the answer holds no cosignature by its key".to_owned())),
+            409 => match parse_decimal(text.trim_end()) {
+                Some(size) => Err(CosignError::Conflict(size)),
+                None => Err(CosignError::Other("conflict without a size".to_owned())),
+            },
+            status => Err(CosignError::Other(format!("status {status}"))),
+        }
+    }
+}
