@@ -4,6 +4,7 @@
 
 pub mod gadgets;
 pub mod groth16;
+pub mod keys;
 pub mod nym;
 pub mod r1cs;
 #[doc(hidden)]

@@ -90,6 +90,18 @@ impl VerifyingKey {
         out.try_into().expect("three points of 32 bytes and three of 64")
     }
 
+    /// The key as the prover beneath knows it.
+    #[cfg(feature = "prover")]
+    pub(crate) fn to_arkworks(&self) -> ark_groth16::VerifyingKey<Bn254> {
+        ark_groth16::VerifyingKey {
+            alpha_g1: self.points.alpha,
+            beta_g2: self.points.beta,
+            gamma_g2: self.points.gamma,
+            delta_g2: self.points.delta,
+            gamma_abc_g1: self.points.inputs.to_vec(),
+        }
+    }
+
     /// The key's name in a trust root.
     pub fn digest(&self) -> VerifyingKeyDigest {
         let mut hash = Sha256::new();

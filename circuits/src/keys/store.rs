@@ -1,0 +1,255 @@
+//! A folder of proving keys.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use rand_core::CryptoRngCore;
+
+use super::{KeyDigest, Provenance, Statement, file};
+use crate::groth16::{self, Matrices, Proof, ProvingKey, Stage, VerifyingKey, VerifyingKeyDigest};
+use crate::nym;
+use crate::r1cs::{Assignment, Shape};
+
+/// Why there is no key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The folder or a file in it cannot be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The folder or file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file is not the key it should be. Deleting it has the key made again.
+    #[error("{path}: this key file is {why}")]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// The key is not the one that the trust root names.
+    #[error("the key of {statement} is {found}, expected {expected}")]
+    Unexpected {
+        /// The statement.
+        statement: Statement,
+        /// The verifying key's digest here.
+        found: VerifyingKeyDigest,
+        /// The one that was asked for.
+        expected: VerifyingKeyDigest,
+    },
+    /// This build has no circuit for the statement.
+    #[error("this build has no circuit for {0}")]
+    NoCircuit(Statement),
+    /// Making the key failed.
+    #[error(transparent)]
+    Setup(#[from] groth16::Error),
+}
+
+impl KeyError {
+    /// Stable reason code.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "key-store-io",
+            Self::Refused { .. } => "proving-key-malformed",
+            Self::Unexpected { .. } => "verifying-key-unexpected",
+            Self::NoCircuit(_) => "circuit-not-available",
+            Self::Setup(error) => error.reason(),
+        }
+    }
+}
+
+/// The keys of one statement, ready to prove.
+pub struct Keys {
+    statement: Statement,
+    digest: KeyDigest,
+    key: ProvingKey,
+    matrices: Matrices,
+}
+
+impl Keys {
+    /// Makes keys without a store.
+    ///
+    /// # Errors
+    /// [`KeyError::NoCircuit`] or [`KeyError::Setup`].
+    pub fn generate(
+        statement: Statement,
+        rng: &mut dyn CryptoRngCore,
+        progress: &mut dyn FnMut(Stage),
+    ) -> Result<Self, KeyError> {
+        let shape = statement.shape()?;
+        let key = groth16::setup(&shape, rng, progress)?;
+        let digest =
+            file::write(&mut io::sink(), statement, &shape.digest(), &key).expect("a sink takes all");
+        Ok(Self { statement, digest, key, matrices: Matrices::new(&shape) })
+    }
+
+    /// The statement.
+    #[must_use]
+    pub fn statement(&self) -> Statement {
+        self.statement
+    }
+
+    /// How the keys came to be.
+    #[must_use]
+    pub fn provenance(&self) -> Provenance {
+        Provenance::Development
+    }
+
+    /// Digest of the key file.
+    #[must_use]
+    pub fn digest(&self) -> KeyDigest {
+        self.digest
+    }
+
+    /// The key that a trust root names.
+    #[must_use]
+    pub fn verifying_key(&self) -> &VerifyingKey {
+        self.key.verifying_key()
+    }
+
+    /// Passes the keys on if they are those of this verifying key.
+    ///
+    /// # Errors
+    /// [`KeyError::Unexpected`] if they are others.
+    pub fn expect(self, expected: VerifyingKeyDigest) -> Result<Self, KeyError> {
+        let found = self.verifying_key().digest();
+        if found == expected {
+            Ok(self)
+        } else {
+            Err(KeyError::Unexpected { statement: self.statement, found, expected })
+        }
+    }
+
+    /// Proves the statement for these values.
+    ///
+    /// # Errors
+    /// As [`groth16::prove`].
+    pub fn prove(&self, values: &Assignment, rng: &mut dyn CryptoRngCore) -> Result<Proof, groth16::Error> {
+        groth16::prove(&self.key, &self.matrices, values, rng)
+    }
+}
+
+impl fmt::Display for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}, {})", self.statement, self.provenance(), self.digest)
+    }
+}
+
+impl Statement {
+    /// The circuit's shape.
+    ///
+    /// # Errors
+    /// [`KeyError::NoCircuit`] for a statement that this build has no circuit for.
+    pub fn shape(self) -> Result<Shape, KeyError> {
+        match self {
+            Self::Nym => Ok(nym::circuit::shape()),
+            Self::Token(_) => Err(KeyError::NoCircuit(self)),
+        }
+    }
+}
+
+/// A folder of proving keys, one file per statement and shape. Several processes may share it: each key is made under
+/// an exclusive lock, and appears under its name only when it is whole.
+#[derive(Clone, Debug)]
+pub struct KeyStore {
+    folder: PathBuf,
+}
+
+impl KeyStore {
+    /// The store in this folder, which is made when a key is.
+    #[must_use]
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    /// Reads the keys of a statement; `None` where there are none of the circuit's present shape.
+    ///
+    /// # Errors
+    /// [`KeyError::Refused`] for a file that is truncated, altered or of another statement; [`KeyError::Io`].
+    pub fn load(&self, statement: Statement) -> Result<Option<Keys>, KeyError> {
+        self.load_shaped(statement, &statement.shape()?)
+    }
+
+    /// Reads the keys of a statement, or makes and stores them: a setup of minutes for the large circuits.
+    ///
+    /// # Errors
+    /// As [`KeyStore::load`]. A file that is refused is not replaced.
+    pub fn load_or_create(
+        &self,
+        statement: Statement,
+        rng: &mut dyn CryptoRngCore,
+        progress: &mut dyn FnMut(Stage),
+    ) -> Result<Keys, KeyError> {
+        let shape = statement.shape()?;
+        if let Some(keys) = self.load_shaped(statement, &shape)? {
+            return Ok(keys);
+        }
+        fs::create_dir_all(&self.folder).map_err(at(&self.folder))?;
+        let lock = self.folder.join(format!("{}.lock", statement.name()));
+        // Held until the key is in place; the system releases the lock of a process that dies.
+        let _held = lock_file(&lock).map_err(at(&lock))?;
+        if let Some(keys) = self.load_shaped(statement, &shape)? {
+            return Ok(keys);
+        }
+        let key = groth16::setup(&shape, rng, progress)?;
+        let path = self.path(statement, &shape.digest());
+        let digest =
+            store(&path, |out| file::write(out, statement, &shape.digest(), &key)).map_err(at(&path))?;
+        Ok(Keys { statement, digest, key, matrices: Matrices::new(&shape) })
+    }
+
+    /// Where the keys of a statement are, or would be.
+    ///
+    /// # Errors
+    /// [`KeyError::NoCircuit`].
+    pub fn path_of(&self, statement: Statement) -> Result<PathBuf, KeyError> {
+        Ok(self.path(statement, &statement.shape()?.digest()))
+    }
+
+    fn load_shaped(&self, statement: Statement, shape: &Shape) -> Result<Option<Keys>, KeyError> {
+        let digest = shape.digest();
+        let path = self.path(statement, &digest);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(at(&path)(error)),
+        };
+        let contents =
+            file::read(&bytes, statement, &digest).map_err(|why| KeyError::Refused { path, why })?;
+        let matrices = Matrices::new(shape);
+        Ok(Some(Keys { statement, digest: contents.digest, key: contents.key, matrices }))
+    }
+
+    fn path(&self, statement: Statement, shape: &[u8; 32]) -> PathBuf {
+        self.folder.join(format!("{}-{}.key", statement.name(), hex::encode(&shape[..8])))
+    }
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> KeyError {
+    let path = path.to_owned();
+    |source| KeyError::Io { path, source }
+}
+
+fn lock_file(path: &Path) -> io::Result<File> {
+    let file = File::options().create(true).truncate(false).write(true).open(path)?;
+    file.lock()?;
+    Ok(file)
+}
+
+/// Writes a file that is whole or not there: a temporary one in the same folder, made durable, then renamed.
+fn store<T>(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<T>) -> io::Result<T> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let (temporary, name) = tempfile::NamedTempFile::new_in(folder)?.into_parts();
+    let mut out = BufWriter::with_capacity(1 << 20, temporary);
+    let result = write(&mut out)?;
+    out.flush()?;
+    out.get_ref().sync_all()?;
+    name.persist(path)?;
+    File::open(folder)?.sync_all()?;
+    Ok(result)
+}
