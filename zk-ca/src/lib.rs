@@ -9,5 +9,9 @@ pub mod jwks;
 pub mod key;
 pub mod oid;
 pub mod profile;
+pub mod sealed;
+#[cfg(feature = "service")]
+pub mod service;
 pub mod timestamp;
 pub mod trust;
+pub mod verify;

@@ -1,7 +1,13 @@
 //! The running CA and timestamp authority.
+//!
+//! [`issue`] is the CA, [`fulcio`] its HTTP face, [`tsa`] that of the timestamp authority. Each face is a function
+//! that returns an [`axum::Router`]. Clock, nym service, prover and certificate log are passed in.
 
+pub mod certificate_log;
 pub mod clock;
 pub mod fulcio;
+pub mod issue;
 pub mod oidc;
 pub mod problem;
+pub mod prover;
 pub mod tsa;

@@ -22,21 +22,6 @@ impl Problem {
         Self { status: StatusCode::BAD_REQUEST, reason, detail: detail.to_string() }
     }
 
-    /// The token is missing or not accepted: 401.
-    pub fn unauthorized(reason: &'static str, detail: impl ToString) -> Self {
-        Self { status: StatusCode::UNAUTHORIZED, reason, detail: detail.to_string() }
-    }
-
-    /// Not now: 503.
-    pub fn unavailable(reason: &'static str, detail: impl ToString) -> Self {
-        Self { status: StatusCode::SERVICE_UNAVAILABLE, reason, detail: detail.to_string() }
-    }
-
-    /// Another server of the instance failed: 502.
-    pub fn bad_gateway(reason: &'static str, detail: impl ToString) -> Self {
-        Self { status: StatusCode::BAD_GATEWAY, reason, detail: detail.to_string() }
-    }
-
     /// A fault of this server: 500.
     pub fn internal(reason: &'static str, detail: impl ToString) -> Self {
         Self { status: StatusCode::INTERNAL_SERVER_ERROR, reason, detail: detail.to_string() }

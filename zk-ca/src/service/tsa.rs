@@ -37,7 +37,8 @@ pub fn router(authority: TimestampAuthority, clock: SharedClock) -> Router {
 /// A DER request gets a DER answer in any case: RFC 3161 has its own form of refusal. A JSON one that is refused gets
 /// a problem document.
 async fn timestamp(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
-    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let answer = |request: TimestampRequest| {
         shared.authority.grant(&request, shared.clock.now(), Serial::draw(&mut OsRng))
     };
@@ -55,7 +56,8 @@ async fn timestamp(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: 
 
 async fn certificate_chain(State(shared): State<Arc<Shared>>) -> Response {
     let chain: String = shared.authority.chain().iter().map(|certificate| certificate.to_pem()).collect();
-    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/pem-certificate-chain"))], chain).into_response()
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/pem-certificate-chain"))], chain)
+        .into_response()
 }
 
 fn reply(status: StatusCode, der: Vec<u8>) -> Response {

@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sigveil_circuits::groth16::VerifyingKey;
+use sigveil_circuits::token::instance::MAX_AUDIENCE_BYTES;
+use sigveil_circuits::token::native::RESERVED_PREFIX;
+use sigveil_circuits::token::{Jwt, Modulus, Refusal};
 use sigveil_vrf_identity::identity::{Identity, Kind};
 use sigveil_vrf_identity::label::{Epoch, Mode, Profile, SlotCount};
 use sigveil_vrf_identity::vrf::PublicKey;
 
 use super::wire::{Binding, CircuitTrust, Interval, IssuerKey, IssuerTrust, ProofTrust, VrfEpochs};
 use crate::profile::IssuerKeyId;
-
-/// Most bytes of an audience: 8 field elements of 31 bytes.
-const MAX_AUDIENCE_BYTES: usize = 248;
-/// Most bytes of a header (protocol.md §5.1).
-const MAX_HEADER_BYTES: usize = 248;
 
 /// Why trust data is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -154,7 +154,7 @@ impl Issuer {
         let forbidden = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
         if audience.is_empty()
             || audience.len() > MAX_AUDIENCE_BYTES
-            || audience.starts_with("sigveil")
+            || audience.starts_with(RESERVED_PREFIX)
             || audience.bytes().any(forbidden)
         {
             return Err(TrustError::Audience(audience.clone()));
@@ -215,25 +215,19 @@ impl Issuer {
 #[derive(Clone, Debug)]
 pub struct ListedKey {
     id: IssuerKeyId,
-    modulus: [u8; 256],
+    modulus: Modulus,
     header: Vec<u8>,
     valid_for: Interval,
 }
 
 impl ListedKey {
     fn new(wire: &IssuerKey, issuer: &str) -> Result<Self, TrustError> {
-        let modulus: Result<[u8; 256], _> = wire.modulus.0.as_slice().try_into();
-        let Ok(modulus) = modulus else {
-            return Err(TrustError::Modulus(issuer.to_owned()));
-        };
-        if modulus[0] < 0x80 || modulus[255] % 2 == 0 {
-            return Err(TrustError::Modulus(issuer.to_owned()));
-        }
+        let modulus = Modulus::new(&wire.modulus.0, &[1, 0, 1]);
+        let modulus = modulus.map_err(|_| TrustError::Modulus(issuer.to_owned()))?;
         let header = wire.header.0.clone();
-        if header.len() > MAX_HEADER_BYTES {
-            return Err(TrustError::Header(issuer.to_owned()));
-        }
-        Ok(Self { id: IssuerKeyId::new(&modulus, &header), modulus, header, valid_for: wire.valid_for })
+        check_header(&header).map_err(|_| TrustError::Header(issuer.to_owned()))?;
+        let id = IssuerKeyId::new(modulus.as_bytes(), &header);
+        Ok(Self { id, modulus, header, valid_for: wire.valid_for })
     }
 
     /// Its name in certificates.
@@ -241,14 +235,19 @@ impl ListedKey {
         &self.id
     }
 
-    /// The modulus, big-endian.
-    pub fn modulus(&self) -> &[u8; 256] {
+    /// The modulus.
+    pub fn modulus(&self) -> &Modulus {
         &self.modulus
     }
 
     /// The decoded header.
     pub fn header(&self) -> &[u8] {
         &self.header
+    }
+
+    /// The header as it stands in tokens: base64url without padding.
+    pub fn encoded_header(&self) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode(&self.header)
     }
 
     /// When tokens under it are accepted.
@@ -328,4 +327,10 @@ fn circuits(wire: &CircuitTrust) -> Result<(BTreeMap<u16, VerifyingKey>, Verifyi
         }
     }
     Ok((token, decode(&wire.nym.0)?))
+}
+
+/// The rules for headers are the token statement's; it states them for whole tokens.
+fn check_header(header: &[u8]) -> Result<(), Refusal> {
+    let token = format!("{}.e30.", BASE64_URL_SAFE_NO_PAD.encode(header));
+    Jwt::parse(&token).map(|_| ())
 }

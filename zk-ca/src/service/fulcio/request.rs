@@ -103,6 +103,13 @@ pub enum RequestedKey {
 }
 
 impl RequestedKey {
+    /// The key, whose possession is not proven yet.
+    pub fn key(&self) -> &SubjectKey {
+        match self {
+            Self::Proven(key) | Self::Challenged { key, .. } => key,
+        }
+    }
+
     /// The key, if its possession is proven: by the CSR, or by a signature over one of these claim values.
     pub fn prove(self, claims: &[&str]) -> Result<SubjectKey, KeyError> {
         match self {
@@ -135,9 +142,9 @@ impl SigningRequest {
 /// The token of the Authorization header or of the body; both only if they are equal.
 fn token(headers: &HeaderMap, body: Option<String>) -> Result<Zeroizing<String>, RequestError> {
     let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let bearer = header.and_then(|value| value.split_once(' ')).and_then(|(scheme, token)| {
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
-    });
+    let bearer = header
+        .and_then(|value| value.split_once(' '))
+        .and_then(|(scheme, token)| scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned()));
     let body = body.filter(|token| !token.is_empty());
     match (bearer.map(Zeroizing::new), body.map(Zeroizing::new)) {
         (Some(one), Some(other)) if one != other => Err(RequestError::TokenAmbiguous),

@@ -86,7 +86,9 @@ impl IssuerKeys {
         match known {
             Some(Ok(modulus)) if age < MAX_AGE => return Ok(modulus),
             Some(Err(error)) if age < MAX_AGE && error != JwksError::UnknownKey => return Err(error.into()),
-            Some(Err(error)) if cache.attempted.is_some_and(|at| now.saturating_sub(at) < MIN_REFRESH_INTERVAL) => {
+            Some(Err(error))
+                if cache.attempted.is_some_and(|at| now.saturating_sub(at) < MIN_REFRESH_INTERVAL) =>
+            {
                 return Err(error.into());
             }
             _ => {}
@@ -114,7 +116,8 @@ impl IssuerKeys {
         if discovery.issuer != self.issuer {
             return Err(OidcError::IssuerMismatch);
         }
-        let keys = self.fetcher.get(&discovery.jwks_uri, MAX_KEY_SET_BYTES).await.map_err(OidcError::Fetch)?;
+        let keys =
+            self.fetcher.get(&discovery.jwks_uri, MAX_KEY_SET_BYTES).await.map_err(OidcError::Fetch)?;
         Ok(KeySet::parse(&keys)?)
     }
 }

@@ -1,0 +1,121 @@
+//! Fulcio's v2 HTTP face, and our own endpoint for owners of identities.
+
+mod request;
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
+use sigveil_vrf_identity::identity::Kind;
+
+pub use request::{MAX_REQUEST_BYTES, RequestError, RequestedKey, SigningRequest};
+
+use super::issue::{Ca, IssueError};
+use super::oidc::OidcError;
+use super::problem::Problem;
+use super::prover::ProverError;
+use crate::jwks::JwksError;
+
+/// Path of the endpoint that tells the holder of a token its identity's keys.
+pub const IDENTITY_PATH: &str = "/api/sigveil/v1/identity";
+
+/// The CA's routes.
+pub fn router(ca: Arc<Ca>) -> Router {
+    Router::new()
+        .route("/api/v2/signingCert", post(signing_certificate))
+        .route("/api/v2/trustBundle", get(trust_bundle))
+        .route("/api/v2/configuration", get(configuration))
+        .route(IDENTITY_PATH, post(identity))
+        .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
+        .with_state(ca)
+}
+
+async fn signing_certificate(
+    State(ca): State<Arc<Ca>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Value>, Problem> {
+    let request = SigningRequest::parse(&headers, &body).map_err(IssueError::from)?;
+    let issued = ca.issue(request).await?;
+    let certificates: Vec<String> = issued.chain.iter().map(|certificate| certificate.to_pem()).collect();
+    Ok(Json(json!({ "signedCertificateEmbeddedSct": { "chain": { "certificates": certificates } } })))
+}
+
+async fn trust_bundle(State(ca): State<Arc<Ca>>) -> Json<Value> {
+    let chain = [ca.authority().certificate().to_pem(), ca.authority().root().to_pem()];
+    Json(json!({ "chains": [{ "certificates": chain }] }))
+}
+
+async fn configuration(State(ca): State<Arc<Ca>>) -> Json<Value> {
+    let issuers: Vec<Value> = ca
+        .trust()
+        .issuers()
+        .iter()
+        .map(|issuer| {
+            let challenge = if issuer.kind() == Kind::Email { "email" } else { "sub" };
+            json!({
+                "issuerUrl": issuer.issuer(),
+                "audience": issuer.audience(),
+                "challengeClaim": challenge,
+                "spiffeTrustDomain": "",
+            })
+        })
+        .collect();
+    Json(json!({ "issuers": issuers }))
+}
+
+/// Keys in base64, 32 bytes each. `openingKey` opens the identity's events: it goes to the token's holder only.
+async fn identity(
+    State(ca): State<Arc<Ca>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Value>, Problem> {
+    let request = SigningRequest::parse(&headers, &body).map_err(IssueError::from)?;
+    let keys = ca.owner_keys(request).await?;
+    Ok(Json(json!({
+        "identity": {
+            "issuer": keys.identity.issuer(),
+            "kind": keys.identity.kind().name(),
+            "value": keys.identity.value(),
+        },
+        "mode": keys.output.monitoring_key.mode().name(),
+        "monitoringKey": BASE64_STANDARD.encode(*keys.output.monitoring_key.to_bytes()),
+        "openingKey": BASE64_STANDARD.encode(*keys.output.opening_key.to_bytes()),
+        "vrfPublicKey": BASE64_STANDARD.encode(keys.public_key.to_bytes()),
+    })))
+}
+
+impl From<IssueError> for Problem {
+    fn from(error: IssueError) -> Self {
+        let status = match &error {
+            IssueError::Request(RequestError::TokenMissing)
+            | IssueError::Token(_)
+            | IssueError::IssuerUnknown
+            | IssueError::KeyUnlisted => StatusCode::UNAUTHORIZED,
+            IssueError::Request(_)
+            | IssueError::Possession(_)
+            | IssueError::BindingUnsupported
+            | IssueError::ProfileNotAllowed(_) => StatusCode::BAD_REQUEST,
+            IssueError::Oidc(OidcError::Keys(JwksError::Malformed)) => StatusCode::BAD_GATEWAY,
+            IssueError::Oidc(OidcError::Keys(_)) => StatusCode::UNAUTHORIZED,
+            IssueError::Oidc(_) | IssueError::CertificateLog(_) => StatusCode::BAD_GATEWAY,
+            IssueError::Prover(ProverError::QueueFull | ProverError::NoKey(_)) | IssueError::Busy => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            IssueError::NoVrfKey
+            | IssueError::Evaluator(_)
+            | IssueError::Evaluation
+            | IssueError::Prover(_)
+            | IssueError::Profile(_)
+            | IssueError::SelfCheck(_)
+            | IssueError::Sct(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self { status, reason: error.reason(), detail: error.to_string() }
+    }
+}

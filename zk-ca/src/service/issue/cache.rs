@@ -1,0 +1,43 @@
+//! Certificates by (token, key), so that a repeated request is answered with the same certificate.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+use tokio::sync::OnceCell;
+
+use super::IssuedCertificate;
+use crate::key::SubjectKey;
+
+/// Most requests remembered.
+const CAPACITY: usize = 4096;
+
+/// Where the certificate of one (token, key) is, or will be.
+pub(super) type Place = Arc<OnceCell<Arc<IssuedCertificate>>>;
+
+/// Holds no token: names are digests, and entries go when their certificate has expired.
+#[derive(Default)]
+pub(super) struct Cache {
+    /// Held for look-ups only, never while proving.
+    places: Mutex<HashMap<[u8; 32], (u64, Place)>>,
+}
+
+impl Cache {
+    /// The place of (token, key), made if need be and kept until `expires`; `None` when too many are remembered.
+    pub(super) fn place(&self, token: &str, key: &SubjectKey, now: u64, expires: u64) -> Option<Place> {
+        let digest =
+            Sha256::new_with_prefix(Sha256::digest(token.trim_ascii())).chain_update(key.der()).finalize();
+        // A panic elsewhere leaves the map whole: every change to it is one call.
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.retain(|_, (expires, _)| now <= *expires);
+        if let Some((_, place)) = places.get(digest.as_slice()) {
+            return Some(Arc::clone(place));
+        }
+        if places.len() >= CAPACITY {
+            return None;
+        }
+        let place = Place::default();
+        places.insert(digest.into(), (expires, Arc::clone(&place)));
+        Some(place)
+    }
+}

@@ -1,0 +1,78 @@
+//! From the bytes of a token to one that is accepted: issuer, key, header, native check.
+
+use sigveil_circuits::token::json::{Kind as JsonKind, Object};
+use sigveil_circuits::token::{Binding, BindingSalt, CheckedToken, Expectation, Jwt, Usage, check};
+
+use super::{CaParts, IssueError};
+use crate::key::SubjectKey;
+use crate::profile::IssuerKeyId;
+use crate::service::fulcio::RequestError;
+use crate::trust;
+
+/// A token that passed the native check under a key that verifiers know.
+pub(super) struct AcceptedToken {
+    pub(super) token: CheckedToken,
+    pub(super) issuer_key: IssuerKeyId,
+    pub(super) bound: bool,
+}
+
+impl AcceptedToken {
+    /// The token's `iss`.
+    pub(super) fn issuer(&self) -> &str {
+        self.token.identity().issuer()
+    }
+
+    /// Values over which stock clients sign to prove possession: `email` and `sub`. A token that has both leaves the
+    /// choice to the client, and either ties the signature to this token's subject.
+    pub(super) fn challenge_claims(&self) -> Vec<&str> {
+        let payload = self.token.jwt().compact().payload();
+        ["email", "sub"].into_iter().filter_map(|name| string_claim(payload, name)).collect()
+    }
+}
+
+/// Accepts a token for certification at `time`: bound to `key` where a salt is given, unbound otherwise.
+pub(super) async fn accept(
+    parts: &CaParts,
+    token: &str,
+    key: Option<&SubjectKey>,
+    salt: Option<BindingSalt>,
+    time: u64,
+) -> Result<AcceptedToken, IssueError> {
+    let jwt = Jwt::parse(token)?;
+    let iss = string_claim(jwt.compact().payload(), "iss").ok_or(IssueError::IssuerUnknown)?;
+    let issuer = parts.trust.issuer(iss).ok_or(IssueError::IssuerUnknown)?;
+    let keys = parts.issuer_keys.get(iss).ok_or(IssueError::IssuerUnknown)?;
+    let binding = match salt {
+        None => Binding::Unbound,
+        Some(_) if issuer.binding() != trust::Binding::Nonce => return Err(IssueError::BindingUnsupported),
+        Some(salt) => {
+            Binding::Nonce { bind: key.ok_or(RequestError::KeyMissing)?.key_hash().to_field(), salt }
+        }
+    };
+    let modulus = keys.modulus(jwt.key_id(), time).await?;
+    let expectation = Expectation {
+        modulus: &modulus,
+        issuer: issuer.issuer(),
+        audience: issuer.audience(),
+        kind: issuer.kind(),
+        time,
+        usage: Usage::Certificate,
+        binding,
+    };
+    let checked = check(&jwt, &expectation)?;
+    let issuer_key = IssuerKeyId::new(modulus.as_bytes(), jwt.compact().header());
+    if issuer.key(&issuer_key, time).is_none() {
+        return Err(IssueError::KeyUnlisted);
+    }
+    Ok(AcceptedToken { token: checked, issuer_key, bound: salt.is_some() })
+}
+
+/// A top-level string claim as it stands, the first of that name. Only for choosing what to check against.
+fn string_claim<'a>(payload: &'a [u8], name: &str) -> Option<&'a str> {
+    let object = Object::parse(payload).ok()?;
+    let member = object.members().iter().find(|member| &payload[member.key.clone()] == name.as_bytes())?;
+    if member.kind != JsonKind::String {
+        return None;
+    }
+    std::str::from_utf8(&payload[member.value.start + 1..member.value.end - 1]).ok()
+}
