@@ -4,11 +4,13 @@
 //! it serves is what re-execution gives; a failure while publishing makes it do that again.
 //! Reading and indexing block the calling thread: run an indexer on a multi-threaded runtime.
 
+mod engine;
 mod http;
 mod indexer;
 mod inputs;
 mod reexecutor;
 
+pub use engine::{EngineLog, FolderLog};
 pub use http::router;
 pub use indexer::Indexer;
 pub use inputs::{Inputs, Snapshot};
