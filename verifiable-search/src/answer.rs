@@ -9,7 +9,7 @@
 //! input checkpoints (signed, witnessed) ────────┘                              (log, witnesses, re-executors)
 //! ```
 //!
-//! "Absent" means: absent from the logs and sizes that [`VerifiedAnswer::inputs`] names, and nothing beyond.
+//! "Absent" means: absent from the logs and sizes that [`VerifiedState::inputs`] names, and nothing beyond.
 
 use crate::index::fitting_record;
 use crate::key::MapKey;
