@@ -1,0 +1,86 @@
+//! What the tests of the running parts share.
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ed25519_dalek::SigningKey;
+use p256::ecdsa::signature::hazmat::PrehashSigner as _;
+use sigveil_log::Hash;
+use sigveil_log::engine::{Config, RedactionPolicy};
+use sigveil_log::entry::*;
+use sigveil_log::note::{NoteKey, NoteSigner};
+use sigveil_log::witness::Witness;
+use spki::EncodePublicKey as _;
+
+pub const ORIGIN: &str = "log.example";
+pub const NOW: u64 = 1_790_000_000_000;
+
+pub fn log_signer() -> NoteSigner {
+    NoteSigner::ed25519(ORIGIN, SigningKey::from_bytes(&[1; 32])).unwrap()
+}
+
+pub fn authority() -> SigningKey {
+    SigningKey::from_bytes(&[2; 32])
+}
+
+pub fn witness(folder: &Path, logs: Vec<NoteKey>) -> Witness {
+    let signer = NoteSigner::cosignature("witness.example", SigningKey::from_bytes(&[3; 32])).unwrap();
+    Witness::open(folder, signer, logs, Arc::new(|| NOW)).unwrap()
+}
+
+pub fn config(folder: &Path) -> Config {
+    let mut config = Config::new(&folder.join("log"), log_signer(), Arc::new(|| NOW));
+    config.batch_age = std::time::Duration::from_millis(1);
+    config
+}
+
+pub fn witnessed(folder: &Path) -> Config {
+    let mut config = config(folder);
+    config.witnesses = vec![Arc::new(witness(&folder.join("witness"), vec![log_signer().public().clone()]))];
+    config.witness_threshold = 1;
+    let authorities = vec![authority().verifying_key()];
+    config.redaction = Some(RedactionPolicy { authorities, threshold: 1, witnesses: 1 });
+    config
+}
+
+fn signature(digest: &Hash) -> Signature {
+    let key = p256::ecdsa::SigningKey::from_slice(&[4; 32]).unwrap();
+    let content: p256::ecdsa::DerSignature = key.sign_prehash(&digest.0).unwrap();
+    let spki = key.verifying_key().to_public_key_der().unwrap().into_vec();
+    Signature {
+        content: content.as_bytes().to_vec(),
+        key_details: KeyDetails::EcdsaP256Sha256,
+        verifier: Verifier::PublicKey(spki),
+    }
+}
+
+pub fn rekord(artifact: &[u8]) -> Entry {
+    let digest = Hash::of(&[artifact]);
+    Entry::HashedRekord(HashedRekord::new(digest.0.to_vec(), signature(&digest)).unwrap())
+}
+
+pub fn sealed(value: &[u8]) -> (Entry, SealedPayload) {
+    let mut rng = rand_core::OsRng;
+    let fields =
+        vec![SealedField::new("name", value, &mut rng), SealedField::new("other", b"kept", &mut rng)];
+    let payload = SealedPayload { fields };
+    let commitments = payload.commitments();
+    let signature = signature(&sealed_digest(&commitments));
+    (Entry::Sealed(SealedEntry { commitments, signature }), payload)
+}
+
+pub fn record(index: u64, leaf_hash: Hash, withheld: Withholding) -> RedactionRecord {
+    let map_keys = vec![Hash::of(&[b"a map key"])];
+    let statement = RedactionStatement {
+        origin: ORIGIN.to_owned(),
+        index,
+        leaf_hash,
+        withheld,
+        key_list_digest: key_list_digest(&map_keys),
+        reason: ReasonCode::PersonalData,
+        time: NOW / 1000,
+    };
+    let signatures = vec![statement.sign(&authority())];
+    RedactionRecord { statement, map_keys, signatures, certificate_record: None }
+}

@@ -1,0 +1,191 @@
+//! The engine over real folders: durability, recovery, refusal to start, deduplication.
+#![cfg(feature = "service")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod common;
+
+use std::fs;
+
+use common::*;
+use sigveil_log::checkpoint::VerifiedCheckpoint;
+use sigveil_log::engine::{AppendError, Log, Receipt};
+use sigveil_log::entry::Stored;
+use sigveil_log::merkle::{leaf_hash, verify_inclusion};
+use sigveil_log::store::Reader;
+use sigveil_log::tile::TileTree;
+
+/// A log that was dropped still holds its folder until its thread has ended.
+fn reopen(config: impl Fn() -> sigveil_log::engine::Config) -> Result<Log, sigveil_log::engine::OpenError> {
+    loop {
+        match Log::open(config()) {
+            Err(error) if error.reason() == "log-locked" => std::thread::yield_now(),
+            opened => return opened,
+        }
+    }
+}
+
+fn check(log: &Log, receipt: &Receipt, body: &[u8]) {
+    let opened = VerifiedCheckpoint::open(receipt.checkpoint.as_bytes(), log.key(), &[]).unwrap();
+    assert_eq!((opened.checkpoint().size, opened.checkpoint().root), (receipt.tree_size, receipt.root));
+    assert_eq!(receipt.leaf_hash, leaf_hash(body));
+    verify_inclusion(&receipt.leaf_hash, receipt.index, receipt.tree_size, &receipt.proof, &receipt.root)
+        .unwrap();
+}
+
+#[tokio::test]
+async fn acknowledged_entries_are_included_and_survive_reopening_across_bundles() {
+    let folder = tempfile::tempdir().unwrap();
+    let bodies: Vec<Vec<u8>> = (0..700u32).map(|n| format!("entry {n}").into_bytes()).collect();
+    let mut log = Log::open(config(folder.path())).unwrap();
+    for (round, chunk) in bodies.chunks(150).enumerate() {
+        let tasks: Vec<_> = chunk
+            .iter()
+            .map(|body| {
+                let (log, body) = (log.clone(), body.clone());
+                tokio::spawn(async move { (log.append_opaque(body.clone()).await.unwrap(), body) })
+            })
+            .collect();
+        for task in tasks {
+            let (receipt, body) = task.await.unwrap();
+            check(&log, &receipt, &body);
+        }
+        if round % 2 == 1 {
+            drop(log);
+            log = reopen(|| config(folder.path())).unwrap();
+        }
+    }
+    let opened = VerifiedCheckpoint::open(&log.checkpoint().unwrap(), log.key(), &[]).unwrap();
+    let (size, root) = (opened.checkpoint().size, opened.checkpoint().root);
+    assert_eq!(size, 700);
+    let tree = TileTree::open(log.reader().clone(), size, &root).unwrap();
+    let mut stored: Vec<_> = log.reader().entries(&tree, 0, size).unwrap().into_iter().collect();
+    stored.sort_by_key(|entry| format!("{entry:?}"));
+    let mut expected: Vec<_> = bodies.into_iter().map(Stored::Body).collect();
+    expected.sort_by_key(|entry| format!("{entry:?}"));
+    assert_eq!(stored, expected);
+    // Older sizes are still readable, though only the newest partial tiles are kept.
+    assert_eq!(TileTree::new(log.reader().clone(), 300).leaf(299).unwrap(), tree.leaf(299).unwrap());
+}
+
+#[tokio::test]
+async fn a_duplicate_names_the_first_index_also_after_reopening() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(config(folder.path())).unwrap();
+    let entry = rekord(b"artifact");
+    let first = log.append(&entry).await.unwrap().index;
+    assert_eq!(log.append(&entry).await, Err(AppendError::Duplicate(first)));
+    drop(log);
+    let log = reopen(|| config(folder.path())).unwrap();
+    assert_eq!(log.append(&entry).await, Err(AppendError::Duplicate(first)));
+}
+
+#[tokio::test]
+async fn a_second_writer_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let _log = Log::open(config(folder.path())).unwrap();
+    assert_eq!(Log::open(config(folder.path())).err().unwrap().reason(), "log-locked");
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_prefix_of_the_write_ahead_log_opens_or_is_known_to_be_short() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(config(folder.path())).unwrap();
+    for n in 0..4u8 {
+        log.append_opaque(vec![n; 20]).await.unwrap();
+    }
+    drop(log);
+    drop(reopen(|| config(folder.path())).unwrap());
+    let wal = fs::read(folder.path().join("log/wal")).unwrap();
+    let whole = wal.len() / 4;
+    for cut in 0..=wal.len() {
+        let crashed = tempfile::tempdir().unwrap();
+        copy(&folder.path().join("log"), &crashed.path().join("log"));
+        fs::write(crashed.path().join("log/wal"), &wal[..cut]).unwrap();
+        // With what was published, a short log is refused: something acknowledged is missing.
+        let opened = Log::open(config(crashed.path()));
+        if cut < wal.len() {
+            assert_eq!(opened.err().unwrap().reason(), "log-published-ahead", "cut at {cut}");
+        } else {
+            drop(opened.unwrap());
+        }
+        // Without tiles and checkpoint, everything is rebuilt from what is whole.
+        let crashed = tempfile::tempdir().unwrap();
+        fs::create_dir_all(crashed.path().join("log")).unwrap();
+        fs::write(crashed.path().join("log/wal"), &wal[..cut]).unwrap();
+        let log = Log::open(config(crashed.path())).unwrap();
+        let checkpoint = VerifiedCheckpoint::open(&log.checkpoint().unwrap(), log.key(), &[]).unwrap();
+        assert_eq!(checkpoint.checkpoint().size, (cut / whole) as u64);
+        let receipt = log.append_opaque(b"after".to_vec()).await.unwrap();
+        check(&log, &receipt, b"after");
+    }
+}
+
+#[tokio::test]
+async fn another_origin_or_a_changed_tree_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(config(folder.path())).unwrap();
+    log.append_opaque(b"entry".to_vec()).await.unwrap();
+    drop(log);
+    let other = || {
+        let key = ed25519_dalek::SigningKey::from_bytes(&[1; 32]);
+        let mut config = config(folder.path());
+        config.signer = sigveil_log::note::NoteSigner::ed25519("other.example", key).unwrap();
+        config
+    };
+    assert_eq!(reopen(other).err().unwrap().reason(), "checkpoint-other-origin");
+    fs::remove_file(folder.path().join("log/wal")).unwrap();
+    fs::rename(folder.path().join("log/checkpoint"), folder.path().join("kept")).unwrap();
+    let log = reopen(|| config(folder.path())).unwrap();
+    log.append_opaque(b"forged".to_vec()).await.unwrap();
+    drop(log);
+    while Log::open(config(folder.path())).is_err() {}
+    fs::rename(folder.path().join("kept"), folder.path().join("log/checkpoint")).unwrap();
+    assert_eq!(reopen(|| config(folder.path())).err().unwrap().reason(), "log-published-differs");
+}
+
+#[tokio::test]
+async fn altered_tiles_and_bundles_are_noticed_by_readers() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(config(folder.path())).unwrap();
+    let receipt = log.append_opaque(b"entry".to_vec()).await.unwrap();
+    let reader = Reader::new(&folder.path().join("log"));
+    let bundle = folder.path().join("log/tile/entries/000.p/1");
+    fs::write(&bundle, b"\0\x05Entry").unwrap();
+    let tree = TileTree::open(reader.clone(), 1, &receipt.root).unwrap();
+    assert_eq!(reader.entry(&tree, 0).unwrap_err().reason(), "entry-malformed");
+    fs::write(&bundle, b"\0\x05ent").unwrap();
+    assert_eq!(reader.entry(&tree, 0).unwrap_err().reason(), "bundle-malformed");
+    let tile = folder.path().join("log/tile/0/000.p/1");
+    fs::write(&tile, [0; 32]).unwrap();
+    let error = TileTree::open(reader.clone(), 1, &receipt.root).unwrap_err();
+    assert_eq!(error.reason(), "tile-root-mismatch");
+    fs::write(&tile, [0; 31]).unwrap();
+    assert_eq!(TileTree::open(reader, 1, &receipt.root).unwrap_err().reason(), "tile-length");
+}
+
+#[tokio::test]
+async fn checkpoints_are_cosigned_before_they_are_published() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(witnessed(folder.path())).unwrap();
+    for n in 0..3u8 {
+        let receipt = log.append_opaque(vec![n]).await.unwrap();
+        assert_eq!(receipt.checkpoint.matches("\n— witness.example ").count(), 1);
+    }
+    let mut without = witnessed(&folder.path().join("none"));
+    without.witnesses.clear();
+    let log = Log::open(without).unwrap();
+    assert_eq!(log.append_opaque(vec![1]).await, Err(AppendError::Unwitnessed));
+}

@@ -1,0 +1,172 @@
+//! Redaction: the record first, then bytes and salts gone from every file, and everything else unchanged.
+#![cfg(feature = "service")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::*;
+use sigveil_log::Hash;
+use sigveil_log::checkpoint::VerifiedCheckpoint;
+use sigveil_log::engine::{Coverage, Log};
+use sigveil_log::entry::*;
+use sigveil_log::merkle::verify_inclusion;
+use sigveil_log::tile::TileTree;
+
+struct Covered(bool);
+
+impl Coverage for Covered {
+    fn covers(&self, _: &str, _: u64, _: &Hash, _: &Hash) -> bool {
+        self.0
+    }
+}
+
+fn files_with(folder: &Path, needle: &[u8]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_with(&path, needle));
+        } else if fs::read(&path).unwrap().windows(needle.len()).any(|window| window == needle) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn base64(bytes: &[u8]) -> Vec<u8> {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes).into_bytes()
+}
+
+fn stored(log: &Log, index: u64) -> Stored {
+    let opened = VerifiedCheckpoint::open(&log.checkpoint().unwrap(), log.key(), &[]).unwrap();
+    let (size, root) = (opened.checkpoint().size, opened.checkpoint().root);
+    let tree = TileTree::open(log.reader().clone(), size, &root).unwrap();
+    log.reader().entry(&tree, index).unwrap()
+}
+
+/// Redacts a sealed entry in a log of `others` further entries, and reopens it.
+async fn redact_sealed(others: u32, withheld: Withholding) {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(witnessed(folder.path())).unwrap();
+    let (entry, payload) = sealed(b"a value to be forgotten");
+    let receipt = log.append_sealed(&entry, &payload).await.unwrap();
+    let tasks: Vec<_> = (0..others)
+        .map(|n| {
+            let log = log.clone();
+            tokio::spawn(async move { log.append_opaque(format!("other {n}").into_bytes()).await.unwrap() })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let gone = [base64(&payload.fields[0].value), base64(&payload.fields[0].salt)];
+    for needle in &gone {
+        let names = files_with(folder.path(), needle);
+        assert!(names.iter().any(|path| path.ends_with("wal")), "found in the write-ahead log before");
+        assert!(names.iter().any(|path| path.ends_with("sealed/0")), "found beside the log before");
+    }
+    let record = Entry::Redaction(record(0, receipt.leaf_hash, withheld.clone()));
+    let at = log.append(&record).await.unwrap().index;
+    let redacted = log.redact(at, Covered(true)).await.unwrap();
+    assert_eq!((redacted.index, redacted.record), (0, at));
+    for needle in &gone {
+        assert_eq!(files_with(folder.path(), needle), Vec::<PathBuf>::new());
+    }
+    let whole = withheld == Withholding::WholeBody;
+    assert_eq!(files_with(folder.path(), &base64(b"kept")).is_empty(), whole);
+    let commitment = base64(&payload.commitments()[0].0);
+    assert_eq!(files_with(folder.path(), &commitment).is_empty(), whole);
+    let expected = if whole {
+        Stored::Withheld(Withheld { leaf_hash: receipt.leaf_hash, record: at })
+    } else {
+        Stored::Body(entry.body())
+    };
+    assert_eq!(stored(&log, 0), expected);
+    verify_inclusion(&receipt.leaf_hash, 0, receipt.tree_size, &receipt.proof, &receipt.root).unwrap();
+    log.redact(at, Covered(true)).await.unwrap();
+    drop(log);
+    let log = loop {
+        match Log::open(witnessed_again(folder.path())) {
+            Err(error) if error.reason() == "log-locked" => std::thread::yield_now(),
+            opened => break opened.unwrap(),
+        }
+    };
+    assert_eq!(stored(&log, 0), expected);
+    for needle in &gone {
+        assert_eq!(files_with(folder.path(), needle), Vec::<PathBuf>::new());
+    }
+}
+
+/// Reopening without the witness, whose lock goes with the old log's thread.
+fn witnessed_again(folder: &Path) -> sigveil_log::engine::Config {
+    let mut again = config(folder);
+    again.batch_size = 64;
+    again
+}
+
+#[tokio::test]
+async fn a_sealed_entry_in_a_partial_bundle_is_gone() {
+    redact_sealed(3, Withholding::WholeBody).await;
+}
+
+#[tokio::test]
+async fn a_sealed_entry_in_a_full_bundle_is_gone() {
+    redact_sealed(300, Withholding::WholeBody).await;
+}
+
+#[tokio::test]
+async fn one_field_of_a_sealed_entry_is_gone_and_the_others_stay() {
+    redact_sealed(3, Withholding::Fields(vec![0])).await;
+}
+
+#[tokio::test]
+async fn each_condition_refuses_alone_and_nothing_is_withheld() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(witnessed(folder.path())).unwrap();
+    let entry = rekord(b"artifact");
+    let receipt = log.append(&entry).await.unwrap();
+    let good = record(0, receipt.leaf_hash, Withholding::WholeBody);
+
+    let mut unsigned = good.clone();
+    unsigned.signatures.clear();
+    let mut forged = good.clone();
+    forged.statement.reason = ReasonCode::LegalOrder;
+    let mut keys = good.clone();
+    keys.map_keys.clear();
+    for (bad, reason) in
+        [(unsigned, "entry-threshold"), (forged, "entry-bad-signature"), (keys, "entry-key-list-mismatch")]
+    {
+        assert_eq!(log.append(&Entry::Redaction(bad)).await.unwrap_err().reason(), reason);
+    }
+
+    let other_leaf = record(0, Hash([0; 32]), Withholding::WholeBody);
+    let fields = record(0, receipt.leaf_hash, Withholding::Fields(vec![0]));
+    for (bad, reason) in [(other_leaf, "redaction-mismatch"), (fields, "redaction-not-redactable")] {
+        let at = log.append(&Entry::Redaction(bad)).await.unwrap().index;
+        assert_eq!(log.redact(at, Covered(true)).await.unwrap_err().reason(), reason);
+    }
+    assert_eq!(log.redact(0, Covered(true)).await.unwrap_err().reason(), "redaction-no-record");
+    assert_eq!(log.redact(99, Covered(true)).await.unwrap_err().reason(), "redaction-no-record");
+    let at = log.append(&Entry::Redaction(good)).await.unwrap().index;
+    assert_eq!(log.redact(at, Covered(false)).await.unwrap_err().reason(), "redaction-not-covered");
+    assert_eq!(stored(&log, 0), Stored::Body(entry.body()));
+    log.redact(at, Covered(true)).await.unwrap();
+    assert!(matches!(stored(&log, 0), Stored::Withheld(_)));
+}
+
+#[tokio::test]
+async fn an_unwitnessed_record_withholds_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = witnessed(folder.path());
+    config.witnesses.clear();
+    config.witness_threshold = 0;
+    let log = Log::open(config).unwrap();
+    let receipt = log.append(&rekord(b"artifact")).await.unwrap();
+    let good = record(0, receipt.leaf_hash, Withholding::WholeBody);
+    let at = log.append(&Entry::Redaction(good)).await.unwrap().index;
+    assert_eq!(log.redact(at, Covered(true)).await.unwrap_err().reason(), "redaction-unwitnessed");
+}
