@@ -222,11 +222,14 @@ fn read_items(reader: &Reader, layout: Layout, size: u64) -> Result<Vec<Vec<u8>>
     }
 }
 
+/// Bytes of tiles by kind and number.
+type TileBytes = HashMap<(TileKind, u64), Vec<u8>>;
+
 /// Tiles from memory where they changed lately, from the folder otherwise.
 #[derive(Debug, Clone)]
 pub(crate) struct RecentTiles {
     reader: Reader,
-    recent: Arc<Mutex<HashMap<(TileKind, u64), Vec<u8>>>>,
+    recent: Arc<Mutex<TileBytes>>,
 }
 
 impl RecentTiles {

@@ -192,7 +192,7 @@ pub struct NoteSigner {
 
 #[derive(Clone)]
 enum SecretKey {
-    Ed25519(SigningKey),
+    Ed25519(Box<SigningKey>),
     Rfc6962(Box<p256::ecdsa::SigningKey>),
 }
 
@@ -202,7 +202,10 @@ impl NoteSigner {
     /// # Errors
     /// [`KeyError::Name`].
     pub fn ed25519(name: &str, key: SigningKey) -> Result<Self, KeyError> {
-        Ok(Self { public: NoteKey::ed25519(name, key.verifying_key())?, key: SecretKey::Ed25519(key) })
+        Ok(Self {
+            public: NoteKey::ed25519(name, key.verifying_key())?,
+            key: SecretKey::Ed25519(Box::new(key)),
+        })
     }
 
     /// Signs as a witness, with a time in seconds.
@@ -210,7 +213,10 @@ impl NoteSigner {
     /// # Errors
     /// [`KeyError::Name`].
     pub fn cosignature(name: &str, key: SigningKey) -> Result<Self, KeyError> {
-        Ok(Self { public: NoteKey::cosignature(name, key.verifying_key())?, key: SecretKey::Ed25519(key) })
+        Ok(Self {
+            public: NoteKey::cosignature(name, key.verifying_key())?,
+            key: SecretKey::Ed25519(Box::new(key)),
+        })
     }
 
     /// Signs as a certificate log, with a time in milliseconds.

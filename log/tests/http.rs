@@ -1,0 +1,208 @@
+//! The HTTP faces on loopback, as clients see them.
+#![cfg(feature = "service")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod common;
+
+use std::sync::Arc;
+
+use axum::Router;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use common::*;
+use serde_json::Value;
+use sigveil_log::Hash;
+use sigveil_log::checkpoint::VerifiedCheckpoint;
+use sigveil_log::ct::CertificateLog;
+use sigveil_log::engine::Log;
+use sigveil_log::entry::{Entry, HashedRekord};
+use sigveil_log::merkle::{leaf_hash, verify_inclusion};
+use sigveil_log::sct::{PrecertEntry, SignedCertificateTimestamp, TileLeaf, extension_value, parse_list};
+use sigveil_log::tile::{TileKind, TilePath, TileSource as _};
+use sigveil_log::witness::{AddCheckpoint, router as witness_router};
+
+async fn serve(router: Router) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+async fn post(url: &str, body: Vec<u8>) -> reqwest::Response {
+    reqwest::Client::new().post(url).body(body).send().await.unwrap()
+}
+
+fn request(entry: &Entry) -> Vec<u8> {
+    let Entry::HashedRekord(entry) = entry else { panic!("a hashedrekord") };
+    entry.to_request()
+}
+
+#[tokio::test]
+async fn a_stock_client_gets_a_complete_log_entry() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(config(folder.path())).unwrap();
+    let url = serve(sigveil_log::rekor::router(log.clone())).await;
+    let entry = rekord(b"artifact");
+    let answer = post(&format!("{url}/api/v2/log/entries"), request(&entry)).await;
+    assert_eq!(answer.status(), 201);
+    let answer: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+    assert_eq!(answer["kindVersion"], serde_json::json!({"kind": "hashedrekord", "version": "0.0.2"}));
+    assert_eq!(answer["integratedTime"], "0");
+    assert_eq!(answer["logIndex"], "0");
+    assert!(answer["inclusionPromise"].is_null());
+    let body = STANDARD.decode(answer["canonicalizedBody"].as_str().unwrap()).unwrap();
+    let Entry::HashedRekord(rekord) = &entry else { panic!("a hashedrekord") };
+    let signature = STANDARD.encode(&rekord.signature().content);
+    let spki = rekord.signature().verifier.spki().unwrap();
+    let spki = STANDARD.encode(der::Encode::to_der(&spki).unwrap());
+    let digest = STANDARD.encode(rekord.digest());
+    let expected = format!(
+        r#"{{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{{"hashedRekordV002":{{"data":{{"algorithm":"SHA2_256","digest":"{digest}"}},"signature":{{"content":"{signature}","verifier":{{"keyDetails":"PKIX_ECDSA_P256_SHA_256","publicKey":{{"rawBytes":"{spki}"}}}}}}}}}}}}"#
+    );
+    assert_eq!(String::from_utf8(body.clone()).unwrap(), expected);
+    let proof = &answer["inclusionProof"];
+    let root = Hash::from_base64(proof["rootHash"].as_str().unwrap()).unwrap();
+    verify_inclusion(&leaf_hash(&body), 0, 1, &[], &root).unwrap();
+    let envelope = proof["checkpoint"]["envelope"].as_str().unwrap();
+    let opened = VerifiedCheckpoint::open(envelope.as_bytes(), log.key(), &[]).unwrap();
+    assert_eq!(opened.checkpoint().root, root);
+    let key_id = STANDARD.decode(answer["logId"]["keyId"].as_str().unwrap()).unwrap();
+    assert_eq!(key_id[..4], opened.note().signatures()[0].key_id);
+
+    let again = post(&format!("{url}/api/v2/log/entries"), request(&entry)).await;
+    assert_eq!((again.status().as_u16(), &again.headers()["x-log-index"]), (409, &"0".parse().unwrap()));
+    let served = reqwest::get(format!("{url}/api/v2/checkpoint")).await.unwrap().bytes().await.unwrap();
+    assert_eq!(served, envelope.as_bytes());
+    let tile = reqwest::get(format!("{url}/api/v2/tile/0/000.p/1")).await.unwrap().bytes().await.unwrap();
+    assert_eq!(tile, leaf_hash(&body).0[..]);
+    for missing in ["api/v2/tile/0/001", "api/v2/tile/0/../../wal", "api/v2/tile/data/000", "wal"] {
+        assert_eq!(reqwest::get(format!("{url}/{missing}")).await.unwrap().status(), 404, "{missing}");
+    }
+}
+
+#[tokio::test]
+async fn bad_requests_get_one_reason_and_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(config(folder.path())).unwrap();
+    let url = serve(sigveil_log::rekor::router(log.clone())).await;
+    let good = String::from_utf8(request(&rekord(b"artifact"))).unwrap();
+    let digest = STANDARD.encode(Hash::of(&[b"artifact"]).0);
+    let other = STANDARD.encode(Hash::of(&[b"other"]).0);
+    let cases = [
+        (good.replace(&digest, &other), 400, "entry-bad-signature"),
+        (good.replace(&digest, "AAAA"), 400, "entry-digest-length"),
+        (good.replacen("\"digest\"", "\"unknown\":1,\"digest\"", 1), 400, "entry-malformed"),
+        (good.replacen("\"digest\"", "\"digest\":\"AAAA\",\"digest\"", 1), 400, "entry-malformed"),
+        (good.replace("P256_SHA_256", "P384_SHA_384"), 400, "entry-digest-length"),
+        (good.replace("PKIX_ECDSA_P256_SHA_256", "PKIX_ED25519"), 400, "entry-unsupported-key"),
+        (good.replace("PKIX_ECDSA_P256_SHA_256", "PKIX_RSA_PKCS1V15_2048_SHA256"), 400, "entry-key-mismatch"),
+        (good.replacen("\"rawBytes\":\"", "\"rawBytes\":\"AAAA", 1), 400, "entry-bad-key"),
+        (good.replace("hashedRekordRequestV002", "dsseRequestV002"), 501, "entry-kind-not-served"),
+        ("{}".to_owned(), 400, "entry-malformed"),
+        (String::new(), 400, "entry-malformed"),
+        ("[".repeat(60_000), 400, "entry-malformed"),
+        (" ".repeat(65_536), 413, "entry-too-large"),
+    ];
+    for (body, status, reason) in cases {
+        let answer = post(&format!("{url}/api/v2/log/entries"), body.clone().into_bytes()).await;
+        assert_eq!(answer.status(), status, "{}", &body[..body.len().min(300)]);
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        let problem: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        assert_eq!(problem["reason"], reason, "{}", &body[..body.len().min(300)]);
+    }
+    let unknown = br#"{"apiVersion":"0.0.1","kind":"withheld","spec":{}}"#.to_vec();
+    let answer = post(&format!("{url}/api/sigveil/v1/entries"), unknown).await.text().await.unwrap();
+    assert!(answer.contains("entry-unknown-kind"), "{answer}");
+    let opened = VerifiedCheckpoint::open(&log.checkpoint().unwrap(), log.key(), &[]).unwrap();
+    assert_eq!(opened.checkpoint().size, 0);
+    assert!(HashedRekord::from_request(good.as_bytes()).unwrap().verify().is_ok());
+}
+
+#[tokio::test]
+async fn a_sealed_entry_is_submitted_and_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = serve(sigveil_log::rekor::router(Log::open(config(folder.path())).unwrap())).await;
+    let (entry, mut payload) = sealed(b"value");
+    let submit = |payload: &sigveil_log::entry::SealedPayload| {
+        let entry: Value = serde_json::from_slice(&entry.body()).unwrap();
+        serde_json::to_vec(&serde_json::json!({"entry": entry, "payload": payload})).unwrap()
+    };
+    let good = submit(&payload);
+    payload.fields[0].salt[0] ^= 1;
+    let answer = post(&format!("{url}/api/sigveil/v1/sealed"), submit(&payload)).await;
+    assert_eq!(answer.status(), 400);
+    assert!(answer.text().await.unwrap().contains("entry-commitment-mismatch"));
+    assert_eq!(post(&format!("{url}/api/sigveil/v1/sealed"), good).await.status(), 201);
+    let body = reqwest::get(format!("{url}/api/sigveil/v1/entries/0")).await.unwrap().bytes().await.unwrap();
+    assert_eq!(body, entry.body());
+    payload.fields[0].salt[0] ^= 1;
+    let kept = reqwest::get(format!("{url}/api/sigveil/v1/sealed/0")).await.unwrap().bytes().await.unwrap();
+    assert_eq!(kept, payload.to_bytes());
+}
+
+#[tokio::test]
+async fn an_sct_is_signed_over_a_logged_leaf() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = p256::ecdsa::SigningKey::from_slice(&[5; 32]).unwrap();
+    let log = CertificateLog::open(config(folder.path()), key.clone()).unwrap();
+    let entry = PrecertEntry { issuer_key_hash: Hash([7; 32]), tbs: b"tbs".to_vec() };
+    let chain = [b"issuer".to_vec()];
+    let sct = log.issue(entry.clone(), b"precertificate".to_vec(), &chain, NOW).await.unwrap();
+    assert_eq!((sct.timestamp, sct.leaf_index()), (NOW, Some(0)));
+    sct.verify(key.verifying_key(), &entry).unwrap();
+    assert_eq!(parse_list(&extension_value(&sct)).unwrap(), std::slice::from_ref(&sct));
+    let other = PrecertEntry { tbs: b"other".to_vec(), ..entry.clone() };
+    assert_eq!(sct.verify(key.verifying_key(), &other).unwrap_err().reason(), "sct-bad-signature");
+    let foreign = p256::ecdsa::SigningKey::from_slice(&[6; 32]).unwrap();
+    assert_eq!(sct.verify(foreign.verifying_key(), &entry).unwrap_err().reason(), "sct-other-log");
+    for cut in 0..sct.to_bytes().len() {
+        assert!(SignedCertificateTimestamp::parse(&sct.to_bytes()[..cut]).is_err());
+    }
+    let path = TilePath::in_tree(TileKind::Data, 0, 1).unwrap();
+    let tile = log.log().reader().read_tile(&path).unwrap();
+    let (leaf, rest) = TileLeaf::parse_prefix(&tile).unwrap();
+    assert!(rest.is_empty());
+    assert_eq!((&leaf.entry, leaf.leaf_index), (&entry, 0));
+    let checkpoint =
+        VerifiedCheckpoint::open(&log.log().checkpoint().unwrap(), log.log().key(), &[]).unwrap();
+    assert_eq!((checkpoint.checkpoint().root, checkpoint.log_time()), (leaf.leaf_hash(), Some(NOW)));
+    let url = serve(sigveil_log::ct::router(log)).await;
+    let issuer = reqwest::get(format!("{url}/issuer/{}", leaf.chain[0].to_hex())).await.unwrap();
+    assert_eq!(issuer.bytes().await.unwrap(), "issuer");
+}
+
+#[tokio::test]
+async fn the_witness_goes_forward_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(config(folder.path())).unwrap();
+    let mut notes = Vec::new();
+    for n in 0..2u8 {
+        let receipt = log.append_opaque(vec![n]).await.unwrap();
+        notes.push((receipt.checkpoint.to_string(), receipt.proof));
+    }
+    let logs = vec![log.key().clone()];
+    let witness = Arc::new(witness(&folder.path().join("witness"), logs));
+    let url = format!("{}/add-checkpoint", serve(witness_router(witness)).await);
+    let proof = format!("{}\n", leaf_hash(&[1]).to_base64());
+    let send = |text: String| {
+        let url = url.clone();
+        async move {
+            let answer = post(&url, text.into_bytes()).await;
+            (answer.status().as_u16(), answer.text().await.unwrap())
+        }
+    };
+    assert_eq!(send("nonsense".to_owned()).await.0, 400);
+    assert_eq!(send(format!("old 3\n\n{}", notes[1].0)).await.0, 400);
+    assert_eq!(send(format!("old 0\n\n{}", notes[0].0.replace(ORIGIN, "unknown.example"))).await.0, 404);
+    assert_eq!(send(format!("old 0\n\n{}", notes[0].0.replacen("\n1\n", "\n2\n", 1))).await.0, 403);
+    assert_eq!(send(format!("old 0\n{proof}\n{}", notes[0].0)).await.0, 422);
+    let (status, line) = send(format!("old 0\n\n{}", notes[0].0)).await;
+    assert_eq!(status, 200);
+    assert!(line.starts_with("— witness.example "));
+    assert_eq!(send(format!("old 0\n\n{}", notes[1].0)).await, (409, "1\n".to_owned()));
+    assert_eq!(send(format!("old 1\n\n{}", notes[1].0)).await.0, 422);
+    assert_eq!(send(format!("old 1\n{proof}\n{}", notes[1].0)).await.0, 200);
+    assert_eq!(send(format!("old 1\n{proof}\n{}", notes[1].0)).await, (409, "2\n".to_owned()));
+    let long = format!("old 0\n{}\n{}", proof.repeat(64), notes[0].0);
+    assert_eq!(AddCheckpoint::parse(long.as_bytes()).unwrap_err().reason(), "witness-malformed");
+}
