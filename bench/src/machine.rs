@@ -1,0 +1,95 @@
+//! The machine and the commit that a figure belongs to, and what a process has used of it.
+
+use std::fs;
+use std::process::Command;
+use std::time::Instant;
+
+use serde::Serialize;
+
+/// CPU features that the arithmetic of this project could use.
+const FEATURES: [&str; 6] = ["adx", "bmi2", "avx2", "avx512f", "avx512ifma", "sha_ni"];
+
+/// Where a figure was measured.
+#[derive(Debug, Serialize)]
+pub(crate) struct Machine {
+    pub(crate) cpu: String,
+    pub(crate) cores: usize,
+    /// Bytes.
+    pub(crate) memory: u64,
+    pub(crate) features: Vec<&'static str>,
+}
+
+impl Machine {
+    /// Reads /proc; what cannot be read is left empty or zero.
+    pub(crate) fn read() -> Self {
+        let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let field = |name: &str| {
+            let line = cpuinfo.lines().find(|l| l.starts_with(name))?;
+            Some(line.split_once(':')?.1.trim().to_owned())
+        };
+        let flags = field("flags").unwrap_or_default();
+        Self {
+            cpu: field("model name").unwrap_or_default(),
+            cores: std::thread::available_parallelism().map_or(0, usize::from),
+            memory: kilobytes("/proc/meminfo", "MemTotal:") * 1024,
+            features: FEATURES.into_iter().filter(|f| flags.split(' ').any(|flag| flag == *f)).collect(),
+        }
+    }
+}
+
+/// The commit of the working tree, with `+` where the tree differs from it; "unknown" outside a repository.
+pub(crate) fn commit() -> String {
+    let git = |arguments: &[&str]| {
+        let out = Command::new("git").args(arguments).output().ok().filter(|o| o.status.success())?;
+        Some(String::from_utf8_lossy(&out.stdout).trim().to_owned())
+    };
+    match (git(&["rev-parse", "--short=12", "HEAD"]), git(&["status", "--porcelain"])) {
+        (Some(head), Some(changes)) if changes.is_empty() => head,
+        (Some(head), _) => head + "+",
+        _ => "unknown".to_owned(),
+    }
+}
+
+/// The most memory that this process ever held, in bytes.
+pub(crate) fn peak_rss() -> f64 {
+    kilobytes("/proc/self/status", "VmHWM:") as f64 * 1024.0
+}
+
+/// The memory that this process holds now, in bytes.
+pub(crate) fn rss() -> f64 {
+    kilobytes("/proc/self/status", "VmRSS:") as f64 * 1024.0
+}
+
+fn kilobytes(file: &str, field: &str) -> u64 {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let line = text.lines().find(|l| l.starts_with(field)).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or(0)
+}
+
+/// CPU seconds that all threads of this process have used.
+pub(crate) fn cpu_seconds() -> f64 {
+    clock_ticks().map_or(f64::NAN, |ticks| ticks / 100.0)
+}
+
+fn clock_ticks() -> Option<f64> {
+    // /proc/self/stat: fields 14 and 15 are user and system time in clock ticks, which Linux fixes at 100 per second.
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    Some(fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?)
+}
+
+/// What one call took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spent {
+    /// Seconds on the wall clock.
+    pub(crate) wall: f64,
+    /// Seconds of CPU, over all threads.
+    pub(crate) cpu: f64,
+}
+
+/// Runs `work` and measures it.
+pub(crate) fn spent<T>(work: impl FnOnce() -> T) -> (Spent, T) {
+    let (start, cpu) = (Instant::now(), cpu_seconds());
+    let out = std::hint::black_box(work());
+    (Spent { wall: start.elapsed().as_secs_f64(), cpu: cpu_seconds() - cpu }, out)
+}
