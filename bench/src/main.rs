@@ -97,6 +97,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             return Err(NotBuilt(format!("suite {name}")).into());
         }
     };
-    let outcome = row::Outcome { suite: name, commit: machine::commit(), machine: machine::Machine::read(), rows };
+    let outcome =
+        row::Outcome { suite: name, commit: machine::commit(), machine: machine::Machine::read(), rows };
     outcome.publish(arguments.json.as_deref())
 }

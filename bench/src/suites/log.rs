@@ -71,12 +71,7 @@ struct Block {
 }
 
 /// Sends the requests over so many connections, each as soon as the one before is answered.
-async fn block(
-    url: &str,
-    connections: usize,
-    bodies: Vec<Vec<u8>>,
-    folder: &Path,
-) -> anyhow::Result<Block> {
+async fn block(url: &str, connections: usize, bodies: Vec<Vec<u8>>, folder: &Path) -> anyhow::Result<Block> {
     let count = bodies.len();
     let (bodies, next) = (Arc::new(bodies), Arc::new(AtomicUsize::new(0)));
     let (stored, cpu, start) = (bytes_under(folder), machine::cpu_seconds(), Instant::now());

@@ -35,7 +35,8 @@ pub(crate) fn run(effort: Effort) -> anyhow::Result<Vec<Row>> {
 
     let root = map.root();
     let asked = batch(0);
-    let proofs = asked.iter().take(PROOFS as usize).map(|(key, value)| (key, value, map.prove(key).to_bytes()));
+    let proofs =
+        asked.iter().take(PROOFS as usize).map(|(key, value)| (key, value, map.prove(key).to_bytes()));
     let proofs: Vec<_> = proofs.collect();
     let bytes: Vec<f64> = proofs.iter().map(|(_, _, bytes)| bytes.len() as f64).collect();
     for (key, value, bytes) in &proofs {
