@@ -2,7 +2,7 @@
 //!
 //! A hash tile of level `L` holds up to 256 roots of complete subtrees of `256^L` leaves (C2SP tlog-tiles,
 //! "Merkle Tree"). Beside them stand the bundles of entries, 256 to a bundle. Paths are parsed strictly: only
-//! the spelling that [`TilePath::to_string`] gives is accepted, so nothing in a path can leave the folder.
+//! the spelling that its `Display` gives is accepted, so nothing in a path can leave the folder.
 
 use std::collections::HashMap;
 use std::fmt;
