@@ -1,0 +1,248 @@
+//! A whole CA on loopback ports: an issuer with a real RSA key, a certificate log that signs, and a prover for circuits
+//! that prove nothing. Statements are checked natively in its place, so a false one fails the test.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::routing::get;
+use axum::{Json, Router};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+use serde_json::{Value, json};
+use sigveil_circuits::groth16::{Matrices, Proof, ProvingKey, prove, setup};
+use sigveil_circuits::r1cs::{Assignment, Cs, Shape};
+use sigveil_circuits::testing::Issuer;
+use sigveil_circuits::token::{Jwt, SizeClass};
+use sigveil_circuits::{Fr, nym, token};
+use sigveil_log::sct::{PrecertEntry, SignedCertificateTimestamp};
+use sigveil_vrf_identity::identity::Kind;
+use sigveil_vrf_identity::label::{Mode, Profile};
+use sigveil_vrf_identity::service::{InProcessEvaluator, NymEvaluator};
+use sigveil_vrf_identity::vrf::SecretKey;
+use sigveil_zk_ca::authority::{CertificateAuthority, CertificateDer, ChainPlan, ValidityPeriod};
+use sigveil_zk_ca::key::SigningKeyP256;
+use sigveil_zk_ca::profile::Serial;
+use sigveil_zk_ca::service::certificate_log::{CertificateLog, SctFuture};
+use sigveil_zk_ca::service::clock::Clock;
+use sigveil_zk_ca::service::fulcio;
+use sigveil_zk_ca::service::issue::{Ca, CaParts};
+use sigveil_zk_ca::service::oidc::{FetchPolicy, IssuerKeys};
+use sigveil_zk_ca::service::prover::{Prover, ProverError, ProverPool};
+use sigveil_zk_ca::trust::{
+    Allowance, Base64Bytes, Binding, CheckedTrust, CircuitTrust, Interval, IssuerKey, IssuerTrust,
+    ProofTrust, TokenCircuit, VrfEpochs,
+};
+
+pub const NOW: u64 = 1_790_000_000;
+pub const AUDIENCE: &str = "sigstore";
+pub const EMAIL: &str = "alice@example.org";
+
+struct FixedClock;
+
+impl Clock for FixedClock {
+    fn now(&self) -> u64 {
+        NOW
+    }
+}
+
+/// The circuit that holds for every public input.
+fn anything<C: Cs>(cs: &mut C, value: Fr) {
+    let value = cs.hint(&[], |_| value);
+    cs.public(&value);
+    cs.product(&value, &value);
+}
+
+struct NativeProver {
+    key: ProvingKey,
+    matrices: Matrices,
+}
+
+impl NativeProver {
+    fn new() -> Self {
+        let shape = Shape::of(|cs| anything(cs, Fr::from(0u64)));
+        let key = setup(&shape, &mut ChaCha20Rng::seed_from_u64(1), &mut |_| {}).unwrap();
+        Self { key, matrices: Matrices::new(&shape) }
+    }
+
+    fn prove(&self, public: Fr) -> Result<Proof, ProverError> {
+        let assignment = Assignment::of(|cs| anything(cs, public));
+        Ok(prove(&self.key, &self.matrices, &assignment, &mut ChaCha20Rng::seed_from_u64(2))?)
+    }
+}
+
+impl Prover for NativeProver {
+    fn token(
+        &self,
+        class: SizeClass,
+        instance: &token::Instance,
+        _witness: &token::Witness,
+    ) -> Result<Proof, ProverError> {
+        if class != SizeClass::B768 {
+            return Err(ProverError::NoKey(class.bytes()));
+        }
+        self.prove(instance.digest())
+    }
+
+    fn nym(&self, instance: &nym::Instance, witness: &nym::Witness) -> Result<Proof, ProverError> {
+        nym::check(instance, witness).unwrap();
+        self.prove(instance.digest())
+    }
+}
+
+pub struct Log(pub p256::ecdsa::SigningKey);
+
+impl CertificateLog for Log {
+    fn add_precertificate<'a>(
+        &'a self,
+        _: &'a [CertificateDer; 3],
+        entry: &'a PrecertEntry,
+    ) -> SctFuture<'a> {
+        Box::pin(async move { Ok(SignedCertificateTimestamp::sign(&self.0, entry, NOW * 1000, 7)) })
+    }
+}
+
+pub struct World {
+    pub issuer: Issuer,
+    pub iss: String,
+    pub url: String,
+    pub ca: Arc<Ca>,
+    pub trust: ProofTrust,
+    pub log: p256::ecdsa::SigningKey,
+    pub client: reqwest::Client,
+}
+
+async fn serve(router: Router) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}")
+}
+
+pub async fn serve_issuer(key_set: Value) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let iss = format!("http://{}", listener.local_addr().unwrap());
+    let discovery = json!({ "issuer": iss, "jwks_uri": format!("{iss}/jwks") });
+    let router = Router::new()
+        .route("/.well-known/openid-configuration", get(move || async { Json(discovery) }))
+        .route("/jwks", get(move || async { Json(key_set) }));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    iss
+}
+
+pub fn policy() -> FetchPolicy {
+    FetchPolicy { allow_loopback_http: true, timeout: Duration::from_secs(5) }
+}
+
+pub fn authority(rng: &mut ChaCha20Rng) -> CertificateAuthority {
+    let plan = ChainPlan {
+        organization: "sigveil test",
+        common_name: "test authority",
+        validity: ValidityPeriod { not_before: NOW - 1000, not_after: NOW + 100_000_000 },
+    };
+    let (root, key) = (SigningKeyP256::generate(rng), SigningKeyP256::generate(rng));
+    CertificateAuthority::create(&root, key, &plan, [Serial::draw(rng), Serial::draw(rng)]).unwrap()
+}
+
+impl World {
+    pub async fn start() -> Self {
+        let issuer = Issuer::generate();
+        let iss = serve_issuer(json!({ "keys": [issuer.jwk()] })).await;
+        let mut rng = ChaCha20Rng::seed_from_u64(3);
+        let secret = SecretKey::generate(&mut rng);
+        let evaluator = InProcessEvaluator::new(secret);
+        let prover = NativeProver::new();
+        let verifying = Base64Bytes(prover.key.verifying_key().to_bytes().to_vec());
+        let header = Jwt::parse(&issuer.token("{}")).unwrap().compact().header().to_vec();
+        let trust = ProofTrust {
+            issuers: vec![IssuerTrust {
+                issuer: iss.clone(),
+                audience: AUDIENCE.into(),
+                kind: Kind::Email,
+                binding: Binding::Nonce,
+                default_profile: Profile::Stable,
+                allowed: vec![Allowance {
+                    modes: vec![Mode::Open],
+                    profiles: vec![Profile::Stable, Profile::Unlinkable],
+                    valid_for: Interval::from(0),
+                }],
+                keys: vec![IssuerKey {
+                    modulus: Base64Bytes(issuer.modulus().as_bytes().to_vec()),
+                    header: Base64Bytes(header),
+                    valid_for: Interval::from(0),
+                }],
+            }],
+            vrf: vec![VrfEpochs {
+                public_key: Base64Bytes(evaluator.public_key().to_bytes().to_vec()),
+                slots: 300,
+                epoch_seconds: 86_400,
+                first_epoch: 1,
+                valid_for: Interval::from(NOW - 200_000),
+            }],
+            circuits: CircuitTrust {
+                token: vec![TokenCircuit { size_class: 768, verifying_key: verifying.clone() }],
+                nym: verifying,
+                development: true,
+            },
+        };
+        let log = p256::ecdsa::SigningKey::random(&mut rng);
+        let ca = Arc::new(Ca::new(CaParts {
+            authority: authority(&mut rng),
+            trust: CheckedTrust::new(&trust).unwrap(),
+            issuer_keys: BTreeMap::from([(iss.clone(), IssuerKeys::discover(&iss, policy()).unwrap())]),
+            evaluator: Arc::new(evaluator),
+            prover: Arc::new(prover),
+            pool: ProverPool::new(1, 4),
+            certificate_log: Arc::new(Log(log.clone())),
+            clock: Arc::new(FixedClock),
+        }));
+        let url = serve(fulcio::router(Arc::clone(&ca))).await;
+        Self {
+            issuer,
+            iss,
+            url,
+            ca,
+            trust,
+            log,
+            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+        }
+    }
+
+    /// A payload that is accepted, for a test to change.
+    pub fn payload(&self) -> String {
+        let (iat, exp) = (NOW - 10, NOW + 300);
+        let iss = &self.iss;
+        format!(
+            r#"{{"iss":"{iss}","aud":"{AUDIENCE}","sub":"u1","iat":{iat},"exp":{exp},"email":"{EMAIL}","email_verified":true}}"#
+        )
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let response = self.client.post(format!("{}{path}", self.url)).json(body).send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+
+    /// Asks in the form of sigstore-js.
+    pub async fn request(&self, key: &SigningKeyP256, token: &str, own: Value) -> (u16, Value) {
+        self.post("/api/v2/signingCert", &request(key, token, EMAIL, own)).await
+    }
+}
+
+pub fn request(key: &SigningKeyP256, token: &str, challenge: &str, own: Value) -> Value {
+    use base64::Engine;
+    let pem =
+        der::pem::encode_string("PUBLIC KEY", der::pem::LineEnding::LF, key.public_key().der()).unwrap();
+    json!({
+        "credentials": { "oidcIdentityToken": token },
+        "publicKeyRequest": {
+            "publicKey": { "algorithm": "ECDSA", "content": pem },
+            "proofOfPossession": base64::prelude::BASE64_STANDARD.encode(key.sign(challenge.as_bytes())),
+        },
+        "sigveil": own,
+    })
+}
+
+pub fn leaf(answer: &Value) -> CertificateDer {
+    let chain = &answer["signedCertificateEmbeddedSct"]["chain"]["certificates"];
+    CertificateDer::from_pem(chain[0].as_str().unwrap()).unwrap()
+}
