@@ -1,6 +1,7 @@
 //! Gadgets: functions over [`Cs`](crate::r1cs::Cs) that the statements are built from. Each has its native twin, and
 //! tests that compare the two and that drop rows.
 
+pub mod base64;
 pub mod bits;
 pub mod edwards;
 pub mod poseidon;

@@ -1,0 +1,217 @@
+//! base64url without padding (RFC 4648 §5) in a circuit.
+//!
+//! A character is checked by computing, from the six bits of a value, the one character that stands for it; there is
+//! no other way to write a value, so alphabet and padding leave nothing to choose. For the value `v = v5…v0`:
+//!
+//! | v       | character   | character − v |
+//! |---------|-------------|---------------|
+//! | 0..=25  | `A` to `Z`  | 65            |
+//! | 26..=51 | `a` to `z`  | 71            |
+//! | 52..=61 | `0` to `9`  | −4            |
+//! | 62      | `-`         | −17           |
+//! | 63      | `_`         | 32            |
+//!
+//! Native twin: `base64::engine::general_purpose::URL_SAFE_NO_PAD`. What follows the last character, and that bits
+//! left over at the end are zero, is for the caller to enforce: only the caller knows where the end is.
+
+use ark_ff::{BigInteger, PrimeField};
+
+use super::bits::{Bit, pack};
+use crate::Fr;
+use crate::r1cs::{Cs, Num};
+
+/// Bits of one character.
+pub const BITS: usize = 6;
+
+/// The value of `character`, most significant bit first: 14 rows.
+///
+/// If `active`, the character must be of the alphabet, and no other value is possible. If not, it may be any number
+/// and all bits are zero.
+pub fn decode<C: Cs>(cs: &mut C, character: &C::Num, active: &Bit<C::Num>) -> [Bit<C::Num>; BITS] {
+    cs.family("base64.decode", |cs| {
+        let digits = cs.hint_many(BITS, &[character, active.num()], |v| digits_of(v[0], v[1]).to_vec());
+        let mut digits = digits.into_iter();
+        let bits = std::array::from_fn(|_| {
+            let digit = digits.next().expect("six were allocated");
+            // digit·(active − digit) = 0: 0 or 1 where active, 0 where not.
+            cs.enforce(&digit, &active.num().minus(&digit), &C::Num::zero());
+            Bit::forced_elsewhere(digit)
+        });
+        let expected = character_of(cs, &bits);
+        cs.enforce(&character.minus(&expected), active.num(), &C::Num::zero());
+        bits
+    })
+}
+
+/// The characters of `bits`, most significant first; those missing in the last character are zeros: 7 rows each.
+pub fn encode<C: Cs>(cs: &mut C, bits: &[Bit<C::Num>]) -> Vec<C::Num> {
+    let padded = |chunk: &[Bit<C::Num>]| {
+        std::array::from_fn(|i| chunk.get(i).cloned().unwrap_or_else(|| Bit::constant(false)))
+    };
+    cs.family("base64.encode", |cs| bits.chunks(BITS).map(|chunk| character_of(cs, &padded(chunk))).collect())
+}
+
+/// The character of a value as a linear form, bits most significant first: 7 rows.
+///
+/// With p = v4·v3, q = p·v2, m = p·v1, w = q·v1:
+/// [v ≥ 26] where v5 = 0 is v4·v3·(v2 ∨ v1) = q + m − w; where v5 = 1, [v ≥ 52] is v4·(v3 ∨ v2) = p + v4·v2 − q,
+/// [v ≥ 62] is w and [v = 63] is w·v0. Hence
+/// character = v + 65 + 6·(q + m − w) + v5·(6 − 6·(q + m − w) − 75·(p + v4·v2 − q) + w·(49·v0 − 13)).
+fn character_of<C: Cs>(cs: &mut C, bits: &[Bit<C::Num>; BITS]) -> C::Num {
+    let [v5, v4, v3, v2, v1, v0] = bits.each_ref().map(Bit::num);
+    let p = cs.product(v4, v3);
+    let r = cs.product(v4, v2);
+    let q = cs.product(&p, v2);
+    let m = cs.product(&p, v1);
+    let w = cs.product(&q, v1);
+    let symbols = cs.product(&w, &sum(-13, &[(49, v0)]));
+    let lower = sum(0, &[(6, &q), (6, &m), (-6, &w)]);
+    let upper = sum(6, &[(-1, &lower), (-75, &p), (-75, &r), (75, &q), (1, &symbols)]);
+    let offset = cs.product(v5, &upper);
+    sum(65, &[(1, &pack(bits.iter().rev())), (1, &lower), (1, &offset)])
+}
+
+fn sum<N: Num>(constant: i64, terms: &[(i64, &N)]) -> N {
+    let mut out = N::constant(Fr::from(constant));
+    for (coefficient, form) in terms {
+        out.add_scaled(form, Fr::from(*coefficient));
+    }
+    out
+}
+
+/// The digits that an honest prover gives: zeros for what is not active or not of the alphabet.
+fn digits_of(character: Fr, active: Fr) -> [Fr; BITS] {
+    let value = if active == Fr::from(1u64) { value_of(character) } else { 0 };
+    std::array::from_fn(|i| Fr::from(value >> (BITS - 1 - i) & 1))
+}
+
+fn value_of(character: Fr) -> u8 {
+    let character = character.into_bigint();
+    let byte = if character.num_bits() <= 8 { character.0[0] as u8 } else { 0 };
+    match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'-' => 62,
+        b'_' => 63,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::r1cs::{Assignment, Shape};
+
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+    /// Rows for `character` when the prover claims `value`, and what came out.
+    fn claimed(character: Fr, value: u64, active: bool) -> (bool, u64) {
+        let mut out = 0;
+        let claim = move |_: &str, at: usize, honest| {
+            if at < BITS { Fr::from(value >> (BITS - 1 - at) & 1) } else { honest }
+        };
+        let values = Assignment::tampered(claim, |cs| {
+            let bits = decode(cs, &character, &Bit::constant(active));
+            out = bits.iter().fold(0, |v, bit| 2 * v + u64::from(*bit.num() == Fr::from(1u64)));
+        });
+        (values.is_satisfied(), out)
+    }
+
+    #[test]
+    fn every_character_has_its_value_and_no_other() {
+        for character in 0..=255u8 {
+            for value in 0..64 {
+                let (holds, out) = claimed(Fr::from(character), value, true);
+                assert_eq!(holds, ALPHABET[value as usize] == character, "{character} as {value}");
+                assert_eq!(out, value);
+                let (holds, _) = claimed(Fr::from(character), value, false);
+                assert_eq!(holds, value == 0, "{character} as {value}, not active");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_byte_is_refused_where_active() {
+        for character in [Fr::from(256u64 + 65), -Fr::from(1u64), Fr::from(65u64) + Fr::from(1u128 << 64)] {
+            for value in 0..64 {
+                assert!(!claimed(character, value, true).0);
+            }
+            assert!(claimed(character, 0, false).0);
+        }
+    }
+
+    #[test]
+    fn every_hint_is_forced() {
+        for character in [b'A', b'Z', b'a', b'z', b'0', b'9', b'-', b'_'] {
+            for at in 0..BITS + 7 {
+                for active in [true, false] {
+                    let change = move |_: &str, i, v| if i == at { Fr::from(1u64) - v } else { v };
+                    let values = Assignment::tampered(change, |cs| {
+                        decode(cs, &Fr::from(character), &Bit::constant(active));
+                    });
+                    assert!(!values.is_satisfied(), "hint {at} of {character}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn digits_other_than_0_and_1_are_refused() {
+        // 'C' as v0 = 2 with v1 = 0: the sum is right, the digit is not.
+        let claim = |_: &str, at: usize, honest| match at {
+            4 => Fr::from(0u64),
+            5 => Fr::from(2u64),
+            _ => honest,
+        };
+        let values = Assignment::tampered(claim, |cs| {
+            decode(cs, &Fr::from(b'C'), &Bit::constant(true));
+        });
+        assert_eq!(values.violations().len(), 1);
+    }
+
+    #[test]
+    fn costs_what_is_stated() {
+        let decoding = Shape::of(|cs| {
+            let (character, active) = (cs.hint(&[], |v| v[0]), cs.hint(&[], |v| v[0]));
+            decode(cs, &character, &Bit::forced_elsewhere(active));
+        });
+        assert_eq!(decoding.rows_per_family(), [("base64.decode", 14)].into());
+        let encoding = Shape::of(|cs| {
+            let bits: Vec<_> = cs.hint_many(256, &[], <[Fr]>::to_vec);
+            let bits: Vec<_> = bits.into_iter().map(Bit::forced_elsewhere).collect();
+            assert_eq!(encode(cs, &bits).len(), 43);
+        });
+        assert_eq!(encoding.rows_per_family(), [("base64.encode", 7 * 43)].into());
+    }
+
+    fn bits_of(bytes: &[u8]) -> Vec<Bit<Fr>> {
+        let digits = bytes.iter().flat_map(|byte| (0..8).rev().map(move |i| byte >> i & 1 == 1));
+        digits.map(Bit::constant).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_native_codec(bytes in proptest::collection::vec(any::<u8>(), 0..48)) {
+            let text = URL_SAFE_NO_PAD.encode(&bytes);
+            let (mut characters, mut decoded) = (Vec::new(), Vec::new());
+            let values = Assignment::of(|cs| {
+                characters = encode(cs, &bits_of(&bytes));
+                for character in text.bytes() {
+                    decoded.extend(decode(cs, &Fr::from(character), &Bit::constant(true)));
+                }
+            });
+            prop_assert!(values.is_satisfied());
+            prop_assert_eq!(characters, text.bytes().map(Fr::from).collect::<Vec<_>>());
+            let decoded: Vec<Fr> = decoded.iter().map(|bit| *bit.num()).collect();
+            let expected: Vec<Fr> = bits_of(&bytes).iter().map(|bit| *bit.num()).collect();
+            prop_assert_eq!(&decoded[..expected.len()], &expected[..]);
+            prop_assert!(decoded[expected.len()..].iter().all(|bit| *bit == Fr::from(0u64)));
+        }
+    }
+}
