@@ -111,7 +111,7 @@ impl SubjectKey {
     /// Checks a signature over `message`: ECDSA with the curve's own hash in DER, or Ed25519.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), KeyError> {
         ParsedPublicKey::new(self.algorithm(), &self.raw)
-            .and_then(|key| Ok(key.verify_sig(message, signature)))
+            .map(|key| key.verify_sig(message, signature))
             .map_err(|_| KeyError::Malformed)?
             .map_err(|_| KeyError::Signature)
     }
