@@ -1,6 +1,6 @@
 //! The certificate of protocol.md §6: how it is built and the one form in which it is accepted.
 //!
-//! [`build`] makes precertificate and certificate from a [`CertificateContent`]; [`CertificateView::parse`] reads one
+//! [`Precertificate`] makes precertificate and certificate from a [`CertificateContent`]; [`CertificateView::parse`] reads one
 //! and refuses everything else, one reason per check. Neither decides whether the certificate is *true*: chain and
 //! timestamps are the stock verifier's business, proofs are [`crate::verify`]'s.
 
