@@ -286,3 +286,33 @@ fn shape_is_pinned() {
         "9428465be1977fadf9b0cbd58c86e32652be0505c57e56c29a02174edc0459e5"
     );
 }
+
+/// All else follows from what is chosen here, in order of allocation.
+#[test]
+fn a_prover_chooses_only_what_the_statement_lets_it() {
+    let (instance, witness) = good();
+    let values = Values::new(&instance, &witness);
+    let chosen = crate::r1cs::freedom::chosen_per_family(
+        |cs| circuit::synthesize(cs, &Values::default()),
+        |cs| circuit::synthesize(cs, &values),
+    );
+    let expected = [
+        // PK (x, y), μ, profile, epoch, SLOTS, pkh: in the digest, as a verifier recomputes it. idf and ρ_1: opened
+        // by c_id, which is in the digest.
+        ("", 9),
+        // y of Elligator 2, a root whose parity selects the abscissa: unique by `edwards::map_to_subgroup`.
+        ("map-to-curve", 1),
+        // β but for its lowest bit: not zero modulo l, else unrestricted.
+        ("scalar-bits", 251),
+        // Z (x, y) and the challenge's digest: held by the Chaum–Pedersen proof, whose s follows.
+        ("nym-evaluation", 3),
+        ("scalar-bits", 251),
+        // Γ (x, y): held by β·Γ = Z.
+        ("nym-evaluation", 2),
+        // The slot: below SLOTS, and in L.
+        ("nym-scope", 1),
+        // ρ: in C.
+        ("scalar-bits", 251),
+    ];
+    assert_eq!(chosen, expected);
+}

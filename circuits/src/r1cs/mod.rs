@@ -10,6 +10,8 @@
 //! Out of scope: what the rows mean (see [`crate::gadgets`]) and how they are proven (see `groth16`).
 
 mod assignment;
+#[cfg(test)]
+pub(crate) mod freedom;
 mod lc;
 mod shape;
 

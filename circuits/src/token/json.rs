@@ -118,7 +118,9 @@ impl Parser<'_> {
                 top = kind;
             }
             match kind {
-                Kind::String => drop(self.string()?),
+                Kind::String => {
+                    self.string()?;
+                }
                 Kind::Number => self.number()?,
                 Kind::Literal => self.literal()?,
                 Kind::Object | Kind::Array => {
