@@ -5,4 +5,5 @@ pub mod base64;
 pub mod bits;
 pub mod edwards;
 pub mod poseidon;
+pub mod rsa;
 pub mod sha256;
