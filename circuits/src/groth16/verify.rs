@@ -102,6 +102,15 @@ impl VerifyingKey {
         }
     }
 
+    /// Whether a point that a proving key gives for δ in G1 is that of this key. With it, a proof that verifies is
+    /// blinded whatever else the proving key holds: A and B are uniform, and C is the only one that then verifies.
+    #[cfg(feature = "prover")]
+    pub(crate) fn is_delta(&self, point: G1Affine) -> bool {
+        let negated = -G1Affine::generator();
+        point.is_on_curve()
+            && Bn254::multi_pairing([point, negated], [G2Affine::generator(), self.points.delta]).0.is_one()
+    }
+
     /// The key's name in a trust root.
     pub fn digest(&self) -> VerifyingKeyDigest {
         let mut hash = Sha256::new();

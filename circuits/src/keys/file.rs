@@ -11,7 +11,8 @@
 //! SHA-256 of all of the above, 32 bytes
 //! ```
 //!
-//! Points are read without group checks, which would take minutes, and only after the digest is checked.
+//! Points are read without group checks, which would take minutes, and only after the digest is checked. But δ is
+//! compared with the verifying key: no file makes proofs that verify under that key and are not blinded.
 
 use std::io::{self, Write};
 
@@ -119,6 +120,9 @@ pub(super) fn read(bytes: &[u8], statement: Statement, shape: &[u8; 32]) -> Resu
     }
     let [a, b, h, l] = counts;
     let fixed = points::<G1Affine>(&mut rest, 2)?;
+    if !verifying.is_delta(fixed[1]) {
+        return Err("not that of its verifying key");
+    }
     let inner = ark_groth16::ProvingKey {
         vk: verifying.to_arkworks(),
         beta_g1: fixed[0],

@@ -9,7 +9,8 @@
 //!
 //! The store's folder is trusted like the program itself: whoever can write there can replace a key by a sound-looking
 //! one. Its digest guards against truncation and decay, not against that; who needs more passes the digest that the
-//! trust root names to [`Keys::expect`].
+//! trust root names to [`Keys::expect`]: what then is proven verifies under that key and is blinded, or is not handed
+//! out.
 
 #[cfg(feature = "prover")]
 mod file;

@@ -4,6 +4,7 @@ use std::fs;
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
+use sha2::{Digest, Sha256};
 use sigveil_circuits::Fr;
 use sigveil_circuits::groth16;
 use sigveil_circuits::keys::{KeyError, KeyStore, Keys, Statement};
@@ -44,6 +45,15 @@ fn refused(store: &KeyStore) -> &'static str {
     }
 }
 
+/// The file with β in the place of δ in G1 and a digest that is right: proofs would not be blinded by δ.
+fn with_delta_replaced(file: &[u8]) -> Vec<u8> {
+    let mut body = file[..file.len() - 32].to_vec();
+    let beta = 23 + 1 + 1 + Statement::Nym.name().len() + 32 + groth16::VERIFYING_KEY_LEN + 4 * 8;
+    body.copy_within(beta..beta + 64, beta + 64);
+    let digest = Sha256::digest(&body);
+    [&body[..], &digest].concat()
+}
+
 #[test]
 fn a_nym_proof_with_stored_keys_holds_and_bad_files_are_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -71,8 +81,10 @@ fn a_nym_proof_with_stored_keys_holds_and_bad_files_are_refused() {
     let good = fs::read(&path).unwrap();
     let mut altered = good.clone();
     altered[good.len() / 2] ^= 1;
+    let unblinded = with_delta_replaced(&good);
     for (bytes, why) in [
         (&altered[..], "truncated or altered"),
+        (&unblinded, "not that of its verifying key"),
         (&good[..good.len() - 1], "truncated or altered"),
         (&good[..7], "truncated"),
         (&[b"x", &good[1..]].concat()[..], "no proving key of this format"),
