@@ -14,6 +14,7 @@ use sigveil_vrf_identity::domain::Domain;
 use sigveil_vrf_identity::elligator::encode_to_curve;
 use sigveil_vrf_identity::field;
 use sigveil_vrf_identity::vrf::CHALLENGE_BITS;
+use zeroize::Zeroize;
 
 use super::{Instance, Witness};
 use crate::Fr;
@@ -38,7 +39,7 @@ pub fn assign(instance: &Instance, witness: &Witness) -> Assignment {
     Assignment::of(|cs| synthesize(cs, &values))
 }
 
-/// What the prover puts into the variables that no other determines.
+/// What the prover puts into the variables that no other determines. Wiped when dropped.
 #[derive(Clone, Default)]
 pub(super) struct Values {
     pub(super) key: EdwardsAffine,
@@ -57,6 +58,21 @@ pub(super) struct Values {
     pub(super) response: BigInt<4>,
     pub(super) gamma: EdwardsAffine,
     pub(super) slot: Fr,
+}
+
+impl Drop for Values {
+    fn drop(&mut self) {
+        self.idf.zeroize();
+        self.linking_randomness.zeroize();
+        self.challenge.zeroize();
+        self.slot.zeroize();
+        for number in [&mut self.rho, &mut self.blinding, &mut self.response] {
+            number.zeroize();
+        }
+        for point in [&mut self.evaluated, &mut self.gamma] {
+            point.zeroize();
+        }
+    }
 }
 
 impl Values {

@@ -100,6 +100,13 @@ impl Assignment {
 
     fn keep(&mut self, value: Fr) -> Fr {
         let value = (self.tamper)(self.family, self.witness.len(), value);
+        if self.witness.len() == self.witness.capacity() {
+            // A vector that grows by itself leaves its old values behind.
+            let mut larger = Vec::with_capacity((2 * self.witness.len()).max(1 << 12));
+            larger.extend_from_slice(&self.witness);
+            self.witness.zeroize();
+            self.witness = larger;
+        }
         self.witness.push(value);
         value
     }

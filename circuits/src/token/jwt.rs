@@ -2,13 +2,15 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::instance::MAX_HEADER_BYTES;
 use super::json::{self, Kind as JsonKind};
 use super::{Refusal, SizeClass};
 
-/// The three parts of a compact JWT, decoded; nothing in them is checked but their encoding and size.
-#[derive(Clone)]
+/// The three parts of a compact JWT, decoded; nothing in them is checked but their encoding and size. Wiped when
+/// dropped: a token can be spent again until it expires.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Compact {
     signing_input: String,
     header_length: usize,
