@@ -4,6 +4,9 @@
 pub mod base64;
 pub mod bits;
 pub mod edwards;
+pub mod json;
 pub mod poseidon;
 pub mod rsa;
+pub mod select;
 pub mod sha256;
+pub mod strings;

@@ -18,10 +18,12 @@
 //! The issuer's key (`kid`, validity, exponent), whether `time` is now, and every public input are the caller's
 //! (§5.3). Refusals and their codes: [`Refusal`].
 
+pub mod circuit;
 mod class;
 pub mod instance;
 pub mod json;
 mod jwt;
+mod layout;
 pub mod native;
 mod refusal;
 mod witness;

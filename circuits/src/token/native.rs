@@ -46,9 +46,7 @@ pub struct Expectation<'a> {
 /// A token that holds everything it must.
 pub struct CheckedToken {
     jwt: Jwt,
-    identity: Identity,
-    issued_at: u64,
-    expires: u64,
+    said: Said,
     modulus: Modulus,
     time: u64,
     usage: Usage,
@@ -70,38 +68,34 @@ impl CheckedToken {
     /// Whom it names.
     #[must_use]
     pub fn identity(&self) -> &Identity {
-        &self.identity
+        &self.said.identity
     }
 
     /// `iat`, Unix seconds.
     #[must_use]
     pub fn issued_at(&self) -> u64 {
-        self.issued_at
+        self.said.issued_at
     }
 
     /// `exp`, Unix seconds: the token is valid before it.
     #[must_use]
     pub fn expires(&self) -> u64 {
-        self.expires
+        self.said.expires
     }
 
     /// The statement's public inputs under this ρ_1.
     #[must_use]
     pub fn instance(&self, randomness: LinkingRandomness) -> Instance {
-        let audience = match self.binding {
-            Binding::Unbound | Binding::Nonce { .. } => self.audience,
-            Binding::Audience { .. } => bound_audience_digest(self.audience),
-        };
         Instance {
             modulus: self.modulus.digest(),
             issuer: self.issuer,
-            audience,
-            kind: self.identity.kind(),
+            audience: public_audience(self.audience, &self.binding),
+            kind: self.said.identity.kind(),
             time: self.time,
             header: self.header,
             usage: self.usage,
             bind: self.binding.bind(),
-            linking_commitment: linking_commitment(&self.identity, randomness),
+            linking_commitment: linking_commitment(&self.said.identity, randomness),
         }
     }
 
@@ -112,6 +106,14 @@ impl CheckedToken {
     }
 }
 
+/// The public input that stands for the audience.
+pub(crate) fn public_audience(configured: Fr, binding: &Binding) -> Fr {
+    match binding {
+        Binding::Unbound | Binding::Nonce { .. } => configured,
+        Binding::Audience { .. } => bound_audience_digest(configured),
+    }
+}
+
 /// Checks a token against what it must be.
 ///
 /// # Errors
@@ -119,27 +121,37 @@ impl CheckedToken {
 pub fn check(jwt: &Jwt, expected: &Expectation<'_>) -> Result<CheckedToken, Refusal> {
     check_expectation(expected)?;
     check_signature(jwt, expected.modulus)?;
-    let claims = Claims::read(jwt.compact().payload(), expected.kind)?;
+    let said = check_payload(jwt.compact().payload(), expected)?;
+    Ok(CheckedToken {
+        jwt: jwt.clone(),
+        said,
+        modulus: expected.modulus.clone(),
+        time: expected.time,
+        usage: expected.usage,
+        binding: expected.binding,
+        audience: audience_digest(expected.audience)?,
+        issuer: issuer_digest(expected.issuer)?,
+        header: header_digest(jwt.compact().encoded_header())?,
+    })
+}
+
+/// What a payload says that is worth keeping.
+pub(crate) struct Said {
+    pub(crate) identity: Identity,
+    issued_at: u64,
+    expires: u64,
+}
+
+/// The rules on the payload alone.
+pub(crate) fn check_payload(payload: &[u8], expected: &Expectation<'_>) -> Result<Said, Refusal> {
+    let claims = Claims::read(payload, expected.kind)?;
     if claims.string("iss")? != expected.issuer {
         return Err(Refusal::Issuer);
     }
     let (issued_at, expires) = check_times(&claims, expected.time)?;
     let identity = identity(&claims, expected)?;
-    let audience = audience_digest(expected.audience)?;
-    check_binding(&claims, expected, audience)?;
-    Ok(CheckedToken {
-        jwt: jwt.clone(),
-        identity,
-        issued_at,
-        expires,
-        modulus: expected.modulus.clone(),
-        time: expected.time,
-        usage: expected.usage,
-        binding: expected.binding,
-        audience,
-        issuer: issuer_digest(expected.issuer)?,
-        header: header_digest(jwt.compact().encoded_header())?,
-    })
+    check_binding(&claims, expected, audience_digest(expected.audience)?)?;
+    Ok(Said { identity, issued_at, expires })
 }
 
 /// What no token can meet.

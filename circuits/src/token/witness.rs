@@ -1,7 +1,5 @@
 //! What the prover of a `token` statement knows and nobody else.
 
-use sigveil_vrf_identity::domain::Domain;
-use sigveil_vrf_identity::poseidon;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::instance::{Binding, BindingSalt, LinkingRandomness, MODULUS_BYTES, Modulus};
@@ -36,7 +34,6 @@ pub struct Witness {
     pub(crate) bound: Bound,
     /// Digest of the configured audience; the circuit reads it only where the token is bound by its audience.
     pub(crate) audience: Fr,
-    pub(crate) binding: Fr,
     pub(crate) salt: Fr,
     pub(crate) randomness: Fr,
 }
@@ -68,9 +65,24 @@ impl Witness {
                 Binding::Audience { .. } => Bound::ByAudience,
             },
             audience,
-            binding: poseidon::hash(Domain::TokenBinding, &[audience, binding.bind(), salt]),
             salt,
             randomness: randomness.0,
+        }
+    }
+
+    /// Any witness, for whoever only wants the shape.
+    pub(crate) fn placeholder() -> Self {
+        let zero = Fr::from(0u64);
+        Self {
+            signing_input: Vec::new(),
+            header_length: 0,
+            payload: Vec::new(),
+            modulus: [0; MODULUS_BYTES],
+            signature: [0; MODULUS_BYTES],
+            bound: Bound::Not,
+            audience: zero,
+            salt: zero,
+            randomness: zero,
         }
     }
 

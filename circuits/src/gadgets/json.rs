@@ -1,0 +1,212 @@
+//! A JSON text, byte by byte: which are inside strings, how deep, where keys begin and what follows a delimiter.
+//!
+//! # Assumption
+//! The text is *well-formed* (RFC 8259), with zero bytes before and after it. Under it the tests below may be cheaper
+//! than the grammar: outside strings only `{ } [ ] , : "`, white space, digits, `+ - .` and the letters of numbers and
+//! literals occur, and each test is exact on what can stand at its place. Zero bytes change no state. Nothing is
+//! claimed about other texts.
+//!
+//! State before byte i: in a string `s`, escaped `x`, depth `d`, key expected `k` (from the top-level object's begin, or
+//! a comma there, to the next colon), pending `p` (from an opening bracket, a closing quote or a top-level colon, through
+//! white space). Each is forced by the state and the byte before it, so nothing is left to the prover.
+
+use crate::Fr;
+use crate::gadgets::select::zero_where;
+use crate::r1cs::{Cs, Num};
+
+/// `{`, `[`, `}`, `]` and `:` are those bytes outside strings with bits 4 and 3 set that are no digits 8 and 9; bits 1
+/// and 6 tell them apart.
+const STRUCTURE_BITS: [usize; 4] = [4, 3, 1, 6];
+
+/// 1/2.
+const HALF: Fr =
+    ark_ff::MontFp!("10944121435919637611123202872628637544274182200208017171849102093287904247809");
+
+/// A byte in a circuit.
+#[derive(Clone)]
+pub struct Byte<N> {
+    /// Its bits, lowest first; each forced to be a bit by whoever made them.
+    pub bits: [N; 8],
+    /// Its value: one variable.
+    pub value: N,
+}
+
+impl<N: Num> Byte<N> {
+    /// The byte with these bits, lowest first: one row, so that the forms it enters stay short.
+    pub fn new<C: Cs<Num = N>>(cs: &mut C, bits: [N; 8]) -> Self {
+        let sum = crate::gadgets::select::weighted(&bits);
+        let value = cs.hint(&[&sum], |v| v[0]);
+        cs.equal(&value, &sum);
+        Self { bits, value }
+    }
+}
+
+/// What [`scan`] finds at a byte.
+pub struct Place<N> {
+    /// The byte is the opening quote of a top-level key.
+    pub begins_key: N,
+    /// The byte is the first, white space aside, behind an opening bracket, a closing quote or a top-level colon.
+    pub follows: N,
+    /// Depth of objects and arrays before the byte; the top-level object's members stand at depth 1.
+    pub depth: N,
+    /// Quotes that begin or end a string, up to and including this byte.
+    pub quotes: N,
+    /// Backslashes that escape, from this byte to the end of the string it belongs to; zero outside strings.
+    pub escapes: N,
+}
+
+/// The state before a byte.
+struct State<N> {
+    in_string: N,
+    escaped: N,
+    depth: N,
+    expects_key: N,
+    pending: N,
+    quotes: N,
+}
+
+/// What one byte of a scan leaves for the backward pass.
+struct Step<N> {
+    place: Place<N>,
+    string_goes_on: N,
+    escape: N,
+}
+
+/// Scans a text: 23 rows a byte. Also enforces that no top-level key holds a backslash, and that strings and brackets
+/// are closed at the end.
+pub fn scan<C: Cs>(cs: &mut C, bytes: &[Byte<C::Num>]) -> Vec<Place<C::Num>> {
+    cs.family("json.scan", |cs| {
+        let mut state = State {
+            in_string: C::Num::zero(),
+            escaped: C::Num::zero(),
+            depth: C::Num::zero(),
+            expects_key: C::Num::one(),
+            pending: C::Num::zero(),
+            quotes: C::Num::zero(),
+        };
+        let mut steps: Vec<Step<C::Num>> = Vec::with_capacity(bytes.len());
+        for byte in bytes {
+            let (step, next) = advance(cs, &state, byte);
+            steps.push(step);
+            state = next;
+        }
+        cs.is_zero(&state.in_string);
+        cs.is_zero(&state.depth);
+        count_escapes(cs, steps)
+    })
+}
+
+fn advance<C: Cs>(cs: &mut C, state: &State<C::Num>, byte: &Byte<C::Num>) -> (Step<C::Num>, State<C::Num>) {
+    let is = |character: u8| byte.value.minus(&constant(u64::from(character)));
+
+    // Strings: a quote that is not escaped begins or ends one; a backslash that is not escaped escapes the next byte.
+    let unescaped = state.escaped.not();
+    let quote = zero_where(cs, &is(b'"'), &unescaped);
+    let escape = zero_where(cs, &is(b'\\'), &unescaped);
+    let in_string = toggled(cs, &state.in_string, &quote);
+    let ends_string = state.in_string.plus(&quote).minus(&in_string).times(HALF);
+    let begins_string = quote.minus(&ends_string);
+
+    // No top-level key holds a backslash: a key that is spelled with escapes could be any name.
+    cs.enforce(&escape, &state.expects_key, &C::Num::zero());
+
+    let structure = structure(cs, state, byte);
+    let comma = top_level_comma(cs, state, byte);
+
+    // A colon while a key is expected is that key's: colon·k = k + comma − k'.
+    let colon_ends_key = &structure.colon;
+    let expects_key = cs.hint(&[colon_ends_key, &state.expects_key, &comma], |v| v[1] + v[2] - v[0] * v[1]);
+    let before = state.expects_key.plus(&comma);
+    cs.enforce(colon_ends_key, &state.expects_key, &before.minus(&expects_key));
+    let top_level_colon = before.minus(&expects_key);
+    let begins_key = cs.product(&begins_string, &state.expects_key);
+
+    let still_pending = zero_where(cs, &no_white_space(byte), &state.pending);
+    let follows = state.pending.minus(&still_pending);
+    let pending = still_pending.plus(&top_level_colon).plus(&ends_string).plus(&structure.open);
+
+    let depth = materialised(cs, &state.depth.plus(&structure.open).minus(&structure.close));
+    let quotes = materialised(cs, &state.quotes.plus(&quote));
+
+    let place = Place {
+        begins_key,
+        follows,
+        depth: state.depth.clone(),
+        quotes: quotes.clone(),
+        escapes: C::Num::zero(),
+    };
+    let step = Step { place, string_goes_on: in_string.clone(), escape: escape.clone() };
+    (step, State { in_string, escaped: escape, depth, expects_key, pending, quotes })
+}
+
+/// Brackets and colons outside strings, at any depth.
+struct Structure<N> {
+    open: N,
+    close: N,
+    colon: N,
+}
+
+/// Five rows: with z = ¬s·b4·b3, which outside strings is a bracket, a colon, 8 or 9: z·b1 is an opening bracket or a
+/// colon, told apart by b6; of the rest, b6 leaves the closing brackets.
+fn structure<C: Cs>(cs: &mut C, state: &State<C::Num>, byte: &Byte<C::Num>) -> Structure<C::Num> {
+    let [b4, b3, b1, b6] = STRUCTURE_BITS.map(|i| &byte.bits[i]);
+    let outside = cs.product(&state.in_string.not(), b4);
+    let any = cs.product(&outside, b3);
+    let open_or_colon = cs.product(&any, b1);
+    let open = cs.product(&open_or_colon, b6);
+    let close = cs.product(&any.minus(&open_or_colon), b6);
+    let colon = open_or_colon.minus(&open);
+    Structure { open, close, colon }
+}
+
+/// A comma outside strings at depth 1: two rows. The sum 256·(d − 1) + (byte − ',') + 2^24·s is zero for nothing else,
+/// since a byte is below 256 and the depth below 2^16.
+fn top_level_comma<C: Cs>(cs: &mut C, state: &State<C::Num>, byte: &Byte<C::Num>) -> C::Num {
+    let mut sum = byte.value.minus(&constant(256 + u64::from(b',')));
+    sum.add_scaled(&state.depth, Fr::from(256u64));
+    sum.add_scaled(&state.in_string, Fr::from(1u64 << 24));
+    zero_where(cs, &sum, &C::Num::one())
+}
+
+/// Zero exactly for white space, among the bytes that can follow an opening bracket, a closing quote or a colon:
+/// 1 − b5 + 2·b3 − 3·(b0 + b1) + 16·b4 + 32·b6.
+///
+/// Space 1−1; tab, line feed and carriage return 1+2−3. Quote −3, comma 2, minus −1; all others have b4 or b6.
+fn no_white_space<N: Num>(byte: &Byte<N>) -> N {
+    let mut sum = N::one();
+    for (bit, weight) in [(5, -1i64), (3, 2), (0, -3), (1, -3), (4, 16), (6, 32)] {
+        sum.add_scaled(&byte.bits[bit], Fr::from(weight));
+    }
+    sum
+}
+
+/// s ⊕ q: one row, 2·s·q = s + q − out.
+fn toggled<C: Cs>(cs: &mut C, s: &C::Num, q: &C::Num) -> C::Num {
+    let two = Fr::from(2u64);
+    let out = cs.hint(&[s, q], |v| v[0] + v[1] - two * v[0] * v[1]);
+    cs.enforce(&s.times(two), q, &s.plus(q).minus(&out));
+    out
+}
+
+/// From the last byte to the first: escapes' = goes on·(escapes + escape).
+fn count_escapes<C: Cs>(cs: &mut C, steps: Vec<Step<C::Num>>) -> Vec<Place<C::Num>> {
+    let mut escapes = C::Num::zero();
+    let mut places: Vec<Place<C::Num>> = Vec::with_capacity(steps.len());
+    for step in steps.into_iter().rev() {
+        escapes = cs.product(&step.string_goes_on, &escapes.plus(&step.escape));
+        places.push(Place { escapes: escapes.clone(), ..step.place });
+    }
+    places.reverse();
+    places
+}
+
+/// The same number as one variable: one row.
+fn materialised<C: Cs>(cs: &mut C, form: &C::Num) -> C::Num {
+    let out = cs.hint(&[form], |v| v[0]);
+    cs.equal(&out, form);
+    out
+}
+
+fn constant<N: Num>(value: u64) -> N {
+    N::constant(Fr::from(value))
+}

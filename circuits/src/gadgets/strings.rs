@@ -1,0 +1,256 @@
+//! Values of a JSON text, taken out at places that the prover names.
+//!
+//! Each byte of the text becomes one number, an *element*, that carries the byte and all that is known of its place in
+//! disjoint ranges of bits. Taking values out is then a matter of shifting one number a byte; and because the fields
+//! are ranged where they are made, an element has one reading.
+//!
+//! | bits | field |
+//! |---|---|
+//! | 0..8 | the byte |
+//! | 8 | [`Place::follows`] |
+//! | 9..20 | [`Place::quotes`] |
+//! | 20..31 | [`Place::depth`] |
+//! | 31..42 | [`Place::escapes`] |
+//! | 42..194 | the key the place belongs to: 19 bytes from its opening quote on |
+//!
+//! Inside a value that is a string without escapes, a number or a literal, all fields but the byte are the same as at
+//! its first byte (which alone *follows* its colon), until the closing quote, which is one quote further. So behind
+//! the first element *base + byte* is read off, and a sum base + byte + one quote is the string's end: an escaped
+//! quote cannot pass for it, since the string has no escapes.
+
+use ark_ff::{AdditiveGroup, Field};
+
+use crate::Fr;
+use crate::gadgets::json::{Byte, Place};
+use crate::gadgets::select::{self, Cut, bits_of};
+use crate::r1cs::{Cs, Num};
+
+/// Bytes of a key that an element carries, from its opening quote on: the longest claim's name and both quotes.
+pub const KEY_BYTES: usize = 19;
+
+const FOLLOWS: u32 = 8;
+const QUOTES: u32 = 9;
+const DEPTH: u32 = 20;
+const ESCAPES: u32 = 31;
+const KEY: u32 = 42;
+/// Bits of the count of quotes: fewer quotes than bytes, fewer bytes than 2^11.
+const QUOTES_BITS: usize = 11;
+
+/// 2^n.
+pub(crate) fn power(n: u32) -> Fr {
+    Fr::from(2u64).pow([u64::from(n)])
+}
+
+fn constant<N: Num>(value: Fr) -> N {
+    N::constant(value)
+}
+
+/// The byte's place in an element's string: what a closing quote has more than the bytes before it.
+pub fn closing_quote() -> Fr {
+    Fr::from(u64::from(b'"')) + power(QUOTES)
+}
+
+/// A number's first bytes as [`KEY_BYTES`] bytes: `"name"` in front, zeros behind.
+pub fn key_pattern(name: &str) -> Fr {
+    let mut quoted = Vec::with_capacity(KEY_BYTES);
+    quoted.push(b'"');
+    quoted.extend_from_slice(name.as_bytes());
+    quoted.push(b'"');
+    assert!(quoted.len() <= KEY_BYTES, "no claim's name is longer");
+    quoted.resize(KEY_BYTES, 0);
+    quoted.iter().fold(Fr::ZERO, |sum, byte| sum * Fr::from(256u64) + Fr::from(u64::from(*byte)))
+}
+
+/// Bits behind the closing quote of `"name"` among the bits of [`KEY_BYTES`] bytes.
+pub fn bits_behind(name: &str) -> usize {
+    8 * (KEY_BYTES - name.len() - 2)
+}
+
+/// The sums `Σ_{j<n} byte[at + j]·256^(18 − j)` for n = 0..=19: the last is the whole window, the others its beginnings.
+pub fn key_windows<N: Num>(bytes: &[Byte<N>], at: usize) -> Vec<N> {
+    let mut sum = N::zero();
+    let mut sums = vec![sum.clone()];
+    for j in 0..KEY_BYTES {
+        if let Some(byte) = bytes.get(at + j) {
+            sum.add_scaled(&byte.value, power(8 * (KEY_BYTES - 1 - j) as u32));
+        }
+        sums.push(sum.clone());
+    }
+    sums
+}
+
+/// The elements of a text: one row a byte for the key that holds there.
+pub fn elements<C: Cs>(
+    cs: &mut C,
+    bytes: &[Byte<C::Num>],
+    places: &[Place<C::Num>],
+    windows: &[C::Num],
+) -> Vec<C::Num> {
+    cs.family("strings.elements", |cs| {
+        // From the byte behind a key's opening quote on, that key holds: key' = key + begins·(window − key).
+        let mut key = C::Num::zero();
+        let mut elements = Vec::with_capacity(bytes.len());
+        for ((byte, place), window) in bytes.iter().zip(places).zip(windows) {
+            let mut element = byte.value.clone();
+            for (field, shift) in [
+                (&place.follows, FOLLOWS),
+                (&place.quotes, QUOTES),
+                (&place.depth, DEPTH),
+                (&place.escapes, ESCAPES),
+                (&key, KEY),
+            ] {
+                element.add_scaled(field, power(shift));
+            }
+            elements.push(element);
+            let difference = window.minus(&key);
+            let next = cs.hint(&[&place.begins_key, &difference, &key], |v| v[2] + v[0] * v[1]);
+            cs.enforce(&place.begins_key, &difference, &next.minus(&key));
+            key = next;
+        }
+        elements
+    })
+}
+
+/// A value taken out of a text: elements from its first byte on, and what they have in common.
+pub struct Value<N> {
+    elements: Vec<N>,
+    base: N,
+}
+
+impl<N: Num> Value<N> {
+    /// `taken` elements from `position` on, of the value under `key` (a form over [`KEY_BYTES`] bytes) at `depth`, and
+    /// without escapes. That this is so holds once [`Value::first`] is compared with a byte.
+    ///
+    /// `quotes` is the prover's count of quotes before it: 11 bits, so the base has one reading.
+    pub fn take<C: Cs<Num = N>>(
+        cs: &mut C,
+        elements: &[N],
+        taken: usize,
+        position: usize,
+        quotes: usize,
+        key: &N,
+        depth: &N,
+    ) -> Self {
+        let base = base(cs, quotes, key, depth);
+        Self { elements: select::window(cs, elements, taken, position), base }
+    }
+
+    /// The elements themselves.
+    pub fn elements(&self) -> &[N] {
+        &self.elements
+    }
+
+    /// What every element of the value has in common.
+    pub fn base(&self) -> &N {
+        &self.base
+    }
+
+    /// The first byte: the value begins here exactly if this is a byte.
+    pub fn first(&self) -> N {
+        self.elements[0].minus(&self.base).minus(&constant(power(FOLLOWS)))
+    }
+
+    /// The k-th byte behind the first, k from 1: a byte as long as the value goes on, [`closing_quote`] at its end.
+    pub fn byte(&self, k: usize) -> N {
+        self.elements[k].minus(&self.base)
+    }
+
+    /// The bytes between the quotes up to `end`, zeros from there on, if the value is a string with its closing quote at
+    /// `end`: three rows a byte. Enforced where `gate` is one.
+    pub fn string<C: Cs<Num = N>>(&self, cs: &mut C, end: &Cut<N>, limit: usize) -> Vec<N> {
+        cs.is_zero(&self.first().minus(&constant(Fr::from(u64::from(b'"')))));
+        let bytes = (0..limit).map(|k| cs.product(&end.is_before(k), &self.byte(k + 1))).collect();
+        for k in 0..=limit {
+            let distance = self.byte(k + 1).minus(&constant(closing_quote()));
+            cs.enforce(&end.is_at(k), &distance, &N::zero());
+        }
+        bytes
+    }
+}
+
+/// What every element of a value has in common: the prover's count of quotes, the depth, no escapes, the key.
+pub fn base<C: Cs>(cs: &mut C, quotes: usize, key: &C::Num, depth: &C::Num) -> C::Num {
+    let quotes = select::weighted(&bits_of(cs, QUOTES_BITS, quotes as u64));
+    let mut base = quotes.times(power(QUOTES));
+    base.add_scaled(depth, power(DEPTH));
+    base.add_scaled(key, power(KEY));
+    base
+}
+
+/// What the first element of a value has beyond base and byte.
+pub fn follows() -> Fr {
+    power(FOLLOWS)
+}
+
+/// The value that the element directly behind a string's closing quote, white space aside, has beyond the string's base,
+/// if it is this byte.
+pub fn behind_string(byte: u8) -> Fr {
+    Fr::from(u64::from(byte)) + power(FOLLOWS) + power(QUOTES)
+}
+
+/// The `bits` bits behind a key's name, lowest first, as the prover reads them in the key's 19 bytes.
+pub fn rest<C: Cs>(cs: &mut C, bits: usize, shown: usize, key: &[u8; KEY_BYTES]) -> Vec<C::Num> {
+    let bit = |i: usize| i < shown && key[KEY_BYTES - 1 - i / 8] >> (i % 8) & 1 == 1;
+    let bits = cs.hint_many(bits, &[], |_| (0..bits).map(|i| Fr::from(bit(i))).collect());
+    for bit in &bits {
+        cs.enforce(bit, &bit.not(), &C::Num::zero());
+    }
+    bits
+}
+
+/// A plain integer of 1 to `digits` digits under `value`, with what ends it: zero where `present` is not.
+pub fn integer<C: Cs>(
+    cs: &mut C,
+    value: &Value<C::Num>,
+    present: &C::Num,
+    digits: usize,
+    length: usize,
+) -> C::Num {
+    let length = cs.hint(&[], |_| Fr::from(length as u64));
+    let end = Cut::new(cs, digits, &length);
+    // Present means at least one digit, absent none.
+    cs.equal(&end.is_before(0), present);
+    let zero = constant::<C::Num>(Fr::from(u64::from(b'0')));
+    let byte = |k: usize| if k == 0 { value.first() } else { value.byte(k) };
+    let mut sum = C::Num::zero();
+    for k in 0..digits {
+        let within = end.is_before(k);
+        let digit = cs.product(&within, &byte(k).minus(&zero));
+        decimal(cs, &digit);
+        // sum' = sum + within·9·sum + digit.
+        let grown = cs.product(&within, &sum);
+        sum = sum.plus(&grown.times(Fr::from(9u64))).plus(&digit);
+    }
+    let mut last = C::Num::zero();
+    for k in 1..=digits {
+        let term = cs.product(&end.is_at(k), &byte(k));
+        last = last.plus(&term);
+    }
+    // What ends an integer: comma, end of the object or white space; not `.`, `e` or one more digit.
+    let mut product = present.clone();
+    let ends = b",} \t\n\r";
+    for (i, character) in ends.iter().enumerate() {
+        let factor = last.minus(&constant(Fr::from(u64::from(*character))));
+        if i + 1 == ends.len() {
+            cs.enforce(&product, &factor, &C::Num::zero());
+        } else {
+            product = cs.product(&product, &factor);
+        }
+    }
+    sum
+}
+
+/// Enforces 0 ≤ digit ≤ 9: four bits, of which the highest excludes the two after it.
+fn decimal<C: Cs>(cs: &mut C, digit: &C::Num) {
+    let bits = select::range(cs, 4, digit);
+    cs.enforce(&bits[3], &bits[2].plus(&bits[1]), &C::Num::zero());
+}
+
+/// Packs bytes, big-endian, 31 to a number, as many numbers as `elements`; what is missing at the end is zero.
+pub fn pack31<N: Num>(bytes: &[N], elements: usize) -> Vec<N> {
+    let mut packed = vec![N::zero(); elements];
+    for (i, byte) in bytes.iter().enumerate() {
+        packed[i / 31].add_scaled(byte, power(8 * (30 - (i % 31)) as u32));
+    }
+    packed
+}

@@ -1,0 +1,298 @@
+//! The claims of a payload: which there are, what they say, that each is there once.
+
+use sigveil_vrf_identity::domain::Domain;
+use sigveil_vrf_identity::identity::Kind;
+
+use super::binding;
+use super::identity;
+use super::inputs::Inputs;
+use crate::Fr;
+use crate::gadgets::json::{self, Byte, Place};
+use crate::gadgets::poseidon;
+use crate::gadgets::select::{self, Cut, zero_where};
+use crate::gadgets::strings::{self, Value};
+use crate::r1cs::{Cs, Num};
+use crate::token::instance::{AUDIENCE_ELEMENTS, ISSUER_ELEMENTS, MAX_AUDIENCE_BYTES};
+use crate::token::layout::{Found, Layout};
+use crate::token::native::{CLOCK_SKEW_SECONDS, MAX_TIME_DIGITS};
+use crate::token::{Instance, Witness};
+use sigveil_vrf_identity::identity::MAX_TEXT_BYTES;
+
+/// More than any window over a key's bytes: added to a difference, it makes it nonzero.
+const NEVER_ZERO_BITS: u32 = 200;
+/// Bits of the public time.
+const TIME_BITS: usize = 40;
+/// Most bytes of an issuer, which leaves one for the identity's value.
+pub(super) const ISSUER_BYTES: usize = MAX_TEXT_BYTES - 1;
+
+/// The public kind, one flag for each.
+pub(super) struct Kinds<N>([N; 6]);
+
+impl<N: Num> Kinds<N> {
+    /// Seven rows: bits of which one is set, whose place is the kind's byte.
+    fn of<C: Cs<Num = N>>(cs: &mut C, kind: &N, value: Kind) -> Self {
+        let flags = Kind::ALL.map(|k| {
+            let flag = cs.hint(&[], |_| Fr::from(k == value));
+            cs.enforce(&flag, &flag.not(), &N::zero());
+            flag
+        });
+        let (mut count, mut byte) = (N::zero(), N::zero());
+        for (flag, kind) in flags.iter().zip(Kind::ALL) {
+            count.add_scaled(flag, Fr::from(1u64));
+            byte.add_scaled(flag, Fr::from(u64::from(kind.byte())));
+        }
+        cs.equal(&count, &N::one());
+        cs.equal(&byte, kind);
+        Self(flags)
+    }
+
+    /// Whether the kind is one of those for which `holds`.
+    pub(super) fn any(&self, holds: impl Fn(Kind) -> bool) -> N {
+        let chosen = self.0.iter().zip(Kind::ALL).filter(|(_, kind)| holds(*kind));
+        chosen.fold(N::zero(), |sum, (flag, _)| sum.plus(flag))
+    }
+}
+
+/// What the rules on single claims share.
+pub(super) struct Text<N> {
+    pub(super) elements: Vec<N>,
+    pub(super) kinds: Kinds<N>,
+}
+
+impl<N: Num> Text<N> {
+    /// Takes the value of the claim `name` at depth 1.
+    pub(super) fn take<C: Cs<Num = N>>(
+        &self,
+        cs: &mut C,
+        name: &str,
+        taken: usize,
+        found: &Found,
+    ) -> Value<N> {
+        let key = key(cs, name, found);
+        Value::take(cs, &self.elements, taken, found.at, found.quotes, &key, &N::one())
+    }
+}
+
+/// The 19 bytes from a key's opening quote on: the name, then anything.
+pub(super) fn key<C: Cs>(cs: &mut C, name: &str, found: &Found) -> C::Num {
+    let bits = strings::bits_behind(name);
+    let rest = strings::rest(cs, bits, bits, &found.key);
+    select::weighted(&rest).plus(&C::Num::constant(strings::key_pattern(name)))
+}
+
+/// Enforces every rule on the payload whose bytes, with zeros before and after it, these are. Hints come from `witness`,
+/// `instance` and `layout`; what is claimed is in `public`.
+pub(crate) fn claims<C: Cs>(
+    cs: &mut C,
+    bytes: &[Byte<C::Num>],
+    public: &Inputs<C::Num>,
+    instance: &Instance,
+    witness: &Witness,
+    layout: &Layout,
+) {
+    let places = json::scan(cs, bytes);
+    let kinds = cs.family("claims.kind", |cs| Kinds::of(cs, &public.kind, instance.kind));
+    let (windows, named) = names(cs, bytes, &places, &kinds);
+    let elements = strings::elements(cs, bytes, &places, &windows);
+    let text = Text { elements, kinds };
+
+    let nonce_present = present(cs, layout.claim("nonce").present);
+    let not_before_present = present(cs, layout.claim("nbf").present);
+    cs.family("claims.once", |cs| {
+        // Each claim that is read below is there; as many keys as claims are: so each is there once.
+        let demanded = text.kinds.any(|kind| kind.demands_verified_email() || kind.demands_protected_ref());
+        let expected = constant::<C::Num>(5).plus(&demanded).plus(&nonce_present).plus(&not_before_present);
+        let count = named.iter().fold(C::Num::zero(), |sum, flag| sum.plus(flag));
+        cs.equal(&count, &expected);
+    });
+
+    let issuer = cs.family("claims.issuer", |cs| issuer(cs, &text, public, &layout.claim("iss")));
+    cs.family("claims.time", |cs| times(cs, &text, public, layout, &not_before_present));
+    cs.family("claims.flags", |cs| demanded_flags(cs, &text, layout, instance.kind));
+    cs.family("claims.identity", |cs| {
+        identity::enforce(
+            cs,
+            &text,
+            public,
+            &issuer,
+            &layout.claim(instance.kind.claim()),
+            instance.kind,
+            witness,
+        );
+    });
+    let audience = cs.family("claims.audience", |cs| audience(cs, &text, &layout.claim("aud")));
+    let nonce = cs
+        .family("claims.nonce", |cs| binding::Nonce::take(cs, &text, nonce_present, &layout.claim("nonce")));
+    binding::enforce(cs, public, &audience, &nonce, instance, witness);
+}
+
+/// For each byte the window of a key that would begin there, and whether it begins a top-level key that is one of the
+/// names the statement reads under this kind: 12 rows a byte.
+fn names<C: Cs>(
+    cs: &mut C,
+    bytes: &[Byte<C::Num>],
+    places: &[Place<C::Num>],
+    kinds: &Kinds<C::Num>,
+) -> (Vec<C::Num>, Vec<C::Num>) {
+    cs.family("claims.names", |cs| {
+        // Names that only some kinds read: where the kind does not, their difference is never zero.
+        let some = [
+            ("sub", kinds.any(|kind| kind.claim() == "sub")),
+            ("email", kinds.any(|kind| kind.claim() == "email")),
+            ("workflow_ref", kinds.any(|kind| kind.claim() == "workflow_ref")),
+            ("ci_config_ref_uri", kinds.any(|kind| kind.claim() == "ci_config_ref_uri")),
+            ("email_verified", kinds.any(Kind::demands_verified_email)),
+            ("ref_protected", kinds.any(Kind::demands_protected_ref)),
+        ];
+        let never_zero = strings::power(NEVER_ZERO_BITS);
+        let some = some.map(|(name, read)| (name, read.not().times(never_zero)));
+        let mut windows = Vec::with_capacity(bytes.len());
+        let mut named = Vec::with_capacity(bytes.len());
+        for (at, place) in places.iter().enumerate() {
+            let mut sums = strings::key_windows(bytes, at);
+            let difference =
+                |name: &str| sums[name.len() + 2].minus(&C::Num::constant(strings::key_pattern(name)));
+            let mut product = four_names(cs, &sums[5]);
+            for name in ["nbf", "nonce"] {
+                product = cs.product(&product, &difference(name));
+            }
+            for (name, offset) in &some {
+                product = cs.product(&product, &difference(name).plus(offset));
+            }
+            named.push(zero_where(cs, &product, &place.begins_key));
+            windows.extend(sums.pop());
+        }
+        (windows, named)
+    })
+}
+
+/// (x − iss)(x − aud)(x − iat)(x − exp) in two rows, by way of x².
+fn four_names<C: Cs>(cs: &mut C, x: &C::Num) -> C::Num {
+    let square = cs.product(x, x);
+    let pair = |a: &str, b: &str| {
+        let (a, b) = (strings::key_pattern(a), strings::key_pattern(b));
+        let mut out = square.minus(&x.times(a + b));
+        out.add_scaled(&C::Num::one(), a * b);
+        out
+    };
+    cs.product(&pair("iss", "aud"), &pair("iat", "exp"))
+}
+
+fn present<C: Cs>(cs: &mut C, value: bool) -> C::Num {
+    let bit = cs.hint(&[], |_| Fr::from(value));
+    cs.enforce(&bit, &bit.not(), &C::Num::zero());
+    bit
+}
+
+/// The issuer: where it ends and its bytes, zeros from there on.
+pub(super) struct Issuer<N> {
+    pub(super) end: Cut<N>,
+    pub(super) bytes: Vec<N>,
+    /// The length that the honest prover reads, for hints.
+    pub(super) hinted_length: usize,
+}
+
+/// `iss` is a string without escapes, of the public digest.
+fn issuer<C: Cs>(cs: &mut C, text: &Text<C::Num>, public: &Inputs<C::Num>, found: &Found) -> Issuer<C::Num> {
+    let value = text.take(cs, "iss", ISSUER_BYTES + 2, found);
+    let length = cs.hint(&[], |_| Fr::from(found.length as u64));
+    let end = Cut::new(cs, ISSUER_BYTES, &length);
+    let bytes = value.string(cs, &end, ISSUER_BYTES);
+    let digest = text_digest(cs, Domain::Issuer, &length, &bytes, ISSUER_ELEMENTS);
+    cs.equal(&digest, &public.issuer);
+    Issuer { end, bytes, hinted_length: found.length }
+}
+
+/// `Poseidon(domain, length, elements)` over bytes that are zero from the length on.
+pub(super) fn text_digest<C: Cs>(
+    cs: &mut C,
+    domain: Domain,
+    length: &C::Num,
+    bytes: &[C::Num],
+    elements: usize,
+) -> C::Num {
+    let mut inputs = vec![length.clone()];
+    inputs.extend(strings::pack31(bytes, elements));
+    poseidon::hash(cs, domain, &inputs)
+}
+
+/// iat − skew ≤ t < exp, and nbf − skew ≤ t where it is present: each difference has 41 bits.
+fn times<C: Cs>(
+    cs: &mut C,
+    text: &Text<C::Num>,
+    public: &Inputs<C::Num>,
+    layout: &Layout,
+    not_before_present: &C::Num,
+) {
+    select::range(cs, TIME_BITS, &public.time);
+    let integer = |cs: &mut C, name, present: &C::Num| {
+        let found = layout.claim(name);
+        let value = text.take(cs, name, MAX_TIME_DIGITS + 1, &found);
+        strings::integer(cs, &value, present, MAX_TIME_DIGITS, found.length)
+    };
+    let issued_at = integer(cs, "iat", &C::Num::one());
+    let expires = integer(cs, "exp", &C::Num::one());
+    let not_before = integer(cs, "nbf", not_before_present);
+    let latest = public.time.plus(&constant(CLOCK_SKEW_SECONDS));
+    select::range(cs, TIME_BITS + 1, &latest.minus(&issued_at));
+    select::range(cs, TIME_BITS + 1, &expires.minus(&public.time).minus(&constant(1)));
+    select::range(cs, TIME_BITS + 1, &latest.minus(&not_before));
+}
+
+/// `email_verified` is `true`, or `ref_protected` is `"true"`, where the kind demands it.
+fn demanded_flags<C: Cs>(cs: &mut C, text: &Text<C::Num>, layout: &Layout, kind: Kind) {
+    let email = text.kinds.any(Kind::demands_verified_email);
+    let protected = text.kinds.any(Kind::demands_protected_ref);
+    let name = if kind.demands_protected_ref() { "ref_protected" } else { "email_verified" };
+    let found = layout.claim(name);
+    // One value is taken for both: its key is the one that the kind demands.
+    let bits = strings::bits_behind("ref_protected");
+    let shown = strings::bits_behind(name);
+    let rest = strings::rest(cs, bits, shown, &found.key);
+    let beyond =
+        rest[strings::bits_behind("email_verified")..].iter().fold(C::Num::zero(), |sum, b| sum.plus(b));
+    cs.enforce(&email, &beyond, &C::Num::zero());
+    let mut key = select::weighted(&rest);
+    key.add_scaled(&email, strings::key_pattern("email_verified"));
+    key.add_scaled(&protected, strings::key_pattern("ref_protected"));
+    let value = Value::take(cs, &text.elements, 6, found.at, found.quotes, &key, &C::Num::one());
+    let byte = |k: usize| if k == 0 { value.first() } else { value.byte(k) };
+    for (k, character) in b"true".iter().enumerate() {
+        cs.enforce(&email, &byte(k).minus(&constant(u64::from(*character))), &C::Num::zero());
+    }
+    for (k, character) in b"\"true".iter().enumerate() {
+        cs.enforce(&protected, &byte(k).minus(&constant(u64::from(*character))), &C::Num::zero());
+    }
+    cs.enforce(&protected, &byte(5).minus(&C::Num::constant(strings::closing_quote())), &C::Num::zero());
+}
+
+/// The audience: its length, its bytes, zeros from there on, and their digest.
+pub(super) struct Audience<N> {
+    pub(super) length: N,
+    pub(super) bytes: Vec<N>,
+    pub(super) digest: N,
+}
+
+/// `aud` is a string, or an array that holds exactly that one string; without escapes.
+///
+/// In an array it stands at depth 2 and follows an opening bracket: of this claim's value, since only the value's own
+/// bracket leads from depth 1 to 2. What follows the string then is `]`: so it is no key, and alone.
+fn audience<C: Cs>(cs: &mut C, text: &Text<C::Num>, found: &Found) -> Audience<C::Num> {
+    let in_array = present(cs, found.in_array);
+    let key = key(cs, "aud", found);
+    let depth = C::Num::one().plus(&in_array);
+    let taken = MAX_AUDIENCE_BYTES + 2;
+    let value = Value::take(cs, &text.elements, taken, found.at, found.quotes, &key, &depth);
+    let length = cs.hint(&[], |_| Fr::from(found.length as u64));
+    let end = Cut::new(cs, MAX_AUDIENCE_BYTES, &length);
+    let bytes = value.string(cs, &end, MAX_AUDIENCE_BYTES);
+    let behind = select::window(cs, &text.elements, 1, found.behind).remove(0);
+    let closes = value.base().plus(&C::Num::constant(strings::behind_string(b']')));
+    select::equal_where(cs, &in_array, &behind, &closes);
+    let digest = text_digest(cs, Domain::Audience, &length, &bytes, AUDIENCE_ELEMENTS);
+    Audience { length, bytes, digest }
+}
+
+pub(super) fn constant<N: Num>(value: u64) -> N {
+    N::constant(Fr::from(value))
+}

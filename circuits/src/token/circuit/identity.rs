@@ -1,0 +1,130 @@
+//! idf encodes exactly this issuer, this kind and that claim's value, and `c_id` commits to it (protocol.md §2, §5.1).
+//!
+//! The value is taken out so that it lands behind the issuer where the encoding wants it: kind byte, length, issuer,
+//! length, value. So the byte at place j of the encoding is the issuer's, or element j, or a length, or zero.
+
+use sigveil_vrf_identity::domain::Domain;
+use sigveil_vrf_identity::identity::{ENCODED_BYTES, ENCODED_ELEMENTS, Kind};
+
+use super::claims::{ISSUER_BYTES, Issuer, Text, constant};
+use super::inputs::Inputs;
+use crate::Fr;
+use crate::gadgets::poseidon;
+use crate::gadgets::select::{self, Cut, nonzero_where};
+use crate::gadgets::strings;
+use crate::r1cs::{Cs, Num};
+use crate::token::Witness;
+use crate::token::layout::Found;
+
+/// Bytes before the issuer: kind and length.
+const BEFORE_ISSUER: usize = 3;
+/// Bytes of a length.
+const LENGTH: usize = 2;
+/// Bits of a length: the text has at most 367 bytes.
+const LENGTH_BITS: usize = 9;
+/// Names of the identity claims.
+const NAMES: [&str; 4] = ["sub", "email", "workflow_ref", "ci_config_ref_uri"];
+
+/// Enforces that `c_id` commits to the identity that the claim of this kind names.
+pub(super) fn enforce<C: Cs>(
+    cs: &mut C,
+    text: &Text<C::Num>,
+    public: &Inputs<C::Num>,
+    issuer: &Issuer<C::Num>,
+    found: &Found,
+    kind: Kind,
+    witness: &Witness,
+) {
+    let key = key(cs, text, found, kind);
+    let base = strings::base(cs, found.quotes, &key, &C::Num::one());
+    let elements = aligned(cs, text, found, issuer.hinted_length);
+    begins(cs, issuer, &elements, &base);
+
+    // Where the value ends in the encoding: at least one byte behind its length.
+    let cut = text.kinds.any(Kind::is_cut);
+    let value_start = |issuer: usize| BEFORE_ISSUER + issuer + LENGTH;
+    let value_length = if kind.is_cut() { found.cut.unwrap_or(0) } else { found.length };
+    let value_length = cs.hint(&[], |_| Fr::from(value_length as u64));
+    let value_bits = select::range(cs, LENGTH_BITS, &value_length);
+    nonzero_where(cs, &value_length, &C::Num::one());
+    let end = issuer.end.at().plus(&value_length).plus(&constant(value_start(0) as u64));
+    let end = Cut::new(cs, ENCODED_BYTES, &end);
+
+    // It ends with its closing quote; of a kind that is cut, with its first `@`.
+    let mut ends_with = C::Num::constant(strings::closing_quote());
+    let at_sign = constant::<C::Num>(u64::from(b'@'));
+    ends_with.add_scaled(&cut, Fr::from(u64::from(b'@')) - strings::closing_quote());
+    let expected = base.plus(&ends_with);
+    for (j, element) in elements.iter().enumerate().skip(value_start(0)) {
+        cs.enforce(&end.is_at(j), &element.minus(&expected), &C::Num::zero());
+    }
+
+    let issuer_bits = select::range(cs, LENGTH_BITS, issuer.end.at());
+    let (issuer_high, issuer_low) = length_bytes(&issuer_bits);
+    let (value_high, value_low) = length_bytes(&value_bits);
+    let mut encoded = vec![public.kind.clone(), issuer_high, issuer_low];
+    for j in BEFORE_ISSUER..ENCODED_BYTES {
+        let mut byte = issuer.bytes.get(j - BEFORE_ISSUER).cloned().unwrap_or_else(C::Num::zero);
+        byte = byte.plus(&cs.product(&issuer_ends_at(issuer, j, BEFORE_ISSUER), &value_high));
+        byte = byte.plus(&cs.product(&issuer_ends_at(issuer, j, BEFORE_ISSUER + 1), &value_low));
+        if j >= value_start(0) {
+            // Behind the value's start and before its end.
+            let within = end.is_before(j).minus(&issuer.end.is_before(j - value_start(0)));
+            let value = cs.product(&within, &elements[j].minus(&base));
+            nonzero_where(cs, &value.minus(&at_sign), &cut);
+            byte = byte.plus(&value);
+        }
+        encoded.push(byte);
+    }
+    let idf = poseidon::hash(cs, Domain::Identity, &strings::pack31(&encoded, ENCODED_ELEMENTS));
+    let randomness = cs.hint(&[], |_| witness.randomness);
+    let commitment = poseidon::hash(cs, Domain::LinkingCommitment, &[idf, randomness]);
+    cs.equal(&commitment, &public.linking_commitment);
+}
+
+/// The 19 bytes from the key's opening quote on, for the claim that the kind names.
+fn key<C: Cs>(cs: &mut C, text: &Text<C::Num>, found: &Found, kind: Kind) -> C::Num {
+    let rest = strings::rest(cs, strings::bits_behind("sub"), strings::bits_behind(kind.claim()), &found.key);
+    let mut key = select::weighted(&rest);
+    for name in NAMES {
+        let named = text.kinds.any(|kind| kind.claim() == name);
+        key.add_scaled(&named, strings::key_pattern(name));
+        // Behind a longer name there are fewer bits: a sum of bits is zero only if all are.
+        let beyond = rest[strings::bits_behind(name)..].iter().fold(C::Num::zero(), |sum, bit| sum.plus(bit));
+        cs.enforce(&named, &beyond, &C::Num::zero());
+    }
+    key
+}
+
+/// The elements from which the value lands behind the issuer: zeros are put in front, so that it can move back as far
+/// as the longest issuer.
+fn aligned<C: Cs>(cs: &mut C, text: &Text<C::Num>, found: &Found, issuer: usize) -> Vec<C::Num> {
+    let mut padded = vec![C::Num::zero(); ENCODED_BYTES];
+    padded.extend_from_slice(&text.elements);
+    // The opening quote comes to stand where the length's second byte will.
+    let quote = BEFORE_ISSUER + issuer + LENGTH - 1;
+    let position = (ENCODED_BYTES + found.at).saturating_sub(quote);
+    select::window(cs, &padded, ENCODED_BYTES + 1, position)
+}
+
+/// The value begins, with its quote, right behind the issuer.
+fn begins<C: Cs>(cs: &mut C, issuer: &Issuer<C::Num>, elements: &[C::Num], base: &C::Num) {
+    let mut expected = base.plus(&constant(u64::from(b'"')));
+    expected.add_scaled(&C::Num::one(), strings::follows());
+    for k in 0..=ISSUER_BYTES {
+        let element = &elements[BEFORE_ISSUER + k + LENGTH - 1];
+        cs.enforce(&issuer.end.is_at(k), &element.minus(&expected), &C::Num::zero());
+    }
+}
+
+/// Whether the issuer ends so that the byte at place j is the one `offset` behind it.
+fn issuer_ends_at<N: Num>(issuer: &Issuer<N>, j: usize, offset: usize) -> N {
+    match j.checked_sub(offset) {
+        Some(k) if k <= ISSUER_BYTES => issuer.end.is_at(k),
+        _ => N::zero(),
+    }
+}
+
+fn length_bytes<N: Num>(bits: &[N]) -> (N, N) {
+    (select::weighted(&bits[8..]), select::weighted(&bits[..8]))
+}

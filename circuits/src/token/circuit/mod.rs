@@ -1,0 +1,119 @@
+//! The circuit of the statement `token` (protocol.md §5.1).
+//!
+//! | family | enforces |
+//! |---|---|
+//! | `message.*`, `sha256.*`, `rsa.*` | the signature over the exact characters |
+//! | `token.header` | header characters up to the first dot that the prover names, hashed to the public digest |
+//! | `token.payload`, `base64.*` | the characters behind it decode, strictly, to the payload |
+//! | `json.scan` | strings, nesting, keys; no top-level key with a backslash |
+//! | `claims.names`, `claims.once` | each claim that is read is at the top level once, nonce and nbf at most once |
+//! | `strings.elements`, `claims.*` | the claims' values: issuer, audience, times, flags, identity, nonce, binding |
+//! | `poseidon`, `public` | digests; the public input |
+//!
+//! Under the assumption that the issuer signs well-formed JSON only. A witness is values for hints: whatever they are,
+//! the rows decide.
+
+mod binding;
+mod claims;
+mod identity;
+mod inputs;
+mod payload;
+#[cfg(test)]
+mod tests;
+
+use sigveil_vrf_identity::identity::{Identity, Kind};
+
+use super::instance::{audience_digest, header_digest, issuer_digest};
+use super::layout::Layout;
+use super::native::public_audience;
+use super::{Compact, Expectation, LinkingRandomness};
+use super::{Instance, SizeClass, Witness};
+use crate::Fr;
+use crate::gadgets::rsa;
+use crate::gadgets::sha256::{self, Message};
+use crate::r1cs::{Assignment, Cs, Shape};
+
+use inputs::Inputs;
+
+/// The circuit of a size class. Its only public input is [`Instance::digest`].
+pub fn circuit<C: Cs>(cs: &mut C, class: SizeClass, instance: &Instance, witness: &Witness) {
+    let public = cs.family("token.inputs", |cs| Inputs::allocate(cs, instance));
+
+    // RS256 verifies over base64url(header) "." base64url(payload).
+    let message = Message::allocate(cs, &witness.signing_input, class.bytes());
+    let digest = sha256::digest(cs, &message);
+    let modulus = rsa::Modulus::allocate(cs, rsa::Size::Rsa2048, &witness.modulus);
+    let modulus_digest = payload::modulus_digest(cs, &modulus);
+    cs.family("token.modulus", |cs| cs.equal(&modulus_digest, &public.modulus));
+    rsa::verify(cs, &modulus, &witness.signature, &digest);
+
+    // The header is one that is listed; what follows its dot is the payload.
+    let header = payload::header(cs, &message, &public.header, witness.header_length);
+    let bytes = payload::decode(cs, &message, &header, class);
+
+    // The claims.
+    let layout = Layout::of(&payload::placed(witness, class), instance.kind);
+    claims::claims(cs, &bytes, &public, instance, witness, &layout);
+}
+
+/// The shape of a size class.
+#[must_use]
+pub fn shape(class: SizeClass) -> Shape {
+    let (instance, witness) = (Instance::placeholder(), Witness::placeholder());
+    Shape::of(|cs| circuit(cs, class, &instance, &witness))
+}
+
+/// The values of a statement, whether or not they satisfy it.
+#[must_use]
+pub fn assign(class: SizeClass, instance: &Instance, witness: &Witness) -> Assignment {
+    Assignment::of(|cs| circuit(cs, class, instance, witness))
+}
+
+/// What came of trying to satisfy the circuit with a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// Whether every row holds.
+    pub satisfied: bool,
+    /// Number of rows.
+    pub constraints: usize,
+    /// The class that the token falls into.
+    pub class: SizeClass,
+}
+
+/// Tries to satisfy the circuit with any token, also with one that the native check refuses: on the most favourable
+/// values that can be made of it. Says nothing about header rules beyond the digest, which is computed from the token
+/// itself.
+#[must_use]
+pub fn best_effort(token: &Compact, expected: &Expectation<'_>) -> Trial {
+    let randomness = LinkingRandomness(Fr::from(1u64));
+    let configured = audience_digest(expected.audience).unwrap_or_default();
+    let identity = favourable_identity(token.payload(), expected.kind);
+    let instance = Instance {
+        modulus: expected.modulus.digest(),
+        issuer: issuer_digest(expected.issuer).unwrap_or_default(),
+        audience: public_audience(configured, &expected.binding),
+        kind: expected.kind,
+        time: expected.time,
+        header: header_digest(token.encoded_header()).unwrap_or_default(),
+        usage: expected.usage,
+        bind: expected.binding.bind(),
+        linking_commitment: identity.map(|identity| randomness.commit(identity.idf())).unwrap_or_default(),
+    };
+    let witness = Witness::new(token, expected.modulus, configured, &expected.binding, randomness);
+    let class = witness.size_class();
+    let values = assign(class, &instance, &witness);
+    // A signature of another length is cut or filled to enter the circuit, which knows one length only.
+    let satisfied = values.is_satisfied() && token.signature().len() == witness.signature.len();
+    Trial { satisfied, constraints: values.constraints(), class }
+}
+
+/// The identity that the first issuer and the first claim of this kind name.
+fn favourable_identity(payload: &[u8], kind: Kind) -> Option<Identity> {
+    let layout = Layout::of(payload, kind);
+    let text = |name: &str, cut: bool| {
+        let found = layout.claim(name);
+        let length = if cut { found.cut? } else { found.length };
+        std::str::from_utf8(payload.get(found.at + 1..found.at + 1 + length)?).ok()
+    };
+    Identity::new(text("iss", false)?, kind, text(kind.claim(), kind.is_cut())?).ok()
+}
