@@ -14,7 +14,7 @@ pub struct Cut<N> {
 impl<N: Num> Cut<N> {
     /// A cut at the number `at`, which is thereby forced to be one of 0, …, n: n + 1 rows.
     ///
-    /// With the flag before the first one and that behind the last zero, (before[k−1] − before[k])·(at − k) = 0 lets the
+    /// With the flag before the first one and that behind the last zero, `(before[k−1] − before[k])·(at − k) = 0` lets the
     /// flags change at k = at only. `at` is a number and never a sum of the flags, so it cannot wrap around.
     pub fn new<C: Cs<Num = N>>(cs: &mut C, n: usize, at: &N) -> Self {
         Self::with_steps(cs, n, at, |_| true)

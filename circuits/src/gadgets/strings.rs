@@ -135,11 +135,6 @@ impl<N: Num> Value<N> {
         Self { elements: select::window(cs, elements, taken, position), base }
     }
 
-    /// The elements themselves.
-    pub fn elements(&self) -> &[N] {
-        &self.elements
-    }
-
     /// What every element of the value has in common.
     pub fn base(&self) -> &N {
         &self.base

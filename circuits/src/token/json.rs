@@ -118,9 +118,7 @@ impl Parser<'_> {
                 top = kind;
             }
             match kind {
-                Kind::String => {
-                    self.string()?;
-                }
+                Kind::String => _ = self.string()?,
                 Kind::Number => self.number()?,
                 Kind::Literal => self.literal()?,
                 Kind::Object | Kind::Array => {

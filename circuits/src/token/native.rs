@@ -322,3 +322,101 @@ impl<'a> Claims<'a> {
         Ok(raw.iter().fold(0, |value, digit| value * 10 + u64::from(digit - b'0')))
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::testing::Issuer;
+    use crate::token::BindingSalt;
+
+    const PAYLOAD: &str =
+        r#"{"iss":"https://i.example","aud":"a","sub":"s","iat":1700000000,"exp":1700000300,"nonce":"n"}"#;
+
+    fn expectation(modulus: &Modulus) -> Expectation<'_> {
+        Expectation {
+            modulus,
+            issuer: "https://i.example",
+            audience: "a",
+            kind: Kind::Sub,
+            time: 1_700_000_010,
+            usage: Usage::Certificate,
+            binding: Binding::Unbound,
+        }
+    }
+
+    fn reason(token: &str, expected: &Expectation<'_>) -> &'static str {
+        check(&Jwt::parse(token).unwrap(), expected).map(|_| ()).unwrap_err().reason()
+    }
+
+    #[test]
+    fn a_good_token_names_whom_it_names() {
+        let issuer = Issuer::generate();
+        let modulus = issuer.modulus();
+        let checked = check(&Jwt::parse(&issuer.token(PAYLOAD)).unwrap(), &expectation(&modulus)).unwrap();
+        assert_eq!(*checked.identity(), Identity::new("https://i.example", Kind::Sub, "s").unwrap());
+        assert_eq!((checked.issued_at(), checked.expires()), (1_700_000_000, 1_700_000_300));
+        assert_eq!(checked.jwt().key_id(), Some(issuer.key_id()));
+    }
+
+    #[test]
+    fn signatures_are_checked_over_the_exact_characters() {
+        let issuer = Issuer::generate();
+        let modulus = issuer.modulus();
+        let token = issuer.token(PAYLOAD);
+        let (input, signature) = token.rsplit_once('.').unwrap();
+        let other_payload = issuer.token(&PAYLOAD.replace("\"s\"", "\"t\""));
+        let (other_input, _) = other_payload.rsplit_once('.').unwrap();
+        let expected = expectation(&modulus);
+        assert_eq!(reason(&format!("{other_input}.{signature}"), &expected), "signature-invalid");
+        assert_eq!(reason(&format!("{input}.{}", &signature[..340]), &expected), "signature-length");
+        let another = Issuer::generate().modulus();
+        assert_eq!(reason(&token, &expectation(&another)), "signature-invalid");
+    }
+
+    #[test]
+    fn malformed_payloads_are_refused_here_alone() {
+        let issuer = Issuer::generate();
+        let modulus = issuer.modulus();
+        let expected = expectation(&modulus);
+        for payload in
+            [PAYLOAD.replace("300,", "300,,"), PAYLOAD.replace("\"n\"", "\"n"), format!("{PAYLOAD}x")]
+        {
+            assert_eq!(reason(&issuer.token(&payload), &expected), "payload-malformed", "{payload}");
+        }
+    }
+
+    #[test]
+    fn what_no_token_can_meet() {
+        let issuer = Issuer::generate();
+        let modulus = issuer.modulus();
+        let token = issuer.token(PAYLOAD);
+        let salt = BindingSalt(Fr::from(1u64));
+        let zero = Fr::from(0u64);
+        let with = |binding, usage| Expectation { binding, usage, ..expectation(&modulus) };
+        let zero_nonce = with(Binding::Nonce { bind: zero, salt }, Usage::Certificate);
+        assert_eq!(reason(&token, &zero_nonce), "bind-zero");
+        let zero_audience = with(Binding::Audience { bind: zero, salt }, Usage::Certificate);
+        assert_eq!(reason(&token, &zero_audience), "bind-zero");
+        assert_eq!(reason(&token, &with(Binding::Unbound, Usage::Evaluation)), "evaluation-unbound");
+        let reserved = Expectation { audience: "sigveil.example", ..expectation(&modulus) };
+        assert_eq!(reason(&token, &reserved), "audience-reserved");
+    }
+
+    #[test]
+    fn only_moduli_of_2048_bits_with_the_usual_exponent() {
+        let mut modulus = vec![0xff; 256];
+        assert!(Modulus::new(&modulus, &[1, 0, 1]).is_ok());
+        assert!(Modulus::new(&[&[0, 0], &modulus[..]].concat(), &[0, 1, 0, 1]).is_ok());
+        let reason = |modulus: &[u8], exponent: &[u8]| Modulus::new(modulus, exponent).unwrap_err().reason();
+        assert_eq!(reason(&modulus, &[3]), "exponent-unsupported");
+        assert_eq!(reason(&[&[1], &modulus[..]].concat(), &[1, 0, 1]), "modulus-size");
+        assert_eq!(reason(&modulus[1..], &[1, 0, 1]), "modulus-size");
+        assert_eq!(reason(&[], &[1, 0, 1]), "modulus-size");
+        modulus[255] = 0xfe;
+        assert_eq!(reason(&modulus, &[1, 0, 1]), "modulus-even");
+        modulus[255] = 0xff;
+        modulus[0] = 0x7f;
+        assert_eq!(Modulus::new(&modulus, &[1, 0, 1]), Err(Refusal::ModulusSize(2047)));
+    }
+}

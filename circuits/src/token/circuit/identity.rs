@@ -63,14 +63,14 @@ pub(super) fn enforce<C: Cs>(
     let (issuer_high, issuer_low) = length_bytes(&issuer_bits);
     let (value_high, value_low) = length_bytes(&value_bits);
     let mut encoded = vec![public.kind.clone(), issuer_high, issuer_low];
-    for j in BEFORE_ISSUER..ENCODED_BYTES {
+    for (j, element) in elements.iter().enumerate().take(ENCODED_BYTES).skip(BEFORE_ISSUER) {
         let mut byte = issuer.bytes.get(j - BEFORE_ISSUER).cloned().unwrap_or_else(C::Num::zero);
         byte = byte.plus(&cs.product(&issuer_ends_at(issuer, j, BEFORE_ISSUER), &value_high));
         byte = byte.plus(&cs.product(&issuer_ends_at(issuer, j, BEFORE_ISSUER + 1), &value_low));
         if j >= value_start(0) {
             // Behind the value's start and before its end.
             let within = end.is_before(j).minus(&issuer.end.is_before(j - value_start(0)));
-            let value = cs.product(&within, &elements[j].minus(&base));
+            let value = cs.product(&within, &element.minus(&base));
             nonzero_where(cs, &value.minus(&at_sign), &cut);
             byte = byte.plus(&value);
         }

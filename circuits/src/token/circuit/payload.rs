@@ -79,14 +79,14 @@ pub(super) fn decode<C: Cs>(
         let mut bytes = Vec::with_capacity(class.decoded_bytes());
         for (group, characters) in characters.chunks(4).enumerate() {
             let in_header = header.groups.is_before(group);
-            // The payload does not end before it begins.
+            // The payload does not end before it begins: a group before it has all its characters.
             if group < HEADER_GROUPS {
-                cs.enforce(&end.is_before(4 * group).not(), &in_header, &C::Num::zero());
+                cs.enforce(&end.is_before(4 * group + 3).not(), &in_header, &C::Num::zero());
             }
             let mut bits: Vec<C::Num> = Vec::with_capacity(24);
             for (k, character) in characters.iter().enumerate() {
                 let active = end.is_before(4 * group + k).minus(&in_header);
-                // A bit: both flags are, and the second is one only where the first is.
+                // A bit: both flags are, and by the row above the second is one only where the first is.
                 let digits = base64::decode(cs, character, &Bit::forced_elsewhere(active));
                 bits.extend(digits.iter().map(|bit| bit.num().clone()));
             }
