@@ -1,16 +1,17 @@
 //! What a prover may choose: which variables do not follow from others by the rows.
 //!
 //! For tests. At one satisfying assignment, a variable *follows* where a row has it as its only unknown and leaves it
-//! one value (the row is linear in it there, or has a double root), or where a linear row has only unknown bits of
-//! distinct weights. What does not follow from what came before is chosen, the first in order of allocation, and the
-//! search goes on. So every variable is a function, near that assignment, of those returned; each of them must be a
-//! choice that the statement grants, or be shown to be unique by an argument of its own.
+//! one value (the row is linear in it there, or has a double root), or where a linear row, or one that forces a linear
+//! form to be a bit, has only unknown bits of distinct weights. What does not follow from what came before is chosen,
+//! the first in order of allocation, and the search goes on. So every variable is a function, near that assignment, of
+//! those returned; each of them must be a choice that the statement grants, or be shown to be unique by an argument of
+//! its own. Left out is what no row depends on there, such as the inverse of a zero.
 
 use std::collections::HashMap;
 
 use ark_ff::{AdditiveGroup, BigInteger, Field, PrimeField, Zero};
 
-use super::{Assignment, Cs, Lc, Shape};
+use super::{Assignment, Cs, Lc, Num, Shape};
 use crate::Fr;
 
 /// Decompositions of whole field elements, whose bits `gadgets::edwards::canonical_bits` shows to be unique by a
@@ -31,7 +32,9 @@ pub(crate) fn chosen_without(shape: &Shape, values: &Assignment, dropped: Option
     let first = 1 + shape.publics();
     for column in first..first + shape.witnesses() {
         if !search.known[column] {
-            chosen.push(column - first);
+            if !search.is_idle(column) {
+                chosen.push(column - first);
+            }
             search.learn(column);
             search.run();
         }
@@ -128,6 +131,15 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// Whether no row that the column is in depends on it, all others having their values.
+    fn is_idle(&self, column: usize) -> bool {
+        self.rows_of[column].iter().all(|row| {
+            let Polynomial([_, b, a]) =
+                polynomial(self.shape, &self.shape.rows()[*row as usize], column, &self.values);
+            b.is_zero() && a.is_zero()
+        })
+    }
+
     /// The unknown columns that this row leaves one value.
     fn follow(&self, i: usize) -> Vec<usize> {
         let row = &self.shape.rows()[i];
@@ -144,14 +156,15 @@ impl<'a> Search<'a> {
 
     /// Whether the unknown columns, all bits, stand in a linear row with weights that no other sum of bits has.
     fn are_unique_bits(&self, i: usize, row: &[Lc; 3]) -> bool {
-        let weights: Vec<Fr> =
-            weights(self.shape, row).into_iter().filter(|(c, _)| !self.known[*c]).map(|(_, w)| w).collect();
+        let lowest = u32::from(forces_a_bit(row));
+        let weights = if lowest == 1 { weights_of(self.shape, &row[0]) } else { weights(self.shape, row) };
+        let weights: Vec<Fr> = weights.into_iter().filter(|(c, _)| !self.known[*c]).map(|(_, w)| w).collect();
         let limit = if self.shape.families()[i] == CANONICAL { 254 } else { 253 };
         let distinct = |sign: Fr| {
             let mut exponents: Vec<_> = weights.iter().filter_map(|w| power_of_two(&(*w * sign))).collect();
             exponents.sort_unstable();
             exponents.dedup();
-            exponents.len() == weights.len() && exponents.iter().all(|e| *e < limit)
+            exponents.len() == weights.len() && exponents.iter().all(|e| (lowest..limit).contains(e))
         };
         !weights.is_empty() && (distinct(Fr::ONE) || distinct(-Fr::ONE))
     }
@@ -164,6 +177,16 @@ fn columns(shape: &Shape, row: &[Lc; 3]) -> Vec<usize> {
     columns.sort_unstable();
     columns.dedup();
     columns
+}
+
+/// Whether the row is L·(1 − L) = 0: then L is one bit more, of weight one.
+fn forces_a_bit([a, b, c]: &[Lc; 3]) -> bool {
+    c.terms().is_empty() && a.not() == *b
+}
+
+/// The coefficients of a form but that of the constant.
+fn weights_of(shape: &Shape, form: &Lc) -> HashMap<usize, Fr> {
+    form.terms().iter().map(|(var, w)| (shape.column(*var), *w)).filter(|(column, _)| *column != 0).collect()
 }
 
 /// The coefficients of A·B − C where that is linear; empty where it is not.
@@ -263,14 +286,33 @@ mod tests {
     }
 
     #[test]
-    fn the_inverse_of_zero_is_free() {
+    fn the_inverse_of_zero_is_nothing_that_is_chosen() {
         fn circuit<C: Cs>(cs: &mut C, value: u64) {
             let value = cs.hint(&[], |_| Fr::from(value));
             is_zero(cs, &value);
         }
-        for (value, expected) in [(0, vec![0, 1]), (5, vec![0])] {
+        for value in [0, 5] {
             let (shape, values) = measured(|cs| circuit(cs, value), |cs| circuit(cs, value));
-            assert_eq!(chosen(&shape, &values), expected);
+            assert_eq!(chosen(&shape, &values), [0]);
+            // Without the row that forces the output to zero where the value is not, it is chosen as well.
+            let without = chosen_without(&shape, &values, Some(shape.constraints() - 1));
+            assert!(value == 0 || without.len() == 2);
+        }
+    }
+
+    #[test]
+    fn a_range_by_what_its_bits_leave_is_no_choice() {
+        // value − 2·b1 − 4·b2 is a bit.
+        fn circuit<C: Cs>(cs: &mut C, weight: u64) {
+            let value = cs.hint(&[], |_| Fr::from(6u64));
+            let bits = Bit::hint_many(cs, 2, &[&value], |_| vec![true, true]);
+            let mut rest = value.minus(&bits[0].num().times(Fr::from(weight)));
+            rest.add_scaled(bits[1].num(), -Fr::from(6 - weight));
+            Bit::enforced(cs, rest);
+        }
+        for (weight, expected) in [(2, 1), (5, 3)] {
+            let (shape, values) = measured(|cs| circuit(cs, weight), |cs| circuit(cs, weight));
+            assert_eq!(chosen(&shape, &values).len(), expected);
         }
     }
 

@@ -357,3 +357,27 @@ fn costs_what_is_stated() {
     assert_eq!(shape_of(Size::Rsa3072).constraints(), 130_997);
     assert_eq!(shape_of(Size::Rsa4096).constraints(), 174_861);
 }
+
+#[test]
+fn a_prover_chooses_quotients_and_remainders_and_nothing_else() {
+    let signed = Signed::published();
+    let limbs = SIZE.layout().limbs;
+    let mut chosen = std::collections::BTreeMap::new();
+    let circuit = |cs: &mut Shape| drop(signed.circuit(cs));
+    for (family, n) in
+        crate::r1cs::freedom::chosen_per_family(circuit, |cs: &mut Assignment| drop(signed.circuit(cs)))
+    {
+        *chosen.entry(family).or_insert(0) += n;
+    }
+    let expected = [
+        // The digest's bits, which are given.
+        ("", 256),
+        // The modulus, compared by the caller, and the signature.
+        ("rsa.modulus-range", limbs),
+        ("rsa.signature-range", limbs),
+        // Seventeen quotients, and sixteen remainders but for the limb that the last row leaves: held by their ranges
+        // and by the identity over the integers.
+        ("rsa.quotient", (SQUARINGS + 1) * limbs + SQUARINGS * (limbs - 1)),
+    ];
+    assert_eq!(chosen, expected.into());
+}

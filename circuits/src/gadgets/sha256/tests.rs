@@ -142,3 +142,16 @@ fn rows_per_block() {
     assert_eq!(more("sha256.feed-forward"), 8 * 34);
     assert_eq!(more("sha256.select"), 8);
 }
+
+#[test]
+fn a_prover_chooses_only_the_message() {
+    const CAPACITY: usize = 130;
+    const LENGTH: usize = 97;
+    fn circuit<C: Cs>(cs: &mut C) {
+        let message = Message::allocate(cs, &[0x5a; LENGTH], CAPACITY);
+        digest(cs, &message);
+    }
+    let chosen = crate::r1cs::freedom::chosen_per_family(circuit, circuit);
+    // Of the length's flags, those before bytes that are not zero are one, and those behind one that is zero are zero.
+    assert_eq!(chosen, [("message.bits", 8 * CAPACITY), ("message.length", 1)]);
+}
