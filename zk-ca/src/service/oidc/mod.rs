@@ -58,7 +58,8 @@ impl OidcError {
 /// One issuer's keys, fetched when needed.
 pub struct IssuerKeys {
     issuer: String,
-    fetcher: Fetcher,
+    /// None where the keys were given and are never fetched.
+    fetcher: Option<Fetcher>,
     /// Held while fetching, so that many requests with an unknown key id cause one fetch.
     cache: Mutex<Cache>,
 }
@@ -74,13 +75,23 @@ impl IssuerKeys {
     /// Keys of the issuer with this `iss`, which is also the base of its discovery address.
     pub fn discover(issuer: &str, policy: FetchPolicy) -> Result<Self, OidcError> {
         let fetcher = Fetcher::new(policy).map_err(OidcError::Fetch)?;
-        Ok(Self { issuer: issuer.to_owned(), fetcher, cache: Mutex::default() })
+        Ok(Self { issuer: issuer.to_owned(), fetcher: Some(fetcher), cache: Mutex::default() })
+    }
+
+    /// Keys that the operator gives; they are never fetched.
+    pub fn fixed(keys: KeySet) -> Self {
+        let cache = Cache { keys: Some(keys), ..Cache::default() };
+        Self { issuer: String::new(), fetcher: None, cache: Mutex::new(cache) }
     }
 
     /// The key with this id. Fetches when there are no keys, when they are old, and when the id is unknown; the
     /// latter at most every 30 s. While the issuer is unreachable keys serve for an hour.
     pub async fn modulus(&self, key_id: Option<&str>, now: u64) -> Result<Modulus, OidcError> {
         let mut cache = self.cache.lock().await;
+        let Some(fetcher) = &self.fetcher else {
+            let keys = cache.keys.as_ref().ok_or(JwksError::UnknownKey)?;
+            return Ok(keys.modulus(key_id)?.clone());
+        };
         let age = now.saturating_sub(cache.fetched);
         let known = cache.keys.as_ref().map(|keys| keys.modulus(key_id).cloned());
         match known {
@@ -94,7 +105,7 @@ impl IssuerKeys {
             _ => {}
         }
         cache.attempted = Some(now);
-        match self.fetch().await {
+        match self.fetch(fetcher).await {
             Ok(keys) => {
                 cache.fetched = now;
                 Ok(cache.keys.insert(keys).modulus(key_id)?.clone())
@@ -109,15 +120,15 @@ impl IssuerKeys {
         }
     }
 
-    async fn fetch(&self) -> Result<KeySet, OidcError> {
+    async fn fetch(&self, fetcher: &Fetcher) -> Result<KeySet, OidcError> {
         let address = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
-        let document = self.fetcher.get(&address, MAX_DISCOVERY_BYTES).await.map_err(OidcError::Fetch)?;
+        let document = fetcher.get(&address, MAX_DISCOVERY_BYTES).await.map_err(OidcError::Fetch)?;
         let discovery: Discovery = serde_json::from_slice(&document).map_err(|_| OidcError::Discovery)?;
         if discovery.issuer != self.issuer {
             return Err(OidcError::IssuerMismatch);
         }
         let keys =
-            self.fetcher.get(&discovery.jwks_uri, MAX_KEY_SET_BYTES).await.map_err(OidcError::Fetch)?;
+            fetcher.get(&discovery.jwks_uri, MAX_KEY_SET_BYTES).await.map_err(OidcError::Fetch)?;
         Ok(KeySet::parse(&keys)?)
     }
 }
