@@ -9,8 +9,8 @@ use rand_core::CryptoRngCore;
 
 use super::{KeyDigest, Provenance, Statement, file};
 use crate::groth16::{self, Matrices, Proof, ProvingKey, Stage, VerifyingKey, VerifyingKeyDigest};
-use crate::nym;
 use crate::r1cs::{Assignment, Shape};
+use crate::{nym, token};
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
@@ -148,7 +148,7 @@ impl Statement {
     pub fn shape(self) -> Result<Shape, KeyError> {
         match self {
             Self::Nym => Ok(nym::circuit::shape()),
-            Self::Token(_) => Err(KeyError::NoCircuit(self)),
+            Self::Token(class) => Ok(token::circuit::shape(class)),
         }
     }
 }
