@@ -82,6 +82,11 @@ pub fn known(code: &str) -> Option<&'static str> {
     row(code).map(|row| row.code)
 }
 
+/// What to do about a code, if it is one.
+pub fn advice(code: &str) -> Option<&'static str> {
+    row(code).map(|row| row.advice)
+}
+
 fn row(code: &str) -> Option<&'static Reason> {
     REASONS.iter().find(|row| row.code == code)
 }
@@ -109,3 +114,13 @@ macro_rules! failures {
     )*};
 }
 pub(crate) use failures;
+
+failures!(
+    sigveil_circuits::token::Refusal,
+    sigveil_zk_ca::jwks::JwksError,
+    sigveil_zk_ca::profile::ProfileError,
+    sigveil_vrf_identity::disclosure::DisclosureError,
+    sigveil_vrf_identity::label::SanError,
+    sigveil_log::checkpoint::CheckpointError,
+    sigveil_verifiable_search::answer::AnswerError,
+);

@@ -128,6 +128,31 @@ pub fn write_secret(path: &Path, bytes: &[u8], replace: Replace) -> Result<(), F
     persist(path, bytes, 0o600)
 }
 
+/// Copies a file of any size, whole or not at all.
+///
+/// # Errors
+/// When one cannot be read or the other not written.
+pub fn copy(from: &Path, to: &Path) -> Result<(), FileError> {
+    let mut source = File::open(from).map_err(read_error(from))?;
+    if source.metadata().map_err(read_error(from))?.is_dir() {
+        return Err(read_error(from)(std::io::Error::other("it is a folder")));
+    }
+    let folder = folder_of(to);
+    let mut temporary =
+        tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(folder).map_err(write_error(to))?;
+    std::io::copy(&mut source, &mut temporary).map_err(write_error(to))?;
+    finish(temporary, to, 0o644)
+}
+
+/// Adds to the end of a file that is no secret.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn append(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let mut file = OpenOptions::new().append(true).open(path).map_err(write_error(path))?;
+    file.write_all(bytes).map_err(write_error(path))
+}
+
 /// Makes a folder and its parents.
 ///
 /// # Errors
@@ -146,18 +171,27 @@ pub fn make_secret_folder(path: &Path) -> Result<(), FileError> {
 }
 
 fn persist(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
     // A leading dot and a fixed prefix: what a killed run leaves behind is recognisable, and removed by the next.
-    let mut temporary =
-        tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(folder).map_err(write_error(path))?;
+    let mut temporary = tempfile::Builder::new()
+        .prefix(TEMPORARY_PREFIX)
+        .tempfile_in(folder_of(path))
+        .map_err(write_error(path))?;
     temporary.write_all(bytes).map_err(write_error(path))?;
+    finish(temporary, path, mode)
+}
+
+fn finish(temporary: tempfile::NamedTempFile, path: &Path, mode: u32) -> Result<(), FileError> {
     set_mode(temporary.path(), mode).map_err(write_error(path))?;
     temporary.as_file().sync_all().map_err(write_error(path))?;
     temporary.persist(path).map_err(|error| write_error(path)(error.error))?;
-    sync_folder(folder).map_err(write_error(path))
+    sync_folder(folder_of(path)).map_err(write_error(path))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
 }
 
 const TEMPORARY_PREFIX: &str = ".sigveil-partial-";

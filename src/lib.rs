@@ -7,8 +7,11 @@
 //! The command line is [`cli`]; what runs or proves is under `service`, behind the feature of that name.
 
 pub mod cli;
+pub mod companion;
+pub mod disclose;
 pub mod failure;
 pub mod files;
+pub mod keyfile;
 #[cfg(feature = "service")]
 pub mod service;
 pub mod stock;

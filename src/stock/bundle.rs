@@ -109,6 +109,20 @@ impl Bundle {
         self.inner.signing_certificate().map_or(&[], |certificate| certificate.as_bytes())
     }
 
+    /// SHA-256 of the signed file, as the bundle claims it.
+    ///
+    /// # Errors
+    /// When the bundle claims none.
+    pub fn message_digest(&self) -> Result<[u8; 32], BundleError> {
+        let SignatureContent::MessageSignature(signature) = &self.inner.content else {
+            return Err(BundleError::Unsupported("no signature over a file"));
+        };
+        let digest = signature.message_digest.as_ref().map(|digest| digest.digest.as_bytes());
+        digest
+            .and_then(|bytes| bytes.try_into().ok())
+            .ok_or(BundleError::Unsupported("no SHA-256 of the file"))
+    }
+
     fn entry(&self) -> Option<&sigstore_types::TransparencyLogEntry> {
         self.inner.verification_material.tlog_entries.first()
     }

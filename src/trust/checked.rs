@@ -129,9 +129,12 @@ impl Trust {
 
     /// SHA-256 over the RFC 8785 form of the addition, which names the stock part: the digest of the trust root.
     pub fn digest(&self) -> [u8; 32] {
-        let canonical =
-            serde_json_canonicalizer::to_vec(&self.section).expect("plain data always has a canonical form");
-        Sha256::digest(canonical).into()
+        Sha256::digest(self.document()).into()
+    }
+
+    /// The bytes behind [`Self::digest`]: what an index calls the trust root.
+    pub fn document(&self) -> Vec<u8> {
+        serde_json_canonicalizer::to_vec(&self.section).expect("plain data always has a canonical form")
     }
 
     /// The entry for the key that issues a certificate, if the trust root names it.

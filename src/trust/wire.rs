@@ -58,6 +58,8 @@ pub enum Scheme {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LogKey {
+    /// Where it answers.
+    pub base_url: String,
     /// Its key, as a signed-note verifier key, whose name is the origin.
     pub verifier_key: String,
 }
