@@ -238,6 +238,9 @@ pub struct Verify {
     /// What the disclosure must say
     #[arg(long, value_name = "V", requires = "disclosure")]
     pub claim_value: Option<String>,
+    /// The context that the disclosure must have been made for
+    #[arg(long, value_name = "TEXT", requires = "disclosure")]
+    pub context: Option<String>,
 }
 
 /// `disclose`.
@@ -267,6 +270,9 @@ pub struct DiscloseOpen {
     /// Where to write the disclosure
     #[arg(long, value_name = "F")]
     pub out: PathBuf,
+    /// The verifier's context string, which the disclosure is then good for alone
+    #[arg(long, value_name = "TEXT")]
+    pub context: Option<String>,
 }
 
 /// `disclose check`.
@@ -274,9 +280,15 @@ pub struct DiscloseOpen {
 pub struct DiscloseCheck {
     /// The disclosure
     pub disclosure: PathBuf,
+    /// The file that was signed
+    #[arg(long, value_name = "F")]
+    pub file: PathBuf,
     /// The bundle it belongs to
     #[arg(long, value_name = "B")]
     pub bundle: PathBuf,
+    /// The context it must have been made for
+    #[arg(long, value_name = "TEXT")]
+    pub context: Option<String>,
     /// The trust root
     #[command(flatten)]
     pub roots: Roots,
@@ -405,8 +417,8 @@ pub struct RedactRequest {
     /// The entry's index
     #[arg(long, value_name = "N")]
     pub index: u64,
-    /// Why, a code such as `privacy`, `legal`, `malware`
-    #[arg(long, value_name = "CODE", default_value = "privacy")]
+    /// Why: personal-data, leaked-secret, legal-order or unlawful-content
+    #[arg(long, value_name = "CODE", default_value = "personal-data")]
     pub why: String,
     /// Where to write the request
     #[arg(long, value_name = "F")]

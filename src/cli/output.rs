@@ -58,6 +58,14 @@ impl Progress {
         Self { lines: false, draws: false }
     }
 
+    /// One line of the result itself, as it comes: on stdout, and not with `--json` or `--quiet`.
+    pub fn say(&self, line: &str) {
+        if self.lines {
+            // A closed stdout is no reason to stop.
+            let _ = writeln!(std::io::stdout(), "{line}");
+        }
+    }
+
     /// One line for people: on stderr, so that stdout stays the result, and not with `--quiet`.
     pub fn line(&self, line: &str) {
         if self.lines {

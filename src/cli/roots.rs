@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::{Instance, Roots};
+#[cfg(feature = "service")]
+use super::args::Instance;
+use super::args::Roots;
 use crate::failure::Failure;
 use crate::files::{self, JSON_LIMIT};
 use crate::stock::TrustedRoot;
@@ -29,6 +31,7 @@ pub fn whole(roots: &Roots) -> Result<Trust, Failure> {
 }
 
 /// Reads what `--trust-config` and its addition say.
+#[cfg(feature = "service")]
 pub fn of_instance(instance: &Instance) -> Result<Trust, Failure> {
     whole(&Roots {
         trusted_root: None,

@@ -75,7 +75,7 @@ pub struct Client {
 #[derive(Clone, Debug, Default)]
 pub struct Wish {
     /// Base64url of the salt that the token's nonce was made with; without it the token is not bound.
-    pub binding_salt: Option<String>,
+    pub bind_salt: Option<String>,
     /// The label's profile; without it the issuer's default.
     pub profile: Option<&'static str>,
 }
@@ -131,7 +131,7 @@ impl Client {
             },
         });
         let mut own = serde_json::Map::new();
-        own.extend(wish.binding_salt.as_ref().map(|salt| ("bindingSalt".to_owned(), json!(salt))));
+        own.extend(wish.bind_salt.as_ref().map(|salt| ("bindSalt".to_owned(), json!(salt))));
         own.extend(wish.profile.map(|profile| ("profile".to_owned(), json!(profile))));
         if !own.is_empty() {
             body["sigveil"] = Value::Object(own);

@@ -1,8 +1,11 @@
 //! The one config file of `serve`: TOML, every member documented where it is printed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+use crate::files;
 
 /// The defaults, with a comment on every member: what `serve --print-config` prints. A test holds it to [`Config`].
 pub const TEMPLATE: &str = include_str!("config.toml");
@@ -81,6 +84,9 @@ pub struct IssuerConfig {
     /// Its key set as a file; without it, discovery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks: Option<PathBuf>,
+    /// With `jwks`: the exact headers of its tokens, as JSON text; the key id in each names its key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<String>,
 }
 
 /// Why a config was not accepted.
@@ -107,6 +113,21 @@ impl Config {
     /// When a member is missing, unknown or of another type.
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
         toml::from_str(text).map_err(|error| ConfigError::Malformed(error.to_string()))
+    }
+
+    /// Reads a config file; relative paths in it start at the file's folder.
+    ///
+    /// # Errors
+    /// When it cannot be read or is not a config.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let mut config = Self::from_toml(&files::read_text(path, files::JSON_LIMIT)?)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        config.store = folder.join(&config.store);
+        config.publish = folder.join(&config.publish);
+        for jwks in config.issuers.iter_mut().filter_map(|issuer| issuer.jwks.as_mut()) {
+            *jwks = folder.join(&jwks);
+        }
+        Ok(config)
     }
 
     /// The defaults, with everything embedded.

@@ -85,6 +85,20 @@ impl KeyStore {
         SigningKeyP256::from_pem(&pem).map_err(|_| KeyStoreError::Malformed(path))
     }
 
+    /// An ECDSA P-256 key as the certificate log signs with it, PKCS #8 PEM.
+    ///
+    /// # Errors
+    /// As [`Self::ed25519`].
+    pub fn ecdsa(
+        &self,
+        role: &str,
+        rng: &mut impl CryptoRngCore,
+    ) -> Result<p256::ecdsa::SigningKey, KeyStoreError> {
+        let path = self.path(role, "pem");
+        let pem = self.text(&path, || SigningKeyP256::generate(rng).to_pem())?;
+        p256::ecdsa::SigningKey::from_pkcs8_pem(&pem).map_err(|_| KeyStoreError::Malformed(path))
+    }
+
     /// The embedded identity provider's RSA key, PKCS #8 DER.
     ///
     /// # Errors

@@ -1,0 +1,69 @@
+//! Commands that need the running parts.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::args::{Serve, Setup, TrustInit};
+use super::output::{Progress, Report};
+use crate::failure::Failure;
+use crate::service::circuits::{Circuits, cache_folder};
+use crate::service::config::TEMPLATE;
+use sigveil_circuits::token::SizeClass;
+
+/// `serve`.
+pub fn serve(arguments: &Serve, cache: Option<&Path>, progress: &Progress) -> Result<Report, Failure> {
+    if arguments.print_config {
+        return Ok(Report::done(json!({"config": TEMPLATE}), TEMPLATE));
+    }
+    let path = arguments.config.as_deref().unwrap_or(Path::new(""));
+    crate::service::serve::serve(path, cache, progress)?;
+    Ok(Report::done(json!({}), ""))
+}
+
+/// `setup`.
+pub fn setup(arguments: &Setup, cache: Option<&Path>, progress: &Progress) -> Result<Report, Failure> {
+    let class = |bytes: &usize| {
+        let unknown = || Failure::new("usage", format!("{bytes} is no size class: 768, 1024, 1536 or 2048"));
+        SizeClass::from_bytes(*bytes).ok_or_else(unknown)
+    };
+    let classes: Vec<SizeClass> = arguments.size_class.iter().map(class).collect::<Result<_, _>>()?;
+    let folder = cache_folder(cache)?;
+    let circuits = if arguments.check {
+        Circuits::load(&folder, &classes)?
+    } else {
+        Circuits::load_or_create(&folder, &classes, progress)?
+    };
+    let keys: Vec<_> = circuits
+        .all()
+        .map(|keys| {
+            json!({
+                "statement": keys.statement().name(),
+                "digest": keys.digest().to_string(),
+                "verifyingKey": keys.verifying_key().digest().to_string(),
+                "provenance": keys.provenance().to_string(),
+            })
+        })
+        .collect();
+    let lines: Vec<String> = circuits.all().map(ToString::to_string).collect();
+    Ok(Report::done(json!({"folder": folder, "keys": keys}), lines.join("\n")))
+}
+
+/// `trust init`: opens the roles once, so that their keys are made, and writes the public files.
+pub fn trust_init(
+    arguments: &TrustInit,
+    cache: Option<&Path>,
+    progress: &Progress,
+) -> Result<Report, Failure> {
+    use crate::service::config::Config;
+    use crate::service::instance::Instance;
+    let config = Config::read(&arguments.config)?;
+    crate::files::make_folder(&config.store)?;
+    let circuits = Circuits::load_or_create(&cache_folder(cache)?, &SizeClass::ALL[..2], progress)?;
+    let runtime = crate::service::runtime::runtime()?;
+    let _inside = runtime.enter();
+    let instance = Instance::open(config, circuits)?;
+    instance.publish(&arguments.out)?;
+    let digest = hex::encode(instance.trust.digest());
+    Ok(Report::done(json!({"digest": digest, "out": arguments.out}), format!("trust root {digest}")))
+}

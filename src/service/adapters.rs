@@ -1,0 +1,112 @@
+//! Where one room's trait meets another room's type, and neither should know the other.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use sigveil_circuits::groth16::Proof;
+use sigveil_circuits::token::SizeClass;
+use sigveil_circuits::{nym, token};
+use sigveil_log::checkpoint::Checkpoint;
+use sigveil_log::ct::CertificateLog as CtLog;
+use sigveil_log::engine::Clock;
+use sigveil_log::note::NoteKey;
+use sigveil_log::sct::PrecertEntry;
+use sigveil_log::store::Reader;
+use sigveil_log::tile::{TilePath, TileSource};
+use sigveil_verifiable_search::service::{FolderLog, InputLog, OutputLog, Pending, Unavailable};
+use sigveil_zk_ca::authority::CertificateDer;
+use sigveil_zk_ca::service::certificate_log::{CertificateLog, CertificateLogError, SctFuture};
+use sigveil_zk_ca::service::prover::{Prover, ProverError};
+
+use super::circuits::Circuits;
+
+/// An output log that is only read: an index over it can answer, and cannot grow.
+pub struct ReadOnlyOutput {
+    log: FolderLog,
+    reader: Reader,
+}
+
+impl ReadOnlyOutput {
+    /// The output log in a folder, whose checkpoints `key` signs.
+    pub fn new(folder: &Path, key: NoteKey) -> Self {
+        Self { log: FolderLog::new(folder, key), reader: Reader::new(folder) }
+    }
+}
+
+impl OutputLog for ReadOnlyOutput {
+    fn key(&self) -> &NoteKey {
+        self.log.key()
+    }
+
+    fn append(&self, _: Vec<u8>) -> Pending<'_, Result<(), Unavailable>> {
+        let behind = "the index is behind its log: start the instance once, so that it catches up";
+        Box::pin(async move { Err(Unavailable(behind.to_owned())) })
+    }
+
+    fn checkpoint(&self) -> Result<Option<Vec<u8>>, Unavailable> {
+        self.log.checkpoint().map(Some)
+    }
+
+    fn leaves(&self, tree: &Checkpoint, begin: u64, end: u64) -> Result<Vec<Vec<u8>>, Unavailable> {
+        use sigveil_log::entry::Stored;
+        let bodies = self.log.entries(tree, begin, end)?.entries.into_iter().map(|stored| match stored {
+            Stored::Body(body) => Ok(body),
+            Stored::Withheld(_) => Err(Unavailable("a leaf of the output log is withheld".to_owned())),
+        });
+        bodies.collect()
+    }
+
+    fn tile(&self, path: &TilePath) -> Result<Vec<u8>, Unavailable> {
+        self.reader.read_tile(path).map_err(|error| Unavailable(error.to_string()))
+    }
+}
+
+/// The certificate log in this process, as the authority asks it.
+pub struct LocalCertificateLog {
+    log: CtLog,
+    clock: Clock,
+}
+
+impl LocalCertificateLog {
+    /// With the clock that its SCTs tell.
+    pub fn new(log: CtLog, clock: Clock) -> Self {
+        Self { log, clock }
+    }
+}
+
+impl CertificateLog for LocalCertificateLog {
+    fn add_precertificate<'a>(
+        &'a self,
+        chain: &'a [CertificateDer; 3],
+        entry: &'a PrecertEntry,
+    ) -> SctFuture<'a> {
+        Box::pin(async move {
+            let [precertificate, above @ ..] = chain;
+            let above: Vec<Vec<u8>> = above.iter().map(|der| der.as_bytes().to_vec()).collect();
+            let now = (self.clock)();
+            let issued = self.log.issue(entry.clone(), precertificate.as_bytes().to_vec(), &above, now).await;
+            issued.map_err(|_| CertificateLogError::Unavailable)
+        })
+    }
+}
+
+/// The circuits' keys in this process, as the authority asks them for proofs.
+pub struct LocalProver(pub Arc<Circuits>);
+
+impl Prover for LocalProver {
+    fn token(
+        &self,
+        class: SizeClass,
+        instance: &token::Instance,
+        witness: &token::Witness,
+    ) -> Result<Proof, ProverError> {
+        let keys = self.0.token(class).ok_or(ProverError::NoKey(class.bytes()))?;
+        let values = token::circuit::assign(class, instance, witness);
+        Ok(keys.prove(&values, &mut rand_core::OsRng)?)
+    }
+
+    fn nym(&self, instance: &nym::Instance, witness: &nym::Witness) -> Result<Proof, ProverError> {
+        let values = nym::circuit::assign(instance, witness);
+        Ok(self.0.nym().prove(&values, &mut rand_core::OsRng)?)
+    }
+}

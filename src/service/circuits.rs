@@ -1,0 +1,120 @@
+//! The circuits' keys: found in the user's cache folder, or made there with a progress bar.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rand_core::OsRng;
+use sigveil_circuits::keys::{KeyError, KeyStore, Keys, Statement};
+use sigveil_circuits::token::SizeClass;
+use sigveil_zk_ca::trust::{Base64Bytes, CircuitTrust, TokenCircuit};
+
+use crate::cli::output::Progress;
+use crate::failure::Failure;
+
+crate::failure::failures!(KeyError);
+
+/// The keys that an instance proves with.
+pub struct Circuits {
+    nym: Keys,
+    token: BTreeMap<usize, Keys>,
+}
+
+impl Circuits {
+    /// Loads the keys of these size classes and of `nym`, making what is missing.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or written, or a file in it is no key.
+    pub fn load_or_create(
+        folder: &Path,
+        classes: &[SizeClass],
+        progress: &Progress,
+    ) -> Result<Self, KeyError> {
+        let store = KeyStore::new(folder);
+        let nym = keys(&store, Statement::Nym, progress)?;
+        let mut token = BTreeMap::new();
+        for class in classes {
+            token.insert(class.bytes(), keys(&store, Statement::Token(*class), progress)?);
+        }
+        Ok(Self { nym, token })
+    }
+
+    /// Loads keys that are there, and makes none.
+    ///
+    /// # Errors
+    /// When one is missing or not sound.
+    pub fn load(folder: &Path, classes: &[SizeClass]) -> Result<Self, Failure> {
+        let store = KeyStore::new(folder);
+        let load = |statement: Statement| {
+            let missing = || {
+                Failure::new(
+                    "proving-key-missing",
+                    format!("{statement} has no keys in {}", folder.display()),
+                )
+            };
+            store.load(statement)?.ok_or_else(missing)
+        };
+        let nym = load(Statement::Nym)?;
+        let token = classes.iter().map(|class| Ok((class.bytes(), load(Statement::Token(*class))?)));
+        Ok(Self { nym, token: token.collect::<Result<_, Failure>>()? })
+    }
+
+    /// The keys of `nym`.
+    pub fn nym(&self) -> &Keys {
+        &self.nym
+    }
+
+    /// The keys of a size class of `token`.
+    pub fn token(&self, class: SizeClass) -> Option<&Keys> {
+        self.token.get(&class.bytes())
+    }
+
+    /// All keys, `nym` first.
+    pub fn all(&self) -> impl Iterator<Item = &Keys> {
+        std::iter::once(&self.nym).chain(self.token.values())
+    }
+
+    /// The verifying keys as a trust root states them.
+    pub fn trust(&self) -> CircuitTrust {
+        let key = |keys: &Keys| Base64Bytes(keys.verifying_key().to_bytes().to_vec());
+        let token = self.token.iter().map(|(bytes, keys)| TokenCircuit {
+            size_class: u16::try_from(*bytes).expect("size classes go up to 2,048 bytes"),
+            verifying_key: key(keys),
+        });
+        CircuitTrust { token: token.collect(), nym: key(&self.nym), development: true }
+    }
+}
+
+fn keys(store: &KeyStore, statement: Statement, progress: &Progress) -> Result<Keys, KeyError> {
+    if let Some(keys) = store.load(statement)? {
+        return Ok(keys);
+    }
+    progress.line(&format!("making the keys of {statement}: once per machine, a minute or two"));
+    let target = if progress.draws() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(Some(1), target);
+    let style = ProgressStyle::with_template("{msg} {bar:40} {percent:>3} % {elapsed}");
+    bar.set_style(style.expect("the template is constant and sound"));
+    bar.set_message(statement.name());
+    bar.enable_steady_tick(Duration::from_millis(200));
+    let keys = store.load_or_create(statement, &mut OsRng, &mut |stage| {
+        bar.set_length(stage.of as u64);
+        bar.set_position(stage.done as u64);
+    });
+    bar.finish_and_clear();
+    keys
+}
+
+/// The folder that keys are cached in: the one named, or `sigveil` in the user's cache folder.
+///
+/// # Errors
+/// When none is named and the user has no home.
+pub fn cache_folder(named: Option<&Path>) -> Result<PathBuf, Failure> {
+    if let Some(folder) = named {
+        return Ok(folder.to_owned());
+    }
+    let folders = directories::ProjectDirs::from("", "", "sigveil");
+    let folders =
+        folders.ok_or_else(|| Failure::new("cache-folder-unknown", "this user has no home folder"))?;
+    Ok(folders.cache_dir().to_owned())
+}

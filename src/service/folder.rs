@@ -1,0 +1,100 @@
+//! A demo's folder, or any published store beside its trust root, read without a server.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rand_core::OsRng;
+use sigveil_log::store::Reader;
+use sigveil_verifiable_search::answer::Answer;
+use sigveil_verifiable_search::key::MapKey;
+use sigveil_verifiable_search::service::{FolderLog, Indexer, Inputs, LocalReexecutor};
+
+use super::adapters::ReadOnlyOutput;
+use super::config::Config;
+use super::instance::{InstanceError, LogSide, clock, known_trusts};
+use super::material::{Beginning, Material};
+use crate::failure::Failure;
+use crate::files;
+use crate::stock::TrustedRoot;
+use crate::trust::Trust;
+
+/// Where the demo keeps its config, below its folder.
+pub const CONFIG: &str = "store/serve.toml";
+
+/// The folder and what verifiers of it trust.
+pub struct Folder {
+    path: PathBuf,
+    /// The trust root in it.
+    pub trust: Trust,
+}
+
+impl Folder {
+    /// Reads the trust root in the folder.
+    ///
+    /// # Errors
+    /// When it is missing or not accepted.
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        let stock = files::read_text(&path.join("trusted_root.json"), files::JSON_LIMIT)?;
+        let stock = TrustedRoot::from_json(&stock)?;
+        let trust = Trust::read(stock, &path.join("trusted_root.sigveil.json"))?;
+        Ok(Self { path: path.to_owned(), trust })
+    }
+
+    fn store(&self) -> PathBuf {
+        self.path.join("store")
+    }
+
+    fn material(&self) -> Result<Material, Failure> {
+        let mut config = Config::read(&self.path.join(CONFIG))?;
+        config.store = self.store();
+        let beginning = Beginning::read(&config.store)?;
+        Ok(Material::open(&config, beginning.created, &mut OsRng)?)
+    }
+
+    /// The signature log's folder.
+    pub fn rekor(&self) -> Reader {
+        Reader::new(&self.store().join("rekor"))
+    }
+
+    /// The index as its store has it, recomputed from the log. The store is only read; its re-executor's key signs
+    /// the checkpoint again, because the store keeps none of those lines.
+    ///
+    /// # Errors
+    /// When the store is damaged, or its log is ahead of its index.
+    pub async fn index(&self) -> Result<Indexer, Failure> {
+        let material = self.material()?;
+        let rekor = FolderLog::new(&self.store().join("rekor"), self.trust.signature_log.clone());
+        let inputs =
+            Inputs::new(vec![Arc::new(rekor)], known_trusts(&self.store())?).map_err(InstanceError::from)?;
+        let output = ReadOnlyOutput::new(&self.store().join("index"), self.trust.output_log.clone());
+        let reexecutor = LocalReexecutor::new(inputs.clone(), material.reexecutor.clone(), clock());
+        let indexer = Indexer::new(inputs, Arc::new(output), vec![Arc::new(reexecutor)], 1);
+        indexer.update().await.map_err(InstanceError::from)?;
+        Ok(indexer)
+    }
+
+    /// The answer for a key.
+    ///
+    /// # Errors
+    /// As [`Self::index`].
+    pub async fn answer(&self, key: &MapKey) -> Result<Answer, Failure> {
+        Ok(self.index().await?.answer(key, None).await.map_err(InstanceError::from)?)
+    }
+
+    /// Log and index for writing, while nobody else runs on the store.
+    ///
+    /// # Errors
+    /// When another process does, or the store is damaged.
+    pub fn logs(&self) -> Result<LogSide, Failure> {
+        let history = known_trusts(&self.store())?;
+        Ok(LogSide::open(&self.store(), &self.material()?, &self.trust, history)?)
+    }
+
+    /// The redaction authority's key.
+    ///
+    /// # Errors
+    /// When the store has none.
+    pub fn redaction_key(&self) -> Result<ed25519_dalek::SigningKey, Failure> {
+        Ok(self.material()?.redaction)
+    }
+}

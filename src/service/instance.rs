@@ -1,0 +1,267 @@
+//! All roles of an instance in one process, over folders, with one trust root.
+//!
+//! Opening repairs what a kill left behind (each log replays its own), builds the trust root from what the roles hold,
+//! and brings the index up to the log. Nothing is served before [`Instance::serve`].
+
+mod error;
+mod listen;
+mod logs;
+mod trust;
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::routing::get;
+use rand_core::OsRng;
+use sigveil_log::ct::CertificateLog as CtLog;
+use sigveil_log::engine::{Clock, Config as LogConfig, Log};
+use sigveil_log::note::NoteSigner;
+use sigveil_verifiable_search::service::Indexer;
+use sigveil_vrf_identity::service::InProcessEvaluator;
+use sigveil_zk_ca::service::clock::{SharedClock, SystemClock};
+use sigveil_zk_ca::service::issue::{Ca, CaParts};
+use sigveil_zk_ca::service::oidc::{FetchPolicy, IssuerKeys};
+use sigveil_zk_ca::service::prover::ProverPool;
+use sigveil_zk_ca::service::{fulcio, tsa};
+
+use super::adapters::{LocalCertificateLog, LocalProver};
+use super::circuits::Circuits;
+use super::config::{Config, Ports};
+use super::issuer::Issuer;
+use super::material::{Beginning, Material};
+use crate::files;
+use crate::stock::{Services, client_trust_config, signing_config};
+use crate::trust::Trust;
+pub use error::InstanceError;
+use listen::Listeners;
+pub use logs::LogSide;
+pub use trust::{EMBEDDED, header_of, known_trusts};
+
+/// How many proofs are made at once, and how many requests may wait for one.
+const PROVERS: usize = 1;
+const WAITING: usize = 8;
+
+/// A running instance, and where it answers.
+pub struct Instance {
+    config: Config,
+    ports: Ports,
+    listeners: Option<Listeners>,
+    /// What verifiers of this instance trust.
+    pub trust: Arc<Trust>,
+    /// The embedded identity provider.
+    pub issuer: Option<Arc<Issuer>>,
+    /// The signature log.
+    pub rekor: Log,
+    /// The index.
+    pub indexer: Arc<Indexer>,
+    /// The redaction authority's key.
+    pub redaction: ed25519_dalek::SigningKey,
+    ct: CtLog,
+    ca: Arc<Ca>,
+    tsa: sigveil_zk_ca::timestamp::TimestampAuthority,
+    _lock: sigveil_log::store::files::FolderLock,
+}
+
+/// Milliseconds since the Unix epoch, by this machine's clock.
+pub fn clock() -> Clock {
+    Arc::new(|| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        now.map_or(0, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+    })
+}
+
+/// Unix seconds, by this machine's clock.
+pub fn now() -> u64 {
+    clock()() / 1000
+}
+
+impl Instance {
+    /// Opens every role. Must be called where blocking is allowed, inside a multi-threaded runtime.
+    ///
+    /// # Errors
+    /// When a port is taken, the store is in use or damaged, or a role refuses its part.
+    pub fn open(config: Config, circuits: Circuits) -> Result<Self, InstanceError> {
+        files::make_folder(&config.store)?;
+        let lock = sigveil_log::store::files::FolderLock::take(&config.store);
+        let lock = lock.map_err(|error| InstanceError::Store(error.to_string()))?;
+        let lock = lock.ok_or_else(|| InstanceError::InUse(config.store.clone()))?;
+        files::sweep_partial(&config.store)?;
+        let mut bound = None;
+        let beginning = Beginning::keep(&config.store, || {
+            let (listeners, ports) = Listeners::bind(&config.listen, config.ports)
+                .map_err(|error| files::FileError::Write { path: config.store.clone(), source: error })?;
+            bound = Some(listeners);
+            Ok(Beginning { created: now(), ports })
+        })?;
+        let listeners = match bound {
+            Some(listeners) => listeners,
+            None => Listeners::bind(&config.listen, beginning.ports).map_err(InstanceError::Port)?.0,
+        };
+        let material = Material::open(&config, beginning.created, &mut OsRng)?;
+        Self::assemble(config, beginning, listeners, material, circuits, lock)
+    }
+
+    fn assemble(
+        config: Config,
+        beginning: Beginning,
+        listeners: Listeners,
+        material: Material,
+        circuits: Circuits,
+        lock: sigveil_log::store::files::FolderLock,
+    ) -> Result<Self, InstanceError> {
+        let ports = beginning.ports;
+        let issuer = match &material.issuer {
+            Some(key) => Some(Arc::new(Issuer::new(url(&config, ports.issuer), key)?)),
+            None => None,
+        };
+        let trust = Arc::new(trust::build(&config, &beginning, &material, issuer.as_deref(), &circuits)?);
+        let history = trust::keep_history(&config.store, &trust, material.ca.certificate())?;
+        let clock = clock();
+        let LogSide { rekor, indexer } = LogSide::open(&config.store, &material, &trust, history)?;
+        let ct_signer = NoteSigner::rfc6962(&format!("{}/ct", config.host), material.ct.clone())?;
+        let ct_config = LogConfig::new(&config.store.join("ct"), ct_signer, clock.clone());
+        let ct = CtLog::open(ct_config, material.ct.clone())?;
+        let ca = authority(&config, &trust, &material, circuits, &ct, clock)?;
+        Ok(Self {
+            ports,
+            listeners: Some(listeners),
+            trust,
+            issuer,
+            rekor,
+            indexer,
+            redaction: material.redaction,
+            ct,
+            ca,
+            tsa: material.tsa,
+            config,
+            _lock: lock,
+        })
+    }
+
+    /// Where the roles answer.
+    pub fn services(&self) -> Services {
+        let url = |port| url(&self.config, port);
+        let issuer = self.issuer.as_ref().map(|issuer| issuer.url().to_owned());
+        let first = self.trust.section.proofs.issuers.first().map(|issuer| issuer.issuer.clone());
+        Services {
+            ca: url(self.ports.ca),
+            oidc: issuer.or(first).unwrap_or_default(),
+            rekor: url(self.ports.rekor),
+            tsa: format!("{}{}", url(self.ports.tsa), tsa::TIMESTAMP_PATH),
+            operator: self.config.operator.clone(),
+            valid_from: trust::valid_from(&self.trust),
+        }
+    }
+
+    /// Where the index answers.
+    pub fn index_url(&self) -> String {
+        url(&self.config, self.ports.index)
+    }
+
+    /// Writes the public files: both parts of the trust root, the signing and the client trust configuration.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn publish(&self, folder: &Path) -> Result<(), InstanceError> {
+        files::make_folder(folder)?;
+        let signing = signing_config(&self.services())?;
+        let client = client_trust_config(&self.trust.stock, &signing);
+        let write = |name: &str, text: String| files::write(&folder.join(name), text.as_bytes());
+        write("trusted_root.json", self.trust.stock.to_json())?;
+        write("trusted_root.sigveil.json", self.trust.section_json())?;
+        write("signing_config.json", format!("{signing:#}\n"))?;
+        write("trust_config.json", format!("{client:#}\n"))?;
+        Ok(())
+    }
+
+    /// The folder that [`Self::publish`] should write to, as configured.
+    pub fn publish_folder(&self) -> PathBuf {
+        self.config.publish.clone()
+    }
+
+    /// Serves every role until the runtime ends, and keeps the index up to the log.
+    ///
+    /// # Errors
+    /// When a socket cannot be used, or this instance is being served already.
+    pub fn serve(&mut self) -> Result<(), InstanceError> {
+        let Some(listeners) = self.listeners.take() else { return Ok(()) };
+        let health = || Router::new().route("/healthz", get(|| async { "ok\n" }));
+        if let Some(issuer) = &self.issuer {
+            spawn(listeners.issuer, health().merge(Arc::clone(issuer).router()))?;
+        }
+        spawn(listeners.ca, health().merge(fulcio::router(Arc::clone(&self.ca))))?;
+        spawn(listeners.tsa, health().merge(tsa::router(self.tsa.clone(), system_clock())))?;
+        let redactions =
+            super::redaction::router(self.rekor.clone(), Arc::clone(&self.indexer), Arc::clone(&self.trust));
+        spawn(listeners.rekor, sigveil_log::rekor::router(self.rekor.clone()).merge(redactions))?;
+        spawn(listeners.ct, sigveil_log::ct::router(self.ct.clone()))?;
+        spawn(listeners.index, sigveil_verifiable_search::service::router(Arc::clone(&self.indexer)))?;
+        let indexer = Arc::clone(&self.indexer);
+        tokio::spawn(async move {
+            loop {
+                if let Err(error) = indexer.update().await {
+                    tracing::warn!(reason = error.reason(), %error, "the index could not be brought up to date");
+                }
+                tokio::time::sleep(INDEX_INTERVAL).await;
+            }
+        });
+        Ok(())
+    }
+}
+
+/// How long after one update of the index the next begins.
+const INDEX_INTERVAL: std::time::Duration = std::time::Duration::from_millis(500);
+
+fn url(config: &Config, port: u16) -> String {
+    format!("http://{}:{port}", config.host)
+}
+
+fn system_clock() -> SharedClock {
+    Arc::new(SystemClock)
+}
+
+fn spawn(listener: TcpListener, router: Router) -> Result<(), InstanceError> {
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(InstanceError::Port)?;
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "a role stopped answering");
+        }
+    });
+    Ok(())
+}
+
+fn authority(
+    config: &Config,
+    trust: &Trust,
+    material: &Material,
+    circuits: Circuits,
+    ct: &CtLog,
+    clock: Clock,
+) -> Result<Arc<Ca>, InstanceError> {
+    let mut issuer_keys = BTreeMap::new();
+    for (configured, trusted) in config.issuers.iter().zip(&trust.section.proofs.issuers) {
+        let keys = match &configured.jwks {
+            Some(path) => IssuerKeys::fixed(trust::key_set(path)?),
+            None => {
+                let policy =
+                    FetchPolicy { allow_loopback_http: config.embedded_issuer, ..FetchPolicy::default() };
+                IssuerKeys::discover(&trusted.issuer, policy)?
+            }
+        };
+        issuer_keys.insert(trusted.issuer.clone(), keys);
+    }
+    Ok(Arc::new(Ca::new(CaParts {
+        authority: material.ca.clone(),
+        trust: trust.proofs.clone(),
+        issuer_keys,
+        evaluator: Arc::new(InProcessEvaluator::new(material.vrf()?)),
+        prover: Arc::new(LocalProver(Arc::new(circuits))),
+        pool: ProverPool::new(PROVERS, WAITING),
+        certificate_log: Arc::new(LocalCertificateLog::new(ct.clone(), clock)),
+        clock: system_clock(),
+    })))
+}

@@ -1,0 +1,130 @@
+//! Withdrawing an entry's content: record in the log first, then erasure, then the index says so (protocol.md §9).
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use serde_json::json;
+use sigveil_log::engine::{AppendError, Log, RedactError, Redacted};
+use sigveil_log::entry::{Entry, ReasonCode, RedactionRecord, RedactionStatement, Withholding};
+use sigveil_verifiable_search::answer::Place;
+use sigveil_verifiable_search::coverage::CoverageError;
+use sigveil_verifiable_search::service::{Indexer, ServiceError};
+
+use crate::trust::Trust;
+use crate::verify::search_policy;
+
+/// Path of the endpoint that takes a signed record and carries it out.
+pub const APPLY_PATH: &str = "/api/sigveil/v1/redactions";
+
+/// Why a redaction was not prepared or carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum RedactionError {
+    /// The index.
+    #[error(transparent)]
+    Index(#[from] ServiceError),
+    /// The proof that the index covers the entry.
+    #[error(transparent)]
+    Coverage(#[from] CoverageError),
+    /// The log did not take the record.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The log did not withhold the content.
+    #[error(transparent)]
+    Redact(#[from] RedactError),
+}
+
+impl RedactionError {
+    /// The stable reason code.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Index(error) => error.reason(),
+            Self::Coverage(error) => error.reason(),
+            Self::Append(error) => error.reason(),
+            Self::Redact(error) => error.reason(),
+        }
+    }
+}
+
+crate::failure::failures!(RedactionError);
+
+/// The record for one entry, without signatures yet: what the index has committed to about it, the whole body.
+///
+/// # Errors
+/// When no re-executed index covers the entry.
+pub async fn prepare(
+    indexer: &Indexer,
+    trust: &Trust,
+    place: &Place,
+    reason: ReasonCode,
+    time: u64,
+) -> Result<RedactionRecord, RedactionError> {
+    let covered = indexer.coverage(place).await?.verify(&search_policy(trust, 0, 0))?;
+    let keys = indexer.entry_keys(place).await?;
+    let statement = RedactionStatement {
+        origin: place.log.clone(),
+        index: place.index,
+        leaf_hash: covered.leaf_hash(),
+        withheld: Withholding::WholeBody,
+        key_list_digest: covered.key_list_digest(),
+        reason,
+        time,
+    };
+    Ok(RedactionRecord {
+        statement,
+        map_keys: keys.elements(),
+        signatures: Vec::new(),
+        certificate_record: None,
+    })
+}
+
+/// Puts a signed record into the log, withholds what it names, and brings the index up to date. Repeating it after a
+/// kill is harmless: the record is then found where it is.
+///
+/// # Errors
+/// When the record is not signed as it must be, or the index does not cover the entry.
+pub async fn apply(
+    rekor: &Log,
+    indexer: &Indexer,
+    trust: &Trust,
+    record: RedactionRecord,
+) -> Result<Redacted, RedactionError> {
+    let place = Place { log: record.statement.origin.clone(), index: record.statement.index };
+    let covered = indexer.coverage(&place).await?.verify(&search_policy(trust, 0, 0))?;
+    let index = match rekor.append(&Entry::Redaction(record)).await {
+        Ok(receipt) => receipt.index,
+        Err(AppendError::Duplicate(index)) => index,
+        Err(error) => return Err(error.into()),
+    };
+    let redacted = rekor.redact(index, covered).await?;
+    indexer.update().await?;
+    Ok(redacted)
+}
+
+#[derive(Clone)]
+struct Shared {
+    rekor: Log,
+    indexer: Arc<Indexer>,
+    trust: Arc<Trust>,
+}
+
+/// The endpoint, for the signature log's port.
+pub fn router(rekor: Log, indexer: Arc<Indexer>, trust: Arc<Trust>) -> Router {
+    Router::new().route(APPLY_PATH, post(handle)).with_state(Shared { rekor, indexer, trust })
+}
+
+async fn handle(State(shared): State<Shared>, Json(record): Json<RedactionRecord>) -> Response {
+    match apply(&shared.rekor, &shared.indexer, &shared.trust, record).await {
+        Ok(redacted) => Json(json!({"index": redacted.index, "record": redacted.record})).into_response(),
+        Err(error) => {
+            let problem = json!({
+                "title": "the redaction was refused", "detail": error.to_string(), "reason": error.reason(),
+            });
+            let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+            (StatusCode::CONFLICT, kind, problem.to_string()).into_response()
+        }
+    }
+}
