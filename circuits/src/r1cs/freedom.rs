@@ -117,7 +117,7 @@ impl<'a> Search<'a> {
             let (all, others) = &mut self.unknown[*row as usize];
             *all -= 1;
             *others -= u32::from(!self.is_bit[column]);
-            if *all == 1 || *others == 0 {
+            if *all <= 2 || *others == 0 {
                 self.queue.push(*row);
             }
         }
@@ -150,8 +150,29 @@ impl<'a> Search<'a> {
                 unknown().filter(|c| polynomial(self.shape, row, *c, &self.values).has_one_root()).collect()
             }
             (_, 0) if self.are_unique_bits(i, row) => unknown().collect(),
+            (2, _) => self.only_one_left(row).into_iter().collect(),
             _ => Vec::new(),
         }
+    }
+
+    /// The one unknown column that remains where one factor of the row is known, and zero for all others.
+    fn only_one_left(&self, row: &[Lc; 3]) -> Option<usize> {
+        let value = |lc: &Lc| {
+            let term = |(var, k): &(_, Fr)| {
+                let column = self.shape.column(*var);
+                self.known[column].then(|| *k * self.values[column])
+            };
+            lc.terms().iter().map(term).sum::<Option<Fr>>()
+        };
+        let [a, b, c] = row;
+        let (form, factor) = match (value(a), value(b)) {
+            (Some(factor), _) => (b, factor),
+            (_, Some(factor)) => (a, factor),
+            _ => return None,
+        };
+        let mut weights = weights_of(self.shape, &form.times(factor).minus(c));
+        weights.retain(|column, _| !self.known[*column]);
+        (weights.len() == 1).then(|| weights.into_keys().next()).flatten()
     }
 
     /// Whether the unknown columns, all bits, stand in a linear row with weights that no other sum of bits has.

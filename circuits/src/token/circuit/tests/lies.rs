@@ -3,7 +3,7 @@
 use super::*;
 
 /// A payload and expectation under which every claim that there can be is read.
-fn everything(modulus: &Modulus) -> (String, Expectation<'_>) {
+pub(super) fn everything(modulus: &Modulus) -> (String, Expectation<'_>) {
     let (bind, salt) = (Fr::from(77u64), BindingSalt(Fr::from(99u64)));
     let nonce = binding_string(Usage::Certificate, audience_digest(AUDIENCE).unwrap(), bind, salt);
     let changes =

@@ -122,3 +122,55 @@ fn header_key_and_signature_are_bound() {
         assert!(families(&instance, &moved).contains("token.header"), "{length}");
     }
 }
+
+/// All else follows from what is chosen here: hints that rows force, at this token.
+#[test]
+fn a_prover_chooses_only_what_the_statement_lets_it() {
+    let issuer = crate::testing::Issuer::generate();
+    let modulus = issuer.modulus();
+    let (payload, expected) = lies::everything(&modulus);
+    let jwt = crate::token::Jwt::parse(&issuer.token(&payload)).unwrap();
+    let randomness = LinkingRandomness(Fr::from(3u64));
+    let checked = crate::token::check(&jwt, &expected).unwrap();
+    let (instance, witness) = (checked.instance(randomness), checked.witness(randomness));
+    let class = witness.size_class();
+    let chosen = crate::r1cs::freedom::chosen_per_family(
+        |cs| circuit(cs, class, &instance, &witness),
+        |cs| circuit(cs, class, &instance, &witness),
+    );
+    let mut count = std::collections::BTreeMap::new();
+    for (family, n) in &chosen {
+        *count.entry(*family).or_insert(0) += n;
+    }
+    let expected = [
+        // The public inputs, which a verifier recomputes.
+        ("token.inputs", 9),
+        // The message and its length; bytes that are not zero leave one flag of the length.
+        ("message.bits", 8 * class.bytes()),
+        ("message.length", 1),
+        // Modulus (compared by digest), signature, quotients and remainders: see `gadgets::rsa`.
+        ("rsa.modulus-range", 86),
+        ("rsa.signature-range", 86),
+        ("rsa.quotient", 2822),
+        // The header's length modulo four; the only dot leaves nothing else.
+        ("token.header", 2),
+        // Digits of 343 characters, one of six by the character's row: unique by `gadgets::base64`.
+        ("base64.decode", 5 * 343),
+        // Six flags by two sums: one is set, and its place is the kind.
+        ("claims.kind", 5),
+        // Whether nonce and nbf are there: the number of names leaves one.
+        ("", 1),
+        // Of each value that is read: its position, the quotes before it, what follows its key's name in 19 bytes, its
+        // length where it has one. Held by comparing whole elements, of which each has one reading (`gadgets::strings`).
+        ("claims.issuer", 132),
+        ("claims.time", 402),
+        ("claims.flags", 52),
+        // And ρ_1, which opens c_id.
+        ("claims.identity", 133),
+        ("claims.audience", 142),
+        ("claims.nonce", 116),
+        // The salt.
+        ("claims.binding", 1),
+    ];
+    assert_eq!(count, expected.into());
+}
