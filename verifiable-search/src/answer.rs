@@ -220,6 +220,13 @@ pub struct FoundEntry {
     pub redaction: Option<RedactionRecord>,
 }
 
+impl FoundEntry {
+    /// True when a record that verifies says that its content, or parts of it, are gone.
+    pub fn is_redacted(&self) -> bool {
+        self.redaction.is_some()
+    }
+}
+
 /// A state of the index whose whole chain has been checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedState {

@@ -1,14 +1,18 @@
 //! Certificates, entries and logs for the tests of this crate, made by hand.
 #![allow(dead_code, clippy::unwrap_used, reason = "each test binary uses a part, and may fail loudly")]
 
+#[cfg(feature = "service")]
+pub mod running;
+
 use ed25519_dalek::SigningKey as Ed25519;
 use p256::ecdsa::signature::Signer as _;
+use p256::ecdsa::signature::hazmat::PrehashSigner as _;
 use p256::ecdsa::{DerSignature, SigningKey};
 use p256::pkcs8::EncodePublicKey as _;
 use sigveil_log::checkpoint::Checkpoint;
 use sigveil_log::entry::{
-    Entry, HashedRekord, KeyDetails, ReasonCode, RedactionRecord, RedactionStatement, Signature, Stored,
-    Verifier, Withheld, Withholding,
+    Entry, HashedRekord, KeyDetails, ReasonCode, RedactionRecord, RedactionStatement, SealedEntry,
+    SealedField, SealedPayload, Signature, Stored, Verifier, Withheld, Withholding, sealed_digest,
 };
 use sigveil_log::hash::Hash;
 use sigveil_log::merkle::{empty_root, leaf_hash, node_hash};
@@ -28,6 +32,7 @@ pub fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     let mut out = vec![tag];
     match content.len() {
         n if n < 128 => out.push(n as u8),
+        n if n < 256 => out.extend([0x81, n as u8]),
         n => out.extend([0x82, (n >> 8) as u8, n as u8]),
     }
     out.extend(content);
@@ -110,6 +115,27 @@ pub fn entry(certificate: Vec<u8>, artifact: u8) -> Vec<u8> {
 /// An entry by `ca` under one canonical label.
 pub fn labelled(ca: &Ca, label: u8, artifact: u8) -> Vec<u8> {
     entry(ca.certificate(&[(0x86, name_of(label).into_bytes())]), artifact)
+}
+
+/// A sealed entry by `ca` under one canonical label, signed as the log demands, and what it commits to.
+pub fn sealed(ca: &Ca, label: u8, values: &[&[u8]]) -> (Entry, SealedPayload) {
+    let field = |(at, value): (usize, &&[u8])| SealedField {
+        name: format!("field {at}"),
+        salt: Hash::of(&[b"salt", &[at as u8], value]).0.to_vec(),
+        value: value.to_vec(),
+    };
+    let payload = SealedPayload { fields: values.iter().enumerate().map(field).collect() };
+    let commitments = payload.commitments();
+    // The key that `body` puts into every certificate.
+    let content: DerSignature = Ca::new(99).0.sign_prehash(&sealed_digest(&commitments).0).unwrap();
+    // The second name tells this certificate from those of the other entries under the label.
+    let names = [(0x86, name_of(label).into_bytes()), (0x81, b"sealed@example.com".to_vec())];
+    let signature = Signature {
+        content: content.as_bytes().to_vec(),
+        key_details: KeyDetails::EcdsaP256Sha256,
+        verifier: Verifier::Certificate(ca.certificate(&names)),
+    };
+    (Entry::Sealed(SealedEntry { commitments, signature }), payload)
 }
 
 pub fn trust(document: &[u8], authorities: &[&Ca]) -> Trust {
@@ -208,10 +234,15 @@ pub fn note(checkpoint: &Checkpoint, signers: &[&NoteSigner], time: u64) -> Stri
 
 /// A record about entry `index` of `log`, signed by the authority with this seed.
 pub fn record(log: &MemoryLog, index: u64, keys: &EntryKeys, seed: u8) -> Vec<u8> {
+    record_about(&log.origin, index, log.leaves[index as usize], keys, seed).body()
+}
+
+/// A record about the entry with this leaf hash, signed by the authority with this seed.
+pub fn record_about(origin: &str, index: u64, leaf_hash: Hash, keys: &EntryKeys, seed: u8) -> Entry {
     let statement = RedactionStatement {
-        origin: log.origin.clone(),
+        origin: origin.to_owned(),
         index,
-        leaf_hash: log.leaves[index as usize],
+        leaf_hash,
         withheld: Withholding::WholeBody,
         key_list_digest: keys.digest(),
         reason: ReasonCode::PersonalData,
@@ -224,7 +255,6 @@ pub fn record(log: &MemoryLog, index: u64, keys: &EntryKeys, seed: u8) -> Vec<u8
         signatures,
         certificate_record: None,
     })
-    .body()
 }
 
 /// Logs and trust roots to replay from.
