@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use ark_ec::CurveGroup;
 use ark_ed_on_bn254::EdwardsAffine;
-use ark_ff::{AdditiveGroup, BigInt, Field, PrimeField};
+use ark_ff::{AdditiveGroup, BigInt, PrimeField};
 use sigveil_vrf_identity::commitment::{VALUE_BITS, randomness_generator, value_generator};
 use sigveil_vrf_identity::curve::{generator, multiply_two_public};
 use sigveil_vrf_identity::domain::Domain;
@@ -18,9 +18,8 @@ use zeroize::Zeroize;
 
 use super::{Instance, Witness};
 use crate::Fr;
-use crate::gadgets::edwards::{
-    FixedBase, GivenScalar, OddScalar, Point, canonical_bits, map_to_subgroup, multiply,
-};
+use crate::gadgets::bits::{Bit, canonical, decompose, enforce_not_zero};
+use crate::gadgets::edwards::{FixedBase, GivenScalar, OddScalar, Point, map_to_subgroup, multiply};
 use crate::gadgets::poseidon;
 use crate::r1cs::{Assignment, Cs, Num, Shape};
 
@@ -192,7 +191,8 @@ fn evaluation<C: Cs>(cs: &mut C, values: &Values, given: &Given<C::Num>, idf: &C
     let base = map_to_subgroup(cs, &u);
     let blinding = OddScalar::witness(cs, &values.blinding);
     let blinded = multiply(cs, &[(blinding.digits(), &base)]);
-    not_identity(cs, &blinded);
+    // A point of the prime-order subgroup is the identity where its abscissa is zero.
+    enforce_not_zero(cs, &blinded.x);
 
     let evaluated = Point::witness(cs, &values.evaluated);
     chaum_pedersen(cs, values, &given.key, &blinded, &evaluated);
@@ -204,12 +204,6 @@ fn evaluation<C: Cs>(cs: &mut C, values: &Values, given: &Given<C::Num>, idf: &C
     gamma
 }
 
-/// A point of the prime-order subgroup is the identity where its abscissa is zero.
-fn not_identity<C: Cs>(cs: &mut C, point: &Point<C::Num>) {
-    let inverse = cs.hint(&[&point.x], |v| v[0].inverse().unwrap_or(Fr::ZERO));
-    cs.enforce(&point.x, &inverse, &C::Num::one());
-}
-
 /// c = the low 248 bits of Poseidon(PK, B, Z, U, V), with U = s·G − c·PK and V = s·B − c·Z.
 fn chaum_pedersen<C: Cs>(
     cs: &mut C,
@@ -219,7 +213,7 @@ fn chaum_pedersen<C: Cs>(
     evaluated: &Point<C::Num>,
 ) {
     let digest = cs.hint(&[], |_| values.challenge);
-    let bits = canonical_bits(cs, &digest);
+    let bits = canonical(cs, &digest);
     let c = GivenScalar::new(cs, &bits[..CHALLENGE_BITS]);
     let s = OddScalar::witness(cs, &values.response);
 
@@ -242,7 +236,7 @@ fn chaum_pedersen<C: Cs>(
 /// the slot.
 fn scope<C: Cs>(cs: &mut C, values: &Values, given: &Given<C::Num>) -> C::Num {
     let less = |n: u64| given.profile.minus(&C::Num::constant(Fr::from(n)));
-    cs.enforce(&given.mode, &given.mode.not(), &C::Num::zero());
+    Bit::enforced(cs, given.mode.clone());
     // 2 for `stable`, zero for the others; and 2 for `unlinkable`.
     let stable = cs.product(&less(2), &less(3));
     let unlinkable = cs.product(&less(1), &less(2));
@@ -252,23 +246,9 @@ fn scope<C: Cs>(cs: &mut C, values: &Values, given: &Given<C::Num>) -> C::Num {
     let slot = cs.hint(&[], |_| values.slot);
     let two = C::Num::constant(Fr::from(2u64));
     cs.enforce(&slot, &two.minus(&unlinkable), &C::Num::zero());
-    enforce_range(cs, &slot);
-    enforce_range(cs, &given.slots.minus(&slot).minus(&C::Num::one()));
+    decompose(cs, &slot, SLOT_BITS);
+    decompose(cs, &given.slots.minus(&slot).minus(&C::Num::one()), SLOT_BITS);
     slot
-}
-
-/// Enforces that a number is below 2^16.
-fn enforce_range<C: Cs>(cs: &mut C, number: &C::Num) {
-    let bits = cs.hint_many(SLOT_BITS, &[number], |v| {
-        let low = v[0].into_bigint().0[0];
-        (0..SLOT_BITS).map(|i| Fr::from(low >> i & 1)).collect()
-    });
-    let mut sum = C::Num::zero();
-    for (i, bit) in bits.iter().enumerate() {
-        cs.enforce(bit, &bit.not(), &C::Num::zero());
-        sum.add_scaled(bit, Fr::from(1u64 << i));
-    }
-    cs.equal(&sum, number);
 }
 
 /// k_id = Poseidon(DOM_VRF, μ, idf, 8·Γ), L = Poseidon(DOM_LABEL, profile, k_id, epoch, slot).
@@ -286,7 +266,7 @@ fn label<C: Cs>(
 
 /// C = m·G1 + ρ·G2, with m the low 250 bits of idf.
 fn commitment<C: Cs>(cs: &mut C, values: &Values, idf: &C::Num) -> Point<C::Num> {
-    let bits = canonical_bits(cs, idf);
+    let bits = canonical(cs, idf);
     let rho = OddScalar::witness(cs, &values.rho);
     let value = BASES.value.multiply(cs, &bits[..VALUE_BITS], None);
     BASES.randomness.multiply(cs, rho.bits(), Some(value))

@@ -14,7 +14,7 @@ use ark_ff::{AdditiveGroup, BigInteger, Field, PrimeField, Zero};
 use super::{Assignment, Cs, Lc, Num, Shape};
 use crate::Fr;
 
-/// Decompositions of whole field elements, whose bits `gadgets::edwards::canonical_bits` shows to be unique by a
+/// Decompositions of whole field elements, whose bits `gadgets::bits::canonical` shows to be unique by a
 /// comparison with r; its own tests say so, and the search takes it from there.
 const CANONICAL: &str = "canonical-bits";
 

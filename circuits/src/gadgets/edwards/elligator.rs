@@ -3,7 +3,8 @@
 use ark_ff::{AdditiveGroup, Field};
 use sigveil_vrf_identity::elligator::{ELLIGATOR_Z, MONTGOMERY_J, MONTGOMERY_K, map_to_montgomery};
 
-use super::{Point, canonical_bits};
+use super::super::bits::{canonical, enforce_not_zero};
+use super::Point;
 use crate::Fr;
 use crate::r1cs::{Cs, Num};
 
@@ -42,9 +43,9 @@ fn map_to_short_montgomery<C: Cs>(cs: &mut C, u: &C::Num) -> (C::Num, C::Num) {
     let gx2 = cs.product(&uu.times(ELLIGATOR_Z), &gx1);
     // 6. and 7. x = x1 with y odd, or x = x2 with y even.
     let y = cs.hint(&[u], |v| map_to_montgomery(&v[0]).t * inverse_k);
-    let odd = canonical_bits(cs, &y).swap_remove(0);
-    let x = cs.product(&odd, &x1.minus(&x2)).plus(&x2);
-    let gx = cs.product(&odd, &gx1.minus(&gx2)).plus(&gx2);
+    let odd = canonical(cs, &y).swap_remove(0);
+    let x = cs.product(odd.num(), &x1.minus(&x2)).plus(&x2);
+    let gx = cs.product(odd.num(), &gx1.minus(&gx2)).plus(&gx2);
     cs.enforce(&y, &y, &gx);
     (x, y)
 }
@@ -58,9 +59,4 @@ fn to_edwards<C: Cs>(cs: &mut C, s: &C::Num, t: &C::Num) -> Point<C::Num> {
     cs.enforce(&x, t, s);
     cs.enforce(&y, &denominator, &numerator);
     Point { x, y }
-}
-
-fn enforce_not_zero<C: Cs>(cs: &mut C, value: &C::Num) {
-    let inverse = cs.hint(&[value], |v| v[0].inverse().unwrap_or(Fr::ZERO));
-    cs.enforce(value, &inverse, &C::Num::one());
 }

@@ -3,6 +3,7 @@
 use ark_ec::{AdditiveGroup, CurveGroup};
 use ark_ed_on_bn254::{EdwardsAffine, EdwardsProjective};
 
+use super::super::bits::Bit;
 use super::Point;
 use crate::Fr;
 use crate::r1cs::{Cs, Num};
@@ -42,7 +43,7 @@ impl FixedBase {
     pub fn multiply<C: Cs>(
         &self,
         cs: &mut C,
-        bits: &[C::Num],
+        bits: &[Bit<C::Num>],
         start: Option<Point<C::Num>>,
     ) -> Point<C::Num> {
         assert_eq!(bits.len(), self.bits, "a circuit fixes the number of bits");
@@ -59,10 +60,10 @@ impl FixedBase {
 }
 
 /// The entry whose number the bits are.
-fn look_up<C: Cs>(cs: &mut C, bits: &[C::Num], entries: &[EdwardsAffine; 1 << WINDOW]) -> Point<C::Num> {
+fn look_up<C: Cs>(cs: &mut C, bits: &[Bit<C::Num>], entries: &[EdwardsAffine; 1 << WINDOW]) -> Point<C::Num> {
     let low = match bits {
-        [a] => vec![C::Num::one(), a.clone()],
-        [a, b, ..] => vec![C::Num::one(), a.clone(), b.clone(), cs.product(a, b)],
+        [a] => vec![C::Num::one(), a.num().clone()],
+        [a, b, ..] => vec![C::Num::one(), a.num().clone(), b.num().clone(), cs.product(a.num(), b.num())],
         [] => unreachable!("chunks are not empty"),
     };
     let mut coordinate = |of: fn(&EdwardsAffine) -> Fr| {
@@ -70,9 +71,7 @@ fn look_up<C: Cs>(cs: &mut C, bits: &[C::Num], entries: &[EdwardsAffine; 1 << WI
         let if_clear = combine(&low, &values[..4]);
         let Some(high) = bits.get(2) else { return if_clear };
         let if_set = combine(&low, &values[4..]);
-        let out = cs.hint(&[high, &if_clear, &if_set], |v| v[1] + v[0] * (v[2] - v[1]));
-        cs.enforce(high, &if_set.minus(&if_clear), &out.minus(&if_clear));
-        out
+        high.select(cs, &if_set, &if_clear)
     };
     let x = coordinate(|entry| entry.x);
     let y = coordinate(|entry| entry.y);

@@ -9,7 +9,6 @@
 //! Whoever takes a point from a witness calls [`Point::on_curve`] on it. None of the gadgets shows that a point is in
 //! the subgroup; a statement says where it needs that and why it holds.
 
-mod canonical;
 mod elligator;
 mod fixed_base;
 mod variable_base;
@@ -18,10 +17,10 @@ use ark_ec::twisted_edwards::TECurveConfig;
 use ark_ed_on_bn254::{EdwardsAffine, EdwardsConfig};
 use ark_ff::{AdditiveGroup, Field};
 
+use super::bits::Bit;
 use crate::Fr;
 use crate::r1cs::{Cs, Num};
 
-pub use canonical::canonical_bits;
 pub use elligator::map_to_subgroup;
 pub use fixed_base::FixedBase;
 pub use variable_base::{Digits, GivenScalar, OddScalar, Term, multiply};
@@ -97,12 +96,12 @@ impl<N: Num> Point<N> {
         self.double(cs).double(cs).double(cs)
     }
 
-    /// The point where `bit` is one, the identity where it is zero: 2 rows. `bit` must be zero or one.
+    /// The point where `bit` is one, the identity where it is zero: 2 rows.
     #[must_use]
-    pub fn only_if<C: Cs<Num = N>>(&self, cs: &mut C, bit: &N) -> Self {
+    pub fn only_if<C: Cs<Num = N>>(&self, cs: &mut C, bit: &Bit<N>) -> Self {
         cs.family("point-selection", |cs| {
-            let x = cs.product(bit, &self.x);
-            let y = cs.product(bit, &self.y.minus(&N::one()));
+            let x = cs.product(bit.num(), &self.x);
+            let y = cs.product(bit.num(), &self.y.minus(&N::one()));
             Self { x, y: y.plus(&N::one()) }
         })
     }
@@ -122,11 +121,6 @@ fn quotients<C: Cs>(cs: &mut C, over_plus: &C::Num, over_minus: &C::Num, tau: &C
     cs.enforce(&x, &plus, over_plus);
     cs.enforce(&y, &minus, over_minus);
     Point { x, y }
-}
-
-/// Enforces that a number is zero or one.
-fn enforce_bit<C: Cs>(cs: &mut C, bit: &C::Num) {
-    cs.enforce(bit, &bit.not(), &C::Num::zero());
 }
 
 #[cfg(test)]

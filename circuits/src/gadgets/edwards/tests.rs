@@ -78,17 +78,17 @@ fn points_off_the_curve_are_refused() {
 fn negation_and_selection() {
     let p = generator().affine();
     assert_eq!(point(|cs| Point::witness(cs, &p).negated()), -p);
-    for (bit, expected) in [(1u64, p), (0, EdwardsAffine::zero())] {
+    for (bit, expected) in [(true, p), (false, EdwardsAffine::zero())] {
         let selected = point(|cs| {
-            let bit = cs.hint(&[], |_| Fr::from(bit));
+            let bit = Bit::hint(cs, &[], |_| bit);
             Point::witness(cs, &p).only_if(cs, &bit)
         });
         assert_eq!(selected, expected);
     }
 }
 
-fn bits_of(number: &BigInt<4>, count: usize) -> Vec<Fr> {
-    (0..count).map(|i| Fr::from(number.get_bit(i))).collect()
+fn bits_of(number: &BigInt<4>, count: usize) -> Vec<bool> {
+    (0..count).map(|i| number.get_bit(i)).collect()
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn sums_of_multiples_by_given_bits() {
         let odd = OddScalar::<Fr>::lift(&Scalar::random_nonzero(&mut rng));
         let sum = point(|cs| {
             let odd = OddScalar::witness(cs, &odd);
-            let bits = cs.hint_many(248, &[], |_| bits_of(&given, 248));
+            let bits = Bit::hint_many(cs, 248, &[], |_| bits_of(&given, 248));
             let given = GivenScalar::new(cs, &bits);
             let (p, q) = (Point::witness(cs, &p), Point::witness(cs, &q));
             let sum = multiply(cs, &[(odd.digits(), &p), (given.digits(), &q)]);
@@ -160,7 +160,7 @@ fn fixed_bases_of_any_number_of_bits() {
         for number in [0, 1, 2, 3, 5, 0x2AA, (1 << bits) - 1] {
             let number = BigInt::from(number & ((1u64 << bits) - 1));
             let sum = point(|cs| {
-                let bits = cs.hint_many(bits, &[], |_| bits_of(&number, bits));
+                let bits = Bit::hint_many(cs, bits, &[], |_| bits_of(&number, bits));
                 let start = Point::witness(cs, &start);
                 table.multiply(cs, &bits, Some(start))
             });

@@ -7,7 +7,8 @@ use ark_ed_on_bn254::Fr as Residue;
 use ark_ff::{BigInteger, PrimeField};
 use sigveil_vrf_identity::curve::Scalar;
 
-use super::{Point, enforce_bit};
+use super::super::bits::Bit;
+use super::Point;
 use crate::Fr;
 use crate::r1cs::{Cs, Num};
 
@@ -15,7 +16,7 @@ use crate::r1cs::{Cs, Num};
 /// residue modulo l is such a number, so a scalar that is known nowhere else needs no other form. Some residues are
 /// two of them; zero is one, l itself.
 pub struct OddScalar<N> {
-    bits: Vec<N>,
+    bits: Vec<Bit<N>>,
     digits: Digits<N>,
 }
 
@@ -35,18 +36,14 @@ impl<N: Num> OddScalar<N> {
     /// Allocates an odd number that the prover chooses: 251 rows, and 125 for its digits.
     pub fn witness<C: Cs<Num = N>>(cs: &mut C, number: &<Fr as PrimeField>::BigInt) -> Self {
         let bits = cs.family("scalar-bits", |cs| {
-            let bits = cs.hint_many(Self::BITS, &[], |_| {
-                (1..=Self::BITS).map(|i| Fr::from(number.get_bit(i))).collect()
-            });
-            bits.iter().for_each(|bit| enforce_bit(cs, bit));
-            bits
+            Bit::hint_many(cs, Self::BITS, &[], |_| (1..=Self::BITS).map(|i| number.get_bit(i)).collect())
         });
         let digits = Digits::of_odd(cs, &bits);
         Self { bits, digits }
     }
 
     /// The bits above the lowest, which is one.
-    pub fn bits(&self) -> &[N] {
+    pub fn bits(&self) -> &[Bit<N>] {
         &self.bits
     }
 
@@ -61,7 +58,7 @@ pub struct Digits<N>(Vec<Digit<N>>);
 
 struct Digit<N> {
     /// One for ±3, zero for ±1.
-    is_three: N,
+    is_three: Bit<N>,
     /// One or minus one.
     sign: N,
 }
@@ -73,7 +70,7 @@ impl<N: Num> Digits<N> {
     ///
     /// # Panics
     /// For an even number of bits: a circuit fixes it.
-    pub fn of_odd<C: Cs<Num = N>>(cs: &mut C, bits: &[N]) -> Self {
+    pub fn of_odd<C: Cs<Num = N>>(cs: &mut C, bits: &[Bit<N>]) -> Self {
         assert!(bits.len() % 2 == 1, "digits are pairs of bits, the highest of which is constant");
         cs.family("scalar-digits", |cs| {
             let (pairs, rest) = bits.as_chunks::<2>();
@@ -86,9 +83,12 @@ impl<N: Num> Digits<N> {
 
 impl<N: Num> Digit<N> {
     /// 2·(2·high − 1) + (2·low − 1): 3 where both are one, −3 where both are zero, else ±1 with the sign of `high`.
-    fn of_pair<C: Cs<Num = N>>(cs: &mut C, low: &N, high: &N) -> Self {
+    fn of_pair<C: Cs<Num = N>>(cs: &mut C, low: &Bit<N>, high: &Bit<N>) -> Self {
+        let (low, high) = (low.num(), high.num());
         let both = cs.product(low, high);
-        let is_three = both.times(Fr::from(2u64)).minus(low).minus(high).plus(&N::one());
+        // Whether the two are equal, of two bits a bit.
+        let equal = both.times(Fr::from(2u64)).minus(low).minus(high).plus(&N::one());
+        let is_three = Bit::forced_elsewhere(equal);
         let sign = high.times(Fr::from(2u64)).minus(&N::one());
         Self { is_three, sign }
     }
@@ -108,8 +108,8 @@ impl<N: Num> Table<N> {
 
     fn select<C: Cs<Num = N>>(&self, cs: &mut C, digit: &Digit<N>) -> Point<N> {
         cs.family("point-selection", |cs| {
-            let x = cs.product(&digit.is_three, &self.three.x.minus(&self.one.x)).plus(&self.one.x);
-            let y = cs.product(&digit.is_three, &self.three.y.minus(&self.one.y)).plus(&self.one.y);
+            let x = cs.product(digit.is_three.num(), &self.three.x.minus(&self.one.x)).plus(&self.one.x);
+            let y = cs.product(digit.is_three.num(), &self.three.y.minus(&self.one.y)).plus(&self.one.y);
             Point { x: cs.product(&digit.sign, &x), y }
         })
     }
@@ -145,7 +145,7 @@ pub fn multiply<C: Cs>(cs: &mut C, terms: &[Term<'_, C::Num>]) -> Point<C::Num> 
 /// that bit.
 pub struct GivenScalar<N> {
     digits: Digits<N>,
-    is_even: N,
+    is_even: Bit<N>,
 }
 
 impl<N: Num> GivenScalar<N> {
@@ -153,7 +153,7 @@ impl<N: Num> GivenScalar<N> {
     ///
     /// # Panics
     /// For an odd number of bits: a circuit fixes it.
-    pub fn new<C: Cs<Num = N>>(cs: &mut C, bits: &[N]) -> Self {
+    pub fn new<C: Cs<Num = N>>(cs: &mut C, bits: &[Bit<N>]) -> Self {
         Self { digits: Digits::of_odd(cs, &bits[1..]), is_even: bits[0].not() }
     }
 

@@ -7,8 +7,7 @@ use super::claims::{Audience, Text, constant};
 use super::inputs::Inputs;
 use crate::Fr;
 use crate::gadgets::base64;
-use crate::gadgets::bits::Bit;
-use crate::gadgets::edwards::canonical_bits;
+use crate::gadgets::bits::{Bit, canonical};
 use crate::gadgets::poseidon;
 use crate::gadgets::select::{equal_where, zero_where};
 use crate::gadgets::strings::{self, Value};
@@ -104,9 +103,9 @@ fn configured_audience<C: Cs>(
 
 /// The characters of the binding, as many as an evaluation's has; a certificate's ends sooner, with zeros behind it.
 fn binding_text<C: Cs>(cs: &mut C, digest: &C::Num, evaluation: &C::Num) -> Vec<C::Num> {
-    let bits = canonical_bits(cs, digest);
+    let bits = canonical(cs, digest);
     let leading = [Bit::constant(false), Bit::constant(false)];
-    let bits = leading.into_iter().chain(bits.into_iter().rev().map(Bit::forced_elsewhere));
+    let bits = leading.into_iter().chain(bits.into_iter().rev());
     let characters = base64::encode(cs, &bits.collect::<Vec<_>>());
     let character = |usage: Usage, k: usize| match usage.prefix().as_bytes().get(k) {
         Some(byte) => constant(u64::from(*byte)),

@@ -2,7 +2,7 @@
 
 use ark_ff::{BigInteger, Field, PrimeField};
 
-use super::enforce_bit;
+use super::{Bit, pack};
 use crate::Fr;
 use crate::r1cs::{Cs, Num};
 
@@ -12,19 +12,16 @@ const BITS: usize = Fr::MODULUS_BIT_SIZE as usize;
 /// The 254 bits of the one number below r that `value` is, the lowest first.
 ///
 /// Without the comparison a value below 2^254 − r had a second decomposition, value + r, whose parity is the other.
-pub fn canonical_bits<C: Cs>(cs: &mut C, value: &C::Num) -> Vec<C::Num> {
+/// 256 rows, and one for each further bit set in r − 1.
+pub fn canonical<C: Cs>(cs: &mut C, value: &C::Num) -> Vec<Bit<C::Num>> {
     cs.family("canonical-bits", |cs| {
-        let bits = cs.hint_many(BITS, &[value], |v| {
+        let digits = cs.hint_many(BITS, &[value], |v| {
             let number = v[0].into_bigint();
             (0..BITS).map(|i| Fr::from(number.get_bit(i))).collect()
         });
-        let mut sum = C::Num::zero();
-        let mut weight = Fr::ONE;
-        for bit in &bits {
-            sum.add_scaled(bit, weight);
-            weight += weight;
-        }
-        cs.equal(&sum, value);
+        // Forced to be bits by the comparison.
+        let bits: Vec<_> = digits.into_iter().map(Bit::forced_elsewhere).collect();
+        cs.equal(&pack(&bits), value);
         at_most_largest(cs, &bits);
         bits
     })
@@ -34,19 +31,19 @@ pub fn canonical_bits<C: Cs>(cs: &mut C, value: &C::Num) -> Vec<C::Num> {
 ///
 /// `equal_so_far` is one while every bit above equals that of r − 1. There, where r − 1 has a zero, the bit must be
 /// zero; else it need only be a bit: (1 − equal_so_far − bit)·bit = 0 says both.
-fn at_most_largest<C: Cs>(cs: &mut C, bits: &[C::Num]) {
+fn at_most_largest<C: Cs>(cs: &mut C, bits: &[Bit<C::Num>]) {
     let largest = (-Fr::ONE).into_bigint();
-    let mut equal_so_far: Option<C::Num> = None;
+    let mut equal_so_far: Option<Bit<C::Num>> = None;
     for (i, bit) in bits.iter().enumerate().rev() {
         if largest.get_bit(i) {
-            enforce_bit(cs, bit);
+            let bit = Bit::enforced(cs, bit.num().clone());
             equal_so_far = Some(match equal_so_far {
-                None => bit.clone(),
-                Some(so_far) => cs.product(&so_far, bit),
+                None => bit,
+                Some(so_far) => so_far.and(cs, &bit),
             });
         } else {
-            let so_far = equal_so_far.clone().expect("the highest bit of r is one");
-            cs.enforce(&so_far.plus(bit).not(), bit, &C::Num::zero());
+            let so_far = equal_so_far.as_ref().expect("the highest bit of r is one").num();
+            cs.enforce(&so_far.plus(bit.num()).not(), bit.num(), &C::Num::zero());
         }
     }
 }
@@ -56,9 +53,9 @@ mod tests {
     use super::*;
     use crate::r1cs::{Assignment, Shape};
 
-    fn circuit<C: Cs>(cs: &mut C, value: Fr) -> Vec<C::Num> {
+    fn circuit<C: Cs>(cs: &mut C, value: Fr) -> Vec<Bit<C::Num>> {
         let value = cs.hint(&[], |_| value);
-        canonical_bits(cs, &value)
+        canonical(cs, &value)
     }
 
     /// Decomposes `value` as the bits of the 254-bit `number`.
@@ -80,7 +77,7 @@ mod tests {
             let values = Assignment::of(|cs| bits = circuit(cs, value));
             assert!(values.is_satisfied());
             let number = value.into_bigint();
-            assert!(bits.iter().enumerate().all(|(i, bit)| *bit == Fr::from(number.get_bit(i))));
+            assert!(bits.iter().enumerate().all(|(i, bit)| *bit.num() == Fr::from(number.get_bit(i))));
         }
     }
 

@@ -1,9 +1,13 @@
 //! Numbers known to be 0 or 1, and what is built of them.
 
+mod canonical;
+
 use ark_ff::{AdditiveGroup, BigInteger, Field, PrimeField, Zero};
 
 use crate::Fr;
 use crate::r1cs::{Cs, Num};
+
+pub use canonical::canonical;
 
 /// A number that rows before it force to be 0 or 1.
 #[derive(Clone, Debug)]
@@ -99,7 +103,7 @@ pub fn pack<'a, N: Num + 'a>(bits: impl IntoIterator<Item = &'a Bit<N>>) -> N {
 /// The `n` lowest binary digits of `value`, the lowest first; enforces `value < 2^n`: `n + 1` rows.
 ///
 /// # Panics
-/// Unless `n < 254`: from there on a number has two decompositions modulo r.
+/// Unless `n < 254`: from there on a number has two decompositions modulo r; see [`canonical`].
 pub fn decompose<C: Cs>(cs: &mut C, value: &C::Num, n: usize) -> Vec<Bit<C::Num>> {
     assert!(n < Fr::MODULUS_BIT_SIZE as usize, "a decomposition this long is not unique");
     let bits = Bit::hint_many(cs, n, &[value], |v| {
@@ -119,6 +123,12 @@ pub fn is_zero<C: Cs>(cs: &mut C, value: &C::Num) -> Bit<C::Num> {
     cs.enforce(value, &inverse, &out.not());
     cs.enforce(value, &out, &C::Num::zero());
     Bit(out)
+}
+
+/// Enforces that `value` is not zero: one row.
+pub fn enforce_not_zero<C: Cs>(cs: &mut C, value: &C::Num) {
+    let inverse = cs.hint(&[value], |v| v[0].inverse().unwrap_or(Fr::ZERO));
+    cs.enforce(value, &inverse, &C::Num::one());
 }
 
 /// Whether `value` is this constant: two rows.
