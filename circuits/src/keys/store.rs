@@ -41,9 +41,6 @@ pub enum KeyError {
         /// The one that was asked for.
         expected: VerifyingKeyDigest,
     },
-    /// This build has no circuit for the statement.
-    #[error("this build has no circuit for {0}")]
-    NoCircuit(Statement),
     /// Making the key failed.
     #[error(transparent)]
     Setup(#[from] groth16::Error),
@@ -57,7 +54,6 @@ impl KeyError {
             Self::Io { .. } => "key-store-io",
             Self::Refused { .. } => "proving-key-malformed",
             Self::Unexpected { .. } => "verifying-key-unexpected",
-            Self::NoCircuit(_) => "circuit-not-available",
             Self::Setup(error) => error.reason(),
         }
     }
@@ -75,13 +71,13 @@ impl Keys {
     /// Makes keys without a store.
     ///
     /// # Errors
-    /// [`KeyError::NoCircuit`] or [`KeyError::Setup`].
+    /// [`KeyError::Setup`].
     pub fn generate(
         statement: Statement,
         rng: &mut dyn CryptoRngCore,
         progress: &mut dyn FnMut(Stage),
     ) -> Result<Self, KeyError> {
-        let shape = statement.shape()?;
+        let shape = statement.shape();
         let key = groth16::setup(&shape, rng, progress)?;
         let digest =
             file::write(&mut io::sink(), statement, &shape.digest(), &key).expect("a sink takes all");
@@ -142,13 +138,11 @@ impl fmt::Display for Keys {
 
 impl Statement {
     /// The circuit's shape.
-    ///
-    /// # Errors
-    /// [`KeyError::NoCircuit`] for a statement that this build has no circuit for.
-    pub fn shape(self) -> Result<Shape, KeyError> {
+    #[must_use]
+    pub fn shape(self) -> Shape {
         match self {
-            Self::Nym => Ok(nym::circuit::shape()),
-            Self::Token(class) => Ok(token::circuit::shape(class)),
+            Self::Nym => nym::circuit::shape(),
+            Self::Token(class) => token::circuit::shape(class),
         }
     }
 }
@@ -172,7 +166,7 @@ impl KeyStore {
     /// # Errors
     /// [`KeyError::Refused`] for a file that is truncated, altered or of another statement; [`KeyError::Io`].
     pub fn load(&self, statement: Statement) -> Result<Option<Keys>, KeyError> {
-        self.load_shaped(statement, &statement.shape()?)
+        self.load_shaped(statement, &statement.shape())
     }
 
     /// Reads the keys of a statement, or makes and stores them: a setup of minutes for the large circuits.
@@ -185,7 +179,7 @@ impl KeyStore {
         rng: &mut dyn CryptoRngCore,
         progress: &mut dyn FnMut(Stage),
     ) -> Result<Keys, KeyError> {
-        let shape = statement.shape()?;
+        let shape = statement.shape();
         if let Some(keys) = self.load_shaped(statement, &shape)? {
             return Ok(keys);
         }
@@ -204,11 +198,9 @@ impl KeyStore {
     }
 
     /// Where the keys of a statement are, or would be.
-    ///
-    /// # Errors
-    /// [`KeyError::NoCircuit`].
-    pub fn path_of(&self, statement: Statement) -> Result<PathBuf, KeyError> {
-        Ok(self.path(statement, &statement.shape()?.digest()))
+    #[must_use]
+    pub fn path_of(&self, statement: Statement) -> PathBuf {
+        self.path(statement, &statement.shape().digest())
     }
 
     fn load_shaped(&self, statement: Statement, shape: &Shape) -> Result<Option<Keys>, KeyError> {

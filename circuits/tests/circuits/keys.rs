@@ -77,7 +77,7 @@ fn a_nym_proof_with_stored_keys_holds_and_bad_files_are_refused() {
     let elsewhere = groth16::VerifyingKeyDigest([0; 32]);
     assert_eq!(keys.expect(elsewhere).err().map(|e| e.reason()), Some("verifying-key-unexpected"));
 
-    let path = store.path_of(Statement::Nym).unwrap();
+    let path = store.path_of(Statement::Nym);
     let good = fs::read(&path).unwrap();
     let mut altered = good.clone();
     altered[good.len() / 2] ^= 1;
