@@ -54,7 +54,7 @@ fn statement(name: &str, statement: Statement, effort: Effort, values: &Values) 
     let keys = keys?;
     let (load, loaded) = spent(|| store.load(statement));
     loaded?.context("the key that was just made is gone")?;
-    let key_bytes = std::fs::metadata(store.path_of(statement)?)?.len();
+    let key_bytes = std::fs::metadata(store.path_of(statement))?.len();
 
     let honest = values();
     anyhow::ensure!(honest.is_satisfied(), "{name}: the statement does not hold");
