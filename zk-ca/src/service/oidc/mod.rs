@@ -127,8 +127,7 @@ impl IssuerKeys {
         if discovery.issuer != self.issuer {
             return Err(OidcError::IssuerMismatch);
         }
-        let keys =
-            fetcher.get(&discovery.jwks_uri, MAX_KEY_SET_BYTES).await.map_err(OidcError::Fetch)?;
+        let keys = fetcher.get(&discovery.jwks_uri, MAX_KEY_SET_BYTES).await.map_err(OidcError::Fetch)?;
         Ok(KeySet::parse(&keys)?)
     }
 }
