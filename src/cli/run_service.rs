@@ -59,7 +59,7 @@ pub fn trust_init(
     use crate::service::instance::Instance;
     let config = Config::read(&arguments.config)?;
     crate::files::make_folder(&config.store)?;
-    let circuits = Circuits::load_or_create(&cache_folder(cache)?, &SizeClass::ALL[..2], progress)?;
+    let circuits = Circuits::load_or_create(&cache_folder(cache)?, &config.classes()?, progress)?;
     let runtime = crate::service::runtime::runtime()?;
     let _inside = runtime.enter();
     let instance = Instance::open(config, circuits)?;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use sigveil_circuits::token::SizeClass;
 
 use crate::failure::Failure;
 use crate::files;
@@ -26,6 +27,8 @@ pub struct Config {
     pub host: String,
     /// A port for each role; 0 takes a free one, which is then kept in the store.
     pub ports: Ports,
+    /// Size classes of the `token` circuit to prove with, bytes of signing input.
+    pub size_classes: Vec<usize>,
     /// The label parameters.
     pub labels: Labels,
     /// Seconds after a certificate's end by which witnesses must have seen its log entry (D of protocol.md §5.3).
@@ -128,6 +131,18 @@ impl Config {
             *jwks = folder.join(&jwks);
         }
         Ok(config)
+    }
+
+    /// The size classes.
+    ///
+    /// # Errors
+    /// When one does not exist.
+    pub fn classes(&self) -> Result<Vec<SizeClass>, ConfigError> {
+        let class = |bytes: &usize| {
+            let unknown = || ConfigError::Malformed(format!("{bytes} is no size class"));
+            SizeClass::from_bytes(*bytes).ok_or_else(unknown)
+        };
+        self.size_classes.iter().map(class).collect()
     }
 
     /// The defaults, with everything embedded.

@@ -62,9 +62,9 @@ pub fn run(arguments: &Arguments, cache: Option<&Path>, progress: &Progress) -> 
     let mut steps = Steps::new(*progress);
     steps.run("folder", || prepare(&folder, arguments.file.as_deref()))?;
     let config = config(&folder, given.as_ref(), arguments)?;
-    let class = size_class(&config, given.as_ref())?;
+    let classes = config.classes()?;
     let cache = cache_folder(cache)?;
-    let circuits = steps.run("circuit keys", || Ok(Circuits::load_or_create(&cache, &[class], progress)?))?;
+    let circuits = steps.run("circuit keys", || Ok(Circuits::load_or_create(&cache, &classes, progress)?))?;
     let runtime = runtime()?;
     let inside = runtime.enter();
     let mut instance = steps.run("roles", || {
@@ -143,6 +143,7 @@ fn config(folder: &Path, given: Option<&Given>, arguments: &Arguments) -> Result
         config.embedded_issuer = false;
         config.issuers = vec![outside_issuer(given)?];
     }
+    config.size_classes = vec![size_class(folder, &config, given)?.bytes()];
     let text =
         toml::to_string(&config).map_err(|error| Failure::new("config-malformed", error.to_string()))?;
     files::write(&folder.join(CONFIG), text.as_bytes())?;
@@ -168,11 +169,11 @@ fn outside_issuer(given: &Given) -> Result<IssuerConfig, Failure> {
 }
 
 /// The size class of the demo's token: of the one given, or of one that the embedded issuer would make.
-fn size_class(config: &Config, given: Option<&Given>) -> Result<SizeClass, Failure> {
+fn size_class(folder: &Path, config: &Config, given: Option<&Given>) -> Result<SizeClass, Failure> {
     if let Some(given) = given {
         return Ok(given.jwt.compact().size_class());
     }
-    let key = KeyStore::open(&config.store.join("keys"))?.issuer()?;
+    let key = KeyStore::open(&folder.join("store/keys"))?.issuer()?;
     let probe = Issuer::new(format!("http://{}:65535", config.host), &key)?.token(&request(SIGNER), now())?;
     Ok(Jwt::parse(&probe)?.compact().size_class())
 }

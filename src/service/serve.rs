@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use sigveil_circuits::token::SizeClass;
-
 use super::circuits::{Circuits, cache_folder};
 use super::config::Config;
 use super::instance::Instance;
@@ -19,7 +17,7 @@ pub fn serve(path: &Path, cache: Option<&Path>, progress: &Progress) -> Result<(
     let config = Config::read(path)?;
     // The folder is tried before the minutes that keys may take.
     crate::files::make_folder(&config.store)?;
-    let circuits = Circuits::load_or_create(&cache_folder(cache)?, &SizeClass::ALL[..2], progress)?;
+    let circuits = Circuits::load_or_create(&cache_folder(cache)?, &config.classes()?, progress)?;
     let runtime = runtime()?;
     let _inside = runtime.enter();
     let mut instance = Instance::open(config, circuits)?;

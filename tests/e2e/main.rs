@@ -9,6 +9,8 @@ mod command_line;
 mod leak;
 mod restart;
 mod search;
+mod service;
 mod shape;
 mod stock_clients;
+mod tokens;
 mod verification;

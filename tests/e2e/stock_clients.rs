@@ -14,7 +14,7 @@ const SIGSTORE_JS: [&str; 3] =
     ["@sigstore/verify@4.1.3", "@sigstore/bundle@4.0.0", "@sigstore/protobuf-specs@0.5.2"];
 
 /// Whether a program is there; if not, whether that may be passed over.
-fn available(program: &str) -> bool {
+pub fn available(program: &str) -> bool {
     if Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success()) {
         return true;
     }
@@ -30,7 +30,7 @@ fn succeed(command: &mut Command) {
 }
 
 /// The `sigstore` command of sigstore-python, installed once.
-fn sigstore_python() -> &'static Path {
+pub fn sigstore_python() -> &'static Path {
     static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
     INSTALLED.get_or_init(|| {
         let folder = scratch("sigstore-python");

@@ -128,3 +128,12 @@ pub fn files_below(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     }
     found
 }
+
+/// Copies a folder with everything below it.
+pub fn copy(from: &Path, to: &Path) {
+    for (path, bytes) in files_below(from) {
+        let target = to.join(path.strip_prefix(from).unwrap());
+        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+        std::fs::write(target, bytes).unwrap();
+    }
+}

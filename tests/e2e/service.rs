@@ -1,0 +1,163 @@
+//! A served instance, used as people use it: by our own client, bound to its key, and by a stock client that signs.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::stock_clients::{available, sigstore_python};
+use crate::support::{copy, demo, run_json, scratch, sigveil};
+
+/// A copy of the demo's folder, with its roles running.
+struct Served {
+    dir: PathBuf,
+    child: Child,
+    _folder: tempfile::TempDir,
+}
+
+impl Served {
+    fn start() -> Self {
+        let folder = tempfile::tempdir_in(scratch("service")).unwrap();
+        let dir = folder.path().join("instance");
+        copy(&demo().dir, &dir);
+        let config = dir.join("store/serve.toml");
+        let child = sigveil(["serve", "--config", config.to_str().unwrap()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let served = Self { dir, child, _folder: folder };
+        let index = format!("{}/healthz", served.url("index"));
+        for _ in 0..600 {
+            if reqwest::blocking::get(&index).is_ok_and(|answer| answer.status().is_success()) {
+                return served;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("the instance did not become ready");
+    }
+
+    fn url(&self, role: &str) -> String {
+        let beginning: Value =
+            serde_json::from_slice(&std::fs::read(self.dir.join("store/instance.json")).unwrap()).unwrap();
+        format!("http://127.0.0.1:{}", beginning["ports"][role])
+    }
+
+    fn token(&self, email: &str) -> String {
+        let request = json!({"email": email, "audience": "sigstore"});
+        let url = format!("{}/token", self.url("issuer"));
+        let answer: Value =
+            reqwest::blocking::Client::new().post(url).json(&request).send().unwrap().json().unwrap();
+        answer["id_token"].as_str().unwrap().to_owned()
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.dir.join(name).to_str().unwrap().to_owned()
+    }
+
+    fn verify(&self, file: &Path, san: &str, issuer: &str, extra: &[&str]) -> (i32, Value) {
+        let beside = |extension: &str| format!("{}.{extension}", file.display());
+        let mut arguments = vec!["verify".to_owned(), file.to_str().unwrap().to_owned()];
+        arguments.extend(["--bundle".into(), beside("sigstore.json")]);
+        arguments.extend(["--trusted-root".into(), self.path("trusted_root.json")]);
+        arguments.extend(["--identity".into(), san.to_owned(), "--issuer".into(), issuer.to_owned()]);
+        arguments.extend(extra.iter().map(ToString::to_string));
+        run_json(arguments)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_served_instance_signs_for_our_client_and_for_a_stock_one() {
+    let served = Served::start();
+    // Another process on the same store is refused.
+    let config = served.path("store/serve.toml");
+    let (status, answer) = run_json(["serve", "--config", &config]);
+    assert_eq!((status, answer["reason"].as_str()), (3, Some("store-in-use")));
+    bound_signature(&served);
+    owner(&served);
+    if available("python3") {
+        stock_signature(&served);
+    }
+}
+
+/// Our client asks for a token that is bound to the key, and discloses.
+fn bound_signature(served: &Served) {
+    let file = served.dir.join("release.tar");
+    std::fs::write(&file, vec![7; 100_000]).unwrap();
+    let config = served.path("trust_config.json");
+    let sign = ["sign", file.to_str().unwrap(), "--trust-config", &config, "--email", "bob@example.com"];
+    let (status, answer) = run_json([&sign[..], &["--disclose", "--profile", "unlinkable"]].concat());
+    assert_eq!(status, 0, "{answer}");
+    let signed = &answer["signed"][0];
+    let (san, issuer) = (signed["san"].as_str().unwrap(), signed["issuer"].as_str().unwrap());
+    assert!(san.starts_with("urn:sigveil:open:unlinkable:"));
+    let sigveil = format!("{}.sigveil.json", file.display());
+    let disclosure = format!("{}.disclosure.json", file.display());
+    let extra = [
+        "--sigveil",
+        &sigveil,
+        "--require",
+        "proof,search,witness=1",
+        "--disclosure",
+        &disclosure,
+        "--claim-value",
+        "bob@example.com",
+    ];
+    let (status, answer) = served.verify(&file, san, issuer, &extra);
+    assert_eq!(status, 0, "{answer}");
+    // What was disclosed is not replaced unless somebody says so.
+    let (status, answer) = run_json([&sign[..], &["--disclose"]].concat());
+    assert_eq!((status, answer["reason"].as_str()), (1, Some("secret-exists")), "{answer}");
+}
+
+/// The owner logs in, and finds the event over the network.
+fn owner(served: &Served) {
+    let token = served.dir.join("bob.jwt");
+    std::fs::write(&token, served.token("bob@example.com")).unwrap();
+    let (config, key, opening) =
+        (served.path("trust_config.json"), served.path("bob.key"), served.path("bob.json"));
+    let token = token.to_str().unwrap();
+    let login = ["identity", "login", "--trust-config", &config, "--token", token, "--key", &key];
+    let (status, answer) = run_json([&login[..], &["--opening", &opening]].concat());
+    assert_eq!(status, 0, "{answer}");
+    let (url, root) = (served.url("index"), served.path("trusted_root.json"));
+    let (status, answer) = run_json(["monitor", "--key", &key, "--url", &url, "--trusted-root", &root]);
+    assert_eq!(status, 0, "{answer}");
+    let (status, label) = run_json(["identity", "label", "--key", &key, "--trusted-root", &root]);
+    assert_eq!(status, 0, "{label}");
+    let key = format!("label:{}", label["san"].as_str().unwrap());
+    let (status, answer) = run_json(["search", "--url", &url, "--trusted-root", &root, &key]);
+    assert_eq!((status, answer["verified"].as_bool()), (0, Some(true)), "{answer}");
+    // The second signing above was by the issuer's default profile, and stands under the stable label.
+    assert_eq!(answer["present"], true);
+}
+
+/// sigstore-python signs, knowing nothing of us; both verifiers accept it.
+fn stock_signature(served: &Served) {
+    let file = served.dir.join("wheel.whl");
+    std::fs::write(&file, b"a wheel").unwrap();
+    let bundle = format!("{}.sigstore.json", file.display());
+    let output = Command::new(sigstore_python())
+        .args(["--trust-config", &served.path("trust_config.json"), "sign"])
+        .args(["--identity-token", &served.token("carol@example.com"), "--bundle", &bundle])
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let issuer = served.url("issuer");
+    let any = ["--require", "proof", "--identity-regexp", "^urn:sigveil:open:stable:[a-z2-7]{52}$"];
+    let mut arguments = vec!["verify", file.to_str().unwrap(), "--bundle", &bundle];
+    let root = served.path("trusted_root.json");
+    arguments.extend(["--trusted-root", &root, "--issuer", &issuer]);
+    arguments.extend(any);
+    let (status, answer) = run_json(arguments);
+    assert_eq!(status, 0, "{answer}");
+}
