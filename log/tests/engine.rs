@@ -189,3 +189,19 @@ async fn checkpoints_are_cosigned_before_they_are_published() {
     let log = Log::open(without).unwrap();
     assert_eq!(log.append_opaque(vec![1]).await, Err(AppendError::Unwitnessed));
 }
+
+#[tokio::test]
+async fn a_recurring_leaf_is_a_duplicate_only_of_the_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = Log::open(config(folder.path())).unwrap();
+    for (index, body) in (0..).zip(["a", "b", "a", "b"]) {
+        let receipt = log.append_recurring(body.into()).await.unwrap();
+        assert_eq!(receipt.index, index);
+        check(&log, &receipt, body.as_bytes());
+        drop(log);
+        log = reopen(|| config(folder.path())).unwrap();
+        assert_eq!(log.append_recurring(body.into()).await, Err(AppendError::Duplicate(index)));
+    }
+    assert_eq!(log.append_opaque(b"a".to_vec()).await, Err(AppendError::Duplicate(2)));
+    assert_eq!(log.append_recurring(vec![0; 65_536]).await.unwrap_err().reason(), "entry-too-large");
+}

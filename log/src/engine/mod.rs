@@ -266,16 +266,25 @@ impl Log {
         self.send(Draft::fixed(entry.body(), payload.to_bytes())).await
     }
 
-    /// Appends bytes as they are: for logs whose leaves are not entries of [`crate::entry`], such as the
-    /// output log of a map. At most 65,535 bytes.
+    /// Appends bytes as they are: for logs whose leaves are not entries of [`crate::entry`]. At most 65,535
+    /// bytes.
     ///
     /// # Errors
     /// [`AppendError`].
     pub async fn append_opaque(&self, body: Vec<u8>) -> Result<Receipt, AppendError> {
-        if body.len() > crate::entry::MAX_BODY {
-            return Err(EntryError::TooLarge.into());
-        }
+        check_length(&body)?;
         self.send(Draft::fixed(body, Vec::new())).await
+    }
+
+    /// Appends bytes as they are where equal ones may stand further back, as in the output log of a map, which
+    /// may return to an earlier state. Only what stands last is a duplicate, so that repeating an append whose
+    /// answer was lost is harmless.
+    ///
+    /// # Errors
+    /// [`AppendError`].
+    pub async fn append_recurring(&self, body: Vec<u8>) -> Result<Receipt, AppendError> {
+        check_length(&body)?;
+        self.send(Draft::recurring(body)).await
     }
 
     /// Appends a leaf that depends on its index; `build` gives the bundle's item and the leaf hash.
@@ -326,4 +335,8 @@ impl Log {
     pub fn checkpoint(&self) -> Result<Vec<u8>, ReadError> {
         self.shared.reader.checkpoint()
     }
+}
+
+fn check_length(body: &[u8]) -> Result<(), EntryError> {
+    if body.len() > crate::entry::MAX_BODY { Err(EntryError::TooLarge) } else { Ok(()) }
 }

@@ -18,13 +18,24 @@ use crate::tile::TileTree;
 
 /// An entry before it has its index.
 pub(super) enum Draft {
-    Fixed(Sequenced),
+    /// Refused when the log holds the same leaf: anywhere, or, if it may recur, in the last place.
+    Fixed {
+        entry: Sequenced,
+        recurring: bool,
+    },
     Indexed(Box<dyn FnOnce(u64) -> (Vec<u8>, Hash) + Send>),
 }
 
 impl Draft {
     pub(super) fn fixed(item: Vec<u8>, attachment: Vec<u8>) -> Self {
-        Self::Fixed(Sequenced { leaf: leaf_hash(&item), item, attachment })
+        Self::Fixed { entry: Sequenced { leaf: leaf_hash(&item), item, attachment }, recurring: false }
+    }
+
+    pub(super) fn recurring(item: Vec<u8>) -> Self {
+        Self::Fixed {
+            entry: Sequenced { leaf: leaf_hash(&item), item, attachment: Vec::new() },
+            recurring: true,
+        }
     }
 }
 
@@ -47,7 +58,7 @@ pub(super) struct Sequencer {
     pub(super) config: Config,
     pub(super) tree: CommittedTree,
     pub(super) publisher: Publisher,
-    /// Index of each leaf hash, where the layout lets equal submissions have equal leaves.
+    /// Last index of each leaf hash, where the layout lets equal submissions have equal leaves.
     known: HashMap<Hash, u64>,
     /// Set when storage failed: what is on disk is then unknown until the folder is opened again.
     failed: bool,
@@ -139,16 +150,17 @@ impl Sequencer {
         let mut entries = Vec::new();
         for (draft, answer) in batch {
             let index = self.tree.size() + entries.len() as u64;
-            let entry = match draft {
-                Draft::Fixed(entry) => entry,
+            let (entry, recurring) = match draft {
+                Draft::Fixed { entry, recurring } => (entry, recurring),
                 Draft::Indexed(build) => {
                     let (item, leaf) = build(index);
-                    Sequenced { leaf, item, attachment: Vec::new() }
+                    (Sequenced { leaf, item, attachment: Vec::new() }, false)
                 }
             };
             if self.config.layout == Layout::TlogTiles {
-                if let Some(known) = self.known.get(&entry.leaf) {
-                    duplicates.push((*known, answer));
+                let known = self.known.get(&entry.leaf).copied();
+                if let Some(known) = known.filter(|known| !recurring || known + 1 == index) {
+                    duplicates.push((known, answer));
                     continue;
                 }
                 self.known.insert(entry.leaf, index);
