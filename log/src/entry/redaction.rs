@@ -11,8 +11,6 @@ use crate::hash::Hash;
 
 const DOMAIN: &[u8] = b"sigveil-redaction/v1\n";
 const KEY_LIST_DOMAIN: &[u8] = b"sigveil-key-list/v1\n";
-/// Most map keys of one record.
-pub const MAX_KEYS: usize = 256;
 
 /// Digest of the list of map keys of one entry:
 /// `SHA-256("sigveil-key-list/v1\n" ‖ u32 count ‖ keys)`, keys in the order of indexing.
@@ -131,7 +129,10 @@ pub struct AuthoritySignature {
 pub struct RedactionRecord {
     /// What is withheld and why.
     pub statement: RedactionStatement,
-    /// Map keys under which the entry stays findable.
+    /// Map keys under which the entry stays findable. There is no bound on their number but the record's
+    /// length: as one string they take 43 bytes each, so that they fit for every entry whose own bytes name
+    /// each of them.
+    #[serde(with = "concatenated")]
     pub map_keys: Vec<Hash>,
     /// Signatures of authorities.
     pub signatures: Vec<AuthoritySignature>,
@@ -174,8 +175,8 @@ impl RedactionRecord {
     pub(super) fn from_spec(spec: Value) -> Result<Self, EntryError> {
         let record: Self = spec_member(spec, "redaction")?;
         let malformed = |what: &str| Err(EntryError::Malformed(what.to_owned()));
-        if record.map_keys.len() > MAX_KEYS || record.signatures.len() > 64 {
-            return malformed("too many map keys or signatures");
+        if record.signatures.len() > 64 {
+            return malformed("too many signatures");
         }
         if record.statement.origin.len() > 255 {
             return malformed("origin");
@@ -190,5 +191,66 @@ impl RedactionRecord {
 
     pub(super) fn to_spec(&self) -> Value {
         to_value("redaction", self)
+    }
+}
+
+/// Hashes as the base64 of their bytes one after the other.
+mod concatenated {
+    use super::{Hash, base64_bytes};
+    use serde::de::Error as _;
+    use serde::{Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(hashes: &[Hash], serializer: S) -> Result<S::Ok, S::Error> {
+        base64_bytes::serialize(&hashes.iter().flat_map(|hash| hash.0).collect::<Vec<u8>>(), serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Hash>, D::Error> {
+        let bytes = base64_bytes::deserialize(deserializer)?;
+        let (hashes, rest) = bytes.as_chunks::<32>();
+        if !rest.is_empty() {
+            return Err(D::Error::custom("not a number of whole hashes"));
+        }
+        Ok(hashes.iter().map(|hash| Hash(*hash)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+    use super::*;
+    use crate::entry::{Entry, MAX_BODY};
+
+    fn record(keys: u16, signatures: usize) -> Entry {
+        let map_keys: Vec<Hash> = (0..keys).map(|key| Hash::of(&[&key.to_be_bytes()])).collect();
+        let statement = RedactionStatement {
+            origin: "o".repeat(255),
+            index: u64::MAX,
+            leaf_hash: Hash([0xff; 32]),
+            withheld: Withholding::WholeBody,
+            key_list_digest: key_list_digest(&map_keys),
+            reason: ReasonCode::UnlawfulContent,
+            time: u64::MAX,
+        };
+        let signatures = vec![statement.sign(&SigningKey::from_bytes(&[1; 32])); signatures];
+        Entry::Redaction(RedactionRecord { statement, map_keys, signatures, certificate_record: None })
+    }
+
+    /// A certificate inside a body of 65,535 bytes has less than 49,152 bytes, and a label or sealed claim
+    /// that is there takes at least 33 of them for each key.
+    #[test]
+    fn the_keys_of_the_largest_entry_fit_into_one_record() {
+        let full = record(49_152 / 33, 8);
+        assert!(full.body().len() <= MAX_BODY, "{}", full.body().len());
+        assert_eq!(Entry::parse(&full.body()).unwrap(), full);
+    }
+
+    #[test]
+    fn map_keys_are_whole_hashes() {
+        let body = String::from_utf8(record(1, 1).body()).unwrap();
+        let key = Hash::of(&[&0u16.to_be_bytes()]).to_base64();
+        let cut = body.replace(&format!("\"mapKeys\":\"{key}\""), "\"mapKeys\":\"AAAA\"");
+        assert_ne!(cut, body);
+        assert_eq!(Entry::parse(cut.as_bytes()).unwrap_err().reason(), "entry-malformed");
     }
 }
