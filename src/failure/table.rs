@@ -183,6 +183,7 @@ pub const REASONS: &[Reason] = &[
         "index-unknown-entry-kind",
         "Do not trust this index: keep its answer as evidence and tell its operator.",
     ),
+    unreachable("index-stopped", "Ask again in a minute."),
     refused(
         "index-wrong-entry",
         "Do not trust this index: keep its answer as evidence and tell its operator.",

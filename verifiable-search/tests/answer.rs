@@ -18,7 +18,7 @@ use sigveil_verifiable_search::list::{Growth, PAGE};
 use sigveil_verifiable_search::monitor::{Alert, Event, Memory, check_entry, check_fresh, check_omissions};
 use sigveil_verifiable_search::output::{OutputError, OutputLeaf};
 use sigveil_verifiable_search::reexecute::{ReexecuteError, Replay, reexecute};
-use sigveil_verifiable_search::rule::Trust;
+use sigveil_verifiable_search::rule::{SEALED_CLAIMS, Trust};
 
 const LOG: &str = "log.example";
 const LABEL: u8 = 7;
@@ -324,6 +324,32 @@ fn a_tombstone_needs_a_fitting_record() {
     logs[0].entries[5] = absent.stored[6].clone();
     let refused = World::new().index.step(&Step { trust: root(), logs });
     assert_eq!(refused, Err(IndexError::Record { origin: LOG.to_owned(), index: 5 }));
+}
+
+#[test]
+fn an_entry_with_as_many_keys_as_fit_can_be_redacted_and_recomputed() {
+    let claims: Vec<u8> = (0..1_400u32).flat_map(|at| der(4, &Hash::of(&[&at.to_be_bytes()]).0)).collect();
+    let names = der(0x86, name_of(LABEL).as_bytes());
+    let extensions: [(&[u8], Vec<u8>); 3] =
+        [(SAN, der(0x30, &names)), (SCT, der(4, &[0, 0])), (SEALED_CLAIMS.as_bytes(), der(0x30, &claims))];
+    let large = entry(Ca::new(1).sign(&body(&extensions, 600)), 1);
+    assert!((60_000..=65_535).contains(&large.len()), "{}", large.len());
+
+    let (mut log, mut world) = (MemoryLog::new(LOG), World::new());
+    log.push(large.clone());
+    world.step(&root(), &[&log]);
+    let keys = world.index.entry_keys(LOG, 0, &large).unwrap();
+    assert_eq!(keys.keys().len(), 1_400 + 4);
+    let record = record(&log, 0, &keys, 9);
+    assert!(record.len() <= 65_535, "{}", record.len());
+    log.push(record);
+    log.withhold(0, 1);
+    world.step(&root(), &[&log]);
+    let answer = world.index.answer(&label(LABEL), None, state_of(&world, &log));
+    assert!(answer.verify(&label(LABEL), &policy()).unwrap().entries()[0].is_redacted());
+    let source = MemorySource { logs: vec![log], trusts: vec![root()] };
+    let replay = reexecute(world.output.iter().map(Vec::as_slice), &source).unwrap();
+    assert_eq!(replay.index().leaf(), world.index.leaf());
 }
 
 #[test]

@@ -7,9 +7,17 @@ mod common;
 
 use common::running::*;
 use common::*;
+use sigveil_log::checkpoint::Checkpoint;
+use sigveil_log::note::NoteKey;
 use sigveil_verifiable_search::answer::{Answer, Place};
+use sigveil_verifiable_search::index::LogEntries;
 use sigveil_verifiable_search::key::MapKey;
-use sigveil_verifiable_search::service::router;
+use sigveil_verifiable_search::service::{
+    EngineLog, FolderLog, Indexer, InputLog, Inputs, Unavailable, router,
+};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 async fn get(address: std::net::SocketAddr, path: &str) -> (u16, Vec<u8>) {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -78,4 +86,83 @@ async fn an_entry_is_found_redacted_and_found_as_a_tombstone() {
         fresh.answer(&key, None).await.unwrap().verify(&key, &running.policy()).unwrap().value(),
         after.value()
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trust_root_may_return_before_any_log_has_grown() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(folder.path());
+    let (a, b) = (trust(b"a", &[&Ca::new(1)]), trust(b"b", &[&Ca::new(1), &Ca::new(2)]));
+    running.log.append_opaque(labelled(&Ca::new(1), 7, 1)).await.unwrap();
+    let key = MapKey::label(&label_value(7));
+    let mut roots = Vec::new();
+    for (size, next) in (1..).zip([&a, &b, &a, &b]) {
+        roots.push(next.clone());
+        let indexer = running.indexer_under(roots.clone());
+        assert_eq!(indexer.update().await, Ok(true));
+        assert_eq!(indexer.update().await, Ok(false));
+        let found = indexer.answer(&key, None).await.unwrap().verify(&key, &running.policy()).unwrap();
+        assert_eq!(found.state().leaf().trust_root, next.digest());
+        assert_eq!(found.state().checkpoint().size, size);
+    }
+    running.log.append_opaque(labelled(&Ca::new(2), 7, 2)).await.unwrap();
+    let indexer = running.indexer_under(roots);
+    assert_eq!(indexer.update().await, Ok(true));
+    let found = indexer.answer(&key, None).await.unwrap().verify(&key, &running.policy()).unwrap();
+    assert_eq!(found.entries().len(), 2);
+}
+
+/// A log on a disk that answers only once somebody else has done something.
+struct SlowLog {
+    log: FolderLog,
+    released: Mutex<Receiver<()>>,
+}
+
+impl InputLog for SlowLog {
+    fn key(&self) -> &NoteKey {
+        self.log.key()
+    }
+
+    fn checkpoint(&self) -> Result<Vec<u8>, Unavailable> {
+        self.log.checkpoint()
+    }
+
+    fn entries(&self, tree: &Checkpoint, begin: u64, end: u64) -> Result<LogEntries, Unavailable> {
+        let released = self.released.lock().unwrap().recv_timeout(Duration::from_secs(20));
+        released.map_err(|_| Unavailable("nobody else could run".to_owned()))?;
+        self.log.entries(tree, begin, end)
+    }
+}
+
+/// On a runtime with one thread: while the indexer waits for its files, other tasks go on.
+#[tokio::test(flavor = "current_thread")]
+async fn reading_and_indexing_leave_the_runtime_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(folder.path());
+    running.log.append_opaque(labelled(&Ca::new(1), 7, 1)).await.unwrap();
+    let (release, released) = channel();
+    let slow = SlowLog { log: FolderLog::of(&running.log), released: Mutex::new(released) };
+    let inputs = Inputs::new(vec![Arc::new(slow)], vec![trust(b"trust root", &[&Ca::new(1)])]).unwrap();
+    let output = Arc::new(EngineLog(running.output.clone()));
+    let indexer = Indexer::new(inputs, output, Vec::new(), 0);
+    let (updated, ()) = tokio::join!(indexer.update(), async { release.send(()).unwrap() });
+    assert_eq!(updated, Ok(true));
+}
+
+/// Whoever gives up waiting leaves no index behind that is ahead of its output log.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_update_given_up_half_way_is_made_up_by_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(folder.path());
+    let indexer = running.indexer();
+    for artifact in 1..6 {
+        running.log.append_opaque(labelled(&Ca::new(1), 7, artifact)).await.unwrap();
+        let given_up =
+            tokio::time::timeout(Duration::from_micros(400 * u64::from(artifact)), indexer.update());
+        let _ = given_up.await;
+        indexer.update().await.unwrap();
+        let key = MapKey::label(&label_value(7));
+        let found = indexer.answer(&key, None).await.unwrap().verify(&key, &running.policy()).unwrap();
+        assert_eq!(found.entries().len(), usize::from(artifact));
+    }
 }

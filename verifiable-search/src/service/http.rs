@@ -115,5 +115,5 @@ async fn checkpoint(State(indexer): Shared) -> Result<String, ServiceError> {
 
 async fn tile(State(indexer): Shared, Path(path): Path<String>) -> Result<Vec<u8>, ServiceError> {
     let path = TilePath::parse(&format!("tile/{path}")).ok_or(ServiceError::Request("tile"))?;
-    indexer.output().tile(&path).map_err(|_| ServiceError::NotIndexed)
+    indexer.tile(path).await
 }

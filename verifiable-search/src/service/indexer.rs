@@ -1,6 +1,6 @@
 //! The indexer: from new checkpoints of the input logs to a published, re-executed state.
 
-use super::{Inputs, OutputLog, Reexecutor, ServiceError, Snapshot};
+use super::{Inputs, OutputLog, Reexecutor, ServiceError, Snapshot, blocking};
 use crate::answer::{Answer, Place, State};
 use crate::coverage::CoverageProof;
 use crate::index::{Index, LogEntries, Step};
@@ -10,26 +10,39 @@ use crate::list::Growth;
 use crate::reexecute::Replay;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sigveil_log::checkpoint::{Checkpoint, VerifiedCheckpoint};
+use sigveil_log::checkpoint::VerifiedCheckpoint;
 use sigveil_log::entry::Stored;
+use sigveil_log::tile::TilePath;
 use std::ops::Range;
 use std::sync::Arc;
 use tokio::sync::RwLock;
 
 /// An index over some logs. Share it in an [`Arc`].
 pub struct Indexer {
+    sources: Arc<Sources>,
+    /// Written for as long as a step and its publication take, so that no answer mixes two states.
+    current: RwLock<Current>,
+}
+
+/// Where entries come from and leaves go.
+struct Sources {
     inputs: Inputs,
     output: Arc<dyn OutputLog>,
     reexecutors: Vec<Arc<dyn Reexecutor>>,
     required: usize,
-    /// Written for as long as a step and its publication take, so that no answer mixes two states.
-    inner: RwLock<Inner>,
 }
 
 #[derive(Default)]
-struct Inner {
+struct Current {
     replay: Replay,
     state: Option<State>,
+}
+
+/// An update whose leaf, if there is one, has not been appended yet.
+struct Prepared {
+    current: Current,
+    snapshots: Vec<Snapshot>,
+    leaf: Option<Vec<u8>>,
 }
 
 impl Indexer {
@@ -41,50 +54,115 @@ impl Indexer {
         reexecutors: Vec<Arc<dyn Reexecutor>>,
         required: usize,
     ) -> Self {
-        Self { inputs, output, reexecutors, required, inner: RwLock::default() }
+        let sources = Arc::new(Sources { inputs, output, reexecutors, required });
+        Self { sources, current: RwLock::default() }
     }
 
     /// Brings the index up to the logs' published checkpoints and publishes; true when there was anything new.
     ///
     /// # Errors
     /// [`ServiceError`]; then nothing is served until an update succeeds, which first replays the output log.
+    /// Only where the logs' checkpoints themselves cannot be read, the last state stands.
     pub async fn update(&self) -> Result<bool, ServiceError> {
-        let mut inner = self.inner.write().await;
-        let snapshots = self.inputs.snapshots()?;
-        let outcome = self.update_locked(&mut inner, snapshots).await;
-        if outcome.is_err() {
-            *inner = Inner::default();
+        let mut guard = self.current.write().await;
+        let sources = Arc::clone(&self.sources);
+        let snapshots = blocking(move || sources.inputs.snapshots()).await?;
+        // What an error, a panic or the dropping of this future interrupts is gone with it: nothing is ever
+        // served from an index that is ahead of its output log.
+        let current = std::mem::take(&mut *guard);
+        let sources = Arc::clone(&self.sources);
+        let prepared = blocking(move || sources.prepare(current, snapshots)).await?;
+        let new = prepared.leaf.is_some();
+        if let Some(leaf) = &prepared.leaf {
+            self.sources.output.append(leaf.clone()).await?;
         }
-        outcome
-    }
-
-    async fn update_locked(&self, inner: &mut Inner, snapshots: Vec<Snapshot>) -> Result<bool, ServiceError> {
-        self.catch_up(inner)?;
-        let step = self.step(inner.replay.index(), &snapshots)?;
-        let trust = step.trust.digest();
-        let renamed = inner.replay.index().leaf().is_none_or(|leaf| leaf.trust_root != trust);
-        let grown = step.logs.iter().any(|log| !log.entries.is_empty());
-        if !grown && !renamed && inner.state.is_some() {
-            return Ok(false);
-        }
-        let new = grown || renamed;
-        if new {
-            // Should this future be dropped half-way, nothing is served from an index that is ahead.
-            inner.state = None;
-            let leaf = inner.replay.propose(&step)?;
-            self.output.append(leaf.to_bytes()).await?;
-        }
-        inner.state = Some(self.published(&mut inner.replay, &snapshots)?);
+        let sources = Arc::clone(&self.sources);
+        *guard = blocking(move || sources.publish(prepared)).await?;
         Ok(new)
     }
 
+    /// The published state.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotReady`].
+    pub async fn state(&self) -> Result<State, ServiceError> {
+        self.current.read().await.state.clone().ok_or(ServiceError::NotReady)
+    }
+
+    /// The answer for a key, with all pages of its list or those asked for.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotReady`].
+    pub async fn answer(&self, key: &MapKey, pages: Option<Range<u64>>) -> Result<Answer, ServiceError> {
+        let current = self.current.read().await;
+        let state = current.state.clone().ok_or(ServiceError::NotReady)?;
+        Ok(current.replay.index().answer(key, pages, state))
+    }
+
+    /// Proof that the published state covers an entry.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotReady`], [`ServiceError::NotIndexed`].
+    pub async fn coverage(&self, place: &Place) -> Result<CoverageProof, ServiceError> {
+        let current = self.current.read().await;
+        let state = current.state.clone().ok_or(ServiceError::NotReady)?;
+        current.replay.index().coverage(place, state).ok_or(ServiceError::NotIndexed)
+    }
+
+    /// The key list of an entry, as its redaction record must carry it.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotIndexed`], also when the body is gone.
+    pub async fn entry_keys(&self, place: &Place) -> Result<EntryKeys, ServiceError> {
+        let (sources, at) = (Arc::clone(&self.sources), place.clone());
+        let body = blocking(move || sources.body(&at)).await?;
+        let current = self.current.read().await;
+        current.replay.index().entry_keys(&place.log, place.index, &body).ok_or(ServiceError::NotIndexed)
+    }
+
+    /// Proof that the list under `key` still begins with its first `old` items.
+    ///
+    /// # Errors
+    /// [`ServiceError::Request`] when it never had that many.
+    pub async fn growth(&self, key: &MapKey, old: u64) -> Result<Growth, ServiceError> {
+        let current = self.current.read().await;
+        current.replay.index().growth(key, old).map_err(|_| ServiceError::Request("size of the old list"))
+    }
+
+    /// A tile of the output log.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotIndexed`] when it has none there.
+    pub async fn tile(&self, path: TilePath) -> Result<Vec<u8>, ServiceError> {
+        let sources = Arc::clone(&self.sources);
+        blocking(move || sources.output.tile(&path).map_err(|_| ServiceError::NotIndexed)).await
+    }
+}
+
+/// All of this reads files or hashes for long: it runs on threads that may block.
+impl Sources {
+    /// Follows the output log, then takes the step that the snapshots allow.
+    fn prepare(&self, mut current: Current, snapshots: Vec<Snapshot>) -> Result<Prepared, ServiceError> {
+        self.catch_up(&mut current)?;
+        let step = self.step(current.replay.index(), &snapshots)?;
+        let trust = step.trust.digest();
+        let renamed = current.replay.index().leaf().is_none_or(|leaf| leaf.trust_root != trust);
+        let grown = step.logs.iter().any(|log| !log.entries.is_empty());
+        let mut leaf = None;
+        if grown || renamed {
+            current.state = None;
+            leaf = Some(current.replay.propose(&step)?.to_bytes());
+        }
+        Ok(Prepared { current, snapshots, leaf })
+    }
+
     /// Replays what the output log holds beyond what this index has.
-    fn catch_up(&self, inner: &mut Inner) -> Result<(), ServiceError> {
+    fn catch_up(&self, current: &mut Current) -> Result<(), ServiceError> {
         let Some(checkpoint) = self.output_checkpoint()? else { return Ok(()) };
         let checkpoint = checkpoint.checkpoint();
-        for leaf in self.output.leaves(checkpoint, inner.replay.len(), checkpoint.size)? {
-            inner.replay.leaf(&leaf, &self.inputs)?;
-            inner.state = None;
+        for leaf in self.output.leaves(checkpoint, current.replay.len(), checkpoint.size)? {
+            current.replay.leaf(&leaf, &self.inputs)?;
+            current.state = None;
         }
         Ok(())
     }
@@ -109,13 +187,17 @@ impl Indexer {
         Ok(Step { trust: self.inputs.current_trust().clone(), logs })
     }
 
-    /// The state just published, with the re-executors' lines added to its checkpoint.
-    fn published(&self, replay: &mut Replay, snapshots: &[Snapshot]) -> Result<State, ServiceError> {
+    /// Takes the leaf back from the output log, and makes the state that is served: its checkpoint with the
+    /// re-executors' lines.
+    fn publish(&self, prepared: Prepared) -> Result<Current, ServiceError> {
+        let Prepared { mut current, snapshots, .. } = prepared;
+        if current.state.is_some() {
+            return Ok(current);
+        }
         let opened = self.output_checkpoint()?.ok_or(ServiceError::NotReady)?;
         let checkpoint = opened.checkpoint();
-        let leaves = self.output.leaves(checkpoint, replay.len(), checkpoint.size)?;
-        for leaf in &leaves {
-            replay.adopt(leaf)?;
+        for leaf in self.output.leaves(checkpoint, current.replay.len(), checkpoint.size)? {
+            current.replay.adopt(&leaf)?;
         }
         let mut note = opened.note().clone();
         let mut confirmed = 0;
@@ -126,75 +208,29 @@ impl Indexer {
                     confirmed += 1;
                 }
                 Err(error) => {
-                    tracing::warn!(reason = error.reason(), %error, "a re-executor did not confirm")
+                    tracing::warn!(reason = error.reason(), %error, "a re-executor did not confirm");
                 }
             }
         }
         if confirmed < self.required {
             return Err(ServiceError::NotReexecuted { required: self.required, confirmed });
         }
-        let (leaf, inclusion) = replay.last_leaf(checkpoint)?;
-        let inputs = snapshots.iter().map(|snapshot| snapshot.note.clone()).collect();
-        Ok(State { leaf: STANDARD.encode(leaf), inclusion, checkpoint: note.to_string(), inputs })
+        let (leaf, inclusion) = current.replay.last_leaf(checkpoint)?;
+        let inputs = snapshots.into_iter().map(|snapshot| snapshot.note).collect();
+        let leaf = STANDARD.encode(leaf);
+        current.state = Some(State { leaf, inclusion, checkpoint: note.to_string(), inputs });
+        Ok(current)
     }
 
-    /// The published state.
-    ///
-    /// # Errors
-    /// [`ServiceError::NotReady`].
-    pub async fn state(&self) -> Result<State, ServiceError> {
-        self.inner.read().await.state.clone().ok_or(ServiceError::NotReady)
-    }
-
-    /// The answer for a key, with all pages of its list or those asked for.
-    ///
-    /// # Errors
-    /// [`ServiceError::NotReady`].
-    pub async fn answer(&self, key: &MapKey, pages: Option<Range<u64>>) -> Result<Answer, ServiceError> {
-        let inner = self.inner.read().await;
-        let state = inner.state.clone().ok_or(ServiceError::NotReady)?;
-        Ok(inner.replay.index().answer(key, pages, state))
-    }
-
-    /// Proof that the published state covers an entry.
-    ///
-    /// # Errors
-    /// [`ServiceError::NotReady`], [`ServiceError::NotIndexed`].
-    pub async fn coverage(&self, place: &Place) -> Result<CoverageProof, ServiceError> {
-        let inner = self.inner.read().await;
-        let state = inner.state.clone().ok_or(ServiceError::NotReady)?;
-        inner.replay.index().coverage(place, state).ok_or(ServiceError::NotIndexed)
-    }
-
-    /// The key list of an entry, as its redaction record must carry it.
-    ///
-    /// # Errors
-    /// [`ServiceError::NotIndexed`], also when the body is gone.
-    pub async fn entry_keys(&self, place: &Place) -> Result<EntryKeys, ServiceError> {
+    /// Body of an entry, as its log serves it.
+    fn body(&self, place: &Place) -> Result<Vec<u8>, ServiceError> {
         let snapshots = self.inputs.snapshots()?;
-        let tree =
-            snapshots.iter().map(|snapshot| &snapshot.checkpoint).find(|tree| tree.origin == place.log);
-        let tree: &Checkpoint = tree.ok_or(ServiceError::NotIndexed)?;
-        if place.index >= tree.size {
-            return Err(ServiceError::NotIndexed);
+        let mut trees = snapshots.iter().map(|snapshot| &snapshot.checkpoint);
+        let tree = trees.find(|tree| tree.origin == place.log && place.index < tree.size);
+        let tree = tree.ok_or(ServiceError::NotIndexed)?;
+        match self.inputs.read(tree, place.index, place.index + 1)?.entries.pop() {
+            Some(Stored::Body(body)) => Ok(body),
+            _ => Err(ServiceError::NotIndexed),
         }
-        let read = self.inputs.read(tree, place.index, place.index + 1)?;
-        let Some(Stored::Body(body)) = read.entries.first() else { return Err(ServiceError::NotIndexed) };
-        let inner = self.inner.read().await;
-        inner.replay.index().entry_keys(&place.log, place.index, body).ok_or(ServiceError::NotIndexed)
-    }
-
-    /// Proof that the list under `key` still begins with its first `old` items.
-    ///
-    /// # Errors
-    /// [`ServiceError::Request`] when it never had that many.
-    pub async fn growth(&self, key: &MapKey, old: u64) -> Result<Growth, ServiceError> {
-        let inner = self.inner.read().await;
-        inner.replay.index().growth(key, old).map_err(|_| ServiceError::Request("size of the old list"))
-    }
-
-    /// The output log.
-    pub fn output(&self) -> &dyn OutputLog {
-        self.output.as_ref()
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! All of its state is derived. An [`Indexer`] starts by replaying the output log over the input logs, so what
 //! it serves is what re-execution gives; a failure while publishing makes it do that again.
-//! Reading and indexing block the calling thread: run an indexer on a multi-threaded runtime.
+//! Reading files and indexing run on the runtime's threads for blocking work, never on those that answer.
 
 mod engine;
 mod http;
@@ -112,6 +112,9 @@ pub enum ServiceError {
         /// Confirmations received.
         confirmed: usize,
     },
+    /// The work on an update ended by a panic, or with the runtime.
+    #[error("the index stopped in the middle of its work")]
+    Stopped,
     /// Nothing has been published yet.
     #[error("the index has not published anything yet")]
     NotReady,
@@ -136,6 +139,7 @@ impl ServiceError {
             Self::Index(error) => error.reason(),
             Self::Reexecute(error) => error.reason(),
             Self::NotReexecuted { .. } => "index-not-reexecuted",
+            Self::Stopped => "index-stopped",
             Self::NotReady => "index-not-ready",
             Self::Request(_) => "index-request-malformed",
             Self::NotIndexed => "index-entry-not-indexed",
@@ -152,4 +156,11 @@ impl ServiceError {
             _ => 503,
         }
     }
+}
+
+/// Runs `work` where it may block.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ServiceError> + Send + 'static,
+) -> Result<T, ServiceError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(ServiceError::Stopped))
 }
