@@ -253,7 +253,7 @@ pub(crate) fn ecdsa_with_sha256() -> AlgorithmIdentifierOwned {
 }
 
 /// UTCTime up to 2049, GeneralizedTime after (RFC 5280 §4.1.2.5).
-fn time(unix_seconds: u64) -> Result<Time, ProfileError> {
+pub(crate) fn time(unix_seconds: u64) -> Result<Time, ProfileError> {
     let duration = std::time::Duration::from_secs(unix_seconds);
     match der::asn1::UtcTime::from_unix_duration(duration) {
         Ok(time) => Ok(Time::UtcTime(time)),

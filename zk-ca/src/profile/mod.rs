@@ -7,6 +7,7 @@
 mod build;
 mod content;
 mod error;
+mod extensions;
 mod view;
 
 pub use build::{CertificateContent, Precertificate};

@@ -1,8 +1,7 @@
 //! The strict reader: a certificate of protocol.md §6, or one reason why it is none.
 
-use der::asn1::{ObjectIdentifier, OctetString};
+use der::Encode;
 use der::flagset::FlagSet;
-use der::{Decode, Encode};
 use sha2::{Digest, Sha256};
 use sigveil_circuits::groth16::Proof;
 use sigveil_log::sct::{self, SignedCertificateTimestamp};
@@ -10,38 +9,22 @@ use sigveil_vrf_identity::Fr;
 use sigveil_vrf_identity::commitment::{self, CertificateFacts, Commitment};
 use sigveil_vrf_identity::field;
 use sigveil_vrf_identity::label::{Mode, San};
-use x509_cert::certificate::{TbsCertificate, Version};
-use x509_cert::ext::Extension;
+use x509_cert::certificate::{Rfc5280, TbsCertificate, Version};
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName, SubjectKeyIdentifier,
 };
+use x509_cert::serial_number::SerialNumber;
+use x509_cert::time::Time;
 
 use super::content::{
     MAX_ISSUER_BYTES, Serial, SuiteVersion, TokenEvidence, VALIDITY_SECONDS, decode_digests,
 };
 use super::error::ProfileError;
-use crate::authority::{decode_canonical, ecdsa_with_sha256};
+use super::extensions::Values;
+use crate::authority::{self, decode_canonical, ecdsa_with_sha256};
 use crate::key::SubjectKey;
 use crate::oid;
-
-/// Extensions of the profile and whether each must be critical. There are no others, and each occurs once.
-const EXTENSIONS: [(ObjectIdentifier, bool); 14] = [
-    (oid::KEY_USAGE, true),
-    (oid::EXTENDED_KEY_USAGE, false),
-    (oid::SUBJECT_KEY_ID, false),
-    (oid::AUTHORITY_KEY_ID, false),
-    (oid::SUBJECT_ALT_NAME, true),
-    (oid::FULCIO_ISSUER_RAW, false),
-    (oid::FULCIO_ISSUER, false),
-    (oid::SUITE, false),
-    (oid::COMMITMENT, false),
-    (oid::LINKING_COMMITMENT, false),
-    (oid::TOKEN_PROOF, false),
-    (oid::NYM_PROOF, false),
-    (oid::SEALED_CLAIMS, false),
-    (oid::SCT_LIST, false),
-];
 
 /// A certificate of the profile. Well-formed in every part; nothing in it is proven or trusted yet.
 #[derive(Clone, Debug)]
@@ -91,7 +74,7 @@ impl CertificateView {
         }
         Ok(Self {
             der: der.to_vec(),
-            serial: Serial::from_magnitude(tbs.serial_number.as_bytes()).ok_or(ProfileError::Serial)?,
+            serial: parse_serial(&tbs.serial_number)?,
             time: tbs.validity.not_before.to_unix_duration().as_secs(),
             authority_key_id: parse_authority_key_id(&values)?,
             key,
@@ -208,54 +191,26 @@ fn check_frame(tbs: &TbsCertificate) -> Result<(), ProfileError> {
     if tbs.issuer_unique_id.is_some() || tbs.subject_unique_id.is_some() {
         return Err(ProfileError::UniqueIdentifier);
     }
-    let not_before = tbs.validity.not_before.to_unix_duration().as_secs();
-    let not_after = tbs.validity.not_after.to_unix_duration().as_secs();
+    let not_before = seconds(tbs.validity.not_before)?;
+    let not_after = seconds(tbs.validity.not_after)?;
     match not_after.checked_sub(not_before) {
         Some(VALIDITY_SECONDS) => Ok(()),
         _ => Err(ProfileError::ValiditySpan),
     }
 }
 
-/// The extensions' values, each known, of the right criticality, and there once.
-struct Values<'a>(Vec<(ObjectIdentifier, &'a [u8])>);
+/// Unix seconds of a time in the one form that X.509 has for it.
+fn seconds(time: Time) -> Result<u64, ProfileError> {
+    let seconds = time.to_unix_duration().as_secs();
+    if authority::time(seconds)? == time { Ok(seconds) } else { Err(ProfileError::NotCanonical) }
+}
 
-impl<'a> Values<'a> {
-    fn collect(tbs: &'a TbsCertificate) -> Result<Self, ProfileError> {
-        let extensions: &[Extension] = tbs.extensions.as_deref().unwrap_or_default();
-        let mut values: Vec<(ObjectIdentifier, &[u8])> = Vec::with_capacity(EXTENSIONS.len());
-        for Extension { extn_id, critical, extn_value } in extensions {
-            let Some((_, must)) = EXTENSIONS.iter().find(|(known, _)| known == extn_id) else {
-                return Err(ProfileError::ExtensionUnknown(*extn_id));
-            };
-            if must != critical {
-                return Err(ProfileError::ExtensionCritical(*extn_id));
-            }
-            if values.iter().any(|(seen, _)| seen == extn_id) {
-                return Err(ProfileError::ExtensionDuplicate(*extn_id));
-            }
-            values.push((*extn_id, extn_value.as_bytes()));
-        }
-        match EXTENSIONS.iter().find(|(known, _)| values.iter().all(|(seen, _)| seen != known)) {
-            Some((missing, _)) => Err(ProfileError::ExtensionMissing(*missing)),
-            None => Ok(Self(values)),
-        }
-    }
-
-    fn bytes(&self, extn_id: ObjectIdentifier) -> Result<&'a [u8], ProfileError> {
-        let found = self.0.iter().find(|(seen, _)| *seen == extn_id);
-        found.map(|(_, value)| *value).ok_or(ProfileError::ExtensionMissing(extn_id))
-    }
-
-    fn decode<T: Decode<'a>>(
-        &self,
-        extn_id: ObjectIdentifier,
-        error: ProfileError,
-    ) -> Result<T, ProfileError> {
-        T::from_der(self.bytes(extn_id)?).map_err(|_| error)
-    }
-
-    fn octets(&self, extn_id: ObjectIdentifier, error: ProfileError) -> Result<Vec<u8>, ProfileError> {
-        self.decode::<OctetString>(extn_id, error).map(OctetString::into_bytes)
+/// The serial, if it is the INTEGER that the same 20 bytes encode to: a negative one is not.
+fn parse_serial(number: &SerialNumber) -> Result<Serial, ProfileError> {
+    let serial = Serial::from_magnitude(number.as_bytes()).ok_or(ProfileError::Serial)?;
+    match SerialNumber::<Rfc5280>::new(serial.as_bytes()) {
+        Ok(same) if same.to_der() == number.to_der() => Ok(serial),
+        _ => Err(ProfileError::Serial),
     }
 }
 

@@ -14,7 +14,7 @@ use x509_cert::ext::Extension;
 
 use crate::world::{NOW, World, leaf};
 
-async fn sample() -> (World, Certificate) {
+pub async fn sample() -> (World, Certificate) {
     let world = World::start().await;
     let key = SigningKeyP256::generate(&mut OsRng);
     let token = world.issuer.token(&world.payload());
@@ -23,12 +23,12 @@ async fn sample() -> (World, Certificate) {
     (world, certificate)
 }
 
-fn extension(certificate: &mut Certificate, id: der::asn1::ObjectIdentifier) -> &mut Extension {
+pub fn extension(certificate: &mut Certificate, id: der::asn1::ObjectIdentifier) -> &mut Extension {
     let extensions = certificate.tbs_certificate.extensions.as_mut().unwrap();
     extensions.iter_mut().find(|extension| extension.extn_id == id).unwrap()
 }
 
-fn reason(certificate: &Certificate) -> &'static str {
+pub fn reason(certificate: &Certificate) -> &'static str {
     CertificateView::parse(&certificate.to_der().unwrap()).map_or_else(|error| error.reason(), |_| "accepted")
 }
 
