@@ -26,7 +26,7 @@ fn content(view: &CertificateView) -> CertificateContent {
         commitment: *view.commitment(),
         linking_commitment: view.linking_commitment(),
         token: view.token().clone(),
-        nym: view.nym().clone(),
+        nym: *view.nym(),
         sealed_claims: view.sealed_claims().to_vec(),
     }
 }
@@ -106,7 +106,7 @@ async fn each_changed_claim_fails_its_proof() {
     assert_eq!(claim(&|_| {}), "accepted");
     assert_eq!(claim(&|c| c.key = other.key().clone()), "nym-proof-invalid");
     assert_eq!(claim(&|c| c.commitment = *other.commitment()), "nym-proof-invalid");
-    assert_eq!(claim(&|c| c.nym = other.nym().clone()), "nym-proof-invalid");
+    assert_eq!(claim(&|c| c.nym = *other.nym()), "nym-proof-invalid");
     assert_eq!(claim(&|c| c.linking_commitment = other.linking_commitment()), "token-proof-invalid");
     assert_eq!(claim(&|c| c.token = other.token().clone()), "token-proof-invalid");
     assert_eq!(claim(&|c| c.time -= 1), "token-proof-invalid");
