@@ -3,6 +3,7 @@
 use ark_bn254::Bn254;
 use ark_ff::UniformRand;
 use ark_groth16::Groth16;
+use ark_poly::{EvaluationDomain, GeneralEvaluationDomain};
 use rand_core::CryptoRngCore;
 
 use super::{Error, Proof, VerifyingKey, verify};
@@ -19,6 +20,17 @@ impl ProvingKey {
     /// The key that checks what this one proves.
     pub fn verifying_key(&self) -> &VerifyingKey {
         &self.verifying
+    }
+
+    /// Whether the key has as many points as a key of these matrices.
+    pub(crate) fn fits(&self, matrices: &Matrices) -> bool {
+        let key = &self.inner;
+        let queries = [&key.a_query, &key.b_g1_query, &key.h_query, &key.l_query].map(Vec::len);
+        let variables = matrices.variables;
+        let domain =
+            GeneralEvaluationDomain::<Fr>::compute_size_of_domain(matrices.constraints() + matrices.inputs);
+        domain.is_some_and(|size| queries == [variables, variables, size - 1, variables - matrices.inputs])
+            && key.b_g2_query.len() == variables
     }
 }
 
@@ -58,7 +70,7 @@ pub fn prove(
     let &[public] = assignment.publics() else { return Err(Error::UnsupportedCircuit) };
     if values.len() != matrices.variables
         || assignment.constraints() != matrices.constraints()
-        || key.inner.a_query.len() != matrices.variables
+        || !key.fits(matrices)
     {
         return Err(Error::KeyMismatch);
     }

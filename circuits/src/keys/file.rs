@@ -16,8 +16,10 @@
 
 use std::io::{self, Write};
 
-use ark_bn254::{G1Affine, G2Affine};
+use ark_bn254::G1Affine;
 use ark_ec::AffineRepr;
+use ark_ec::short_weierstrass::{Affine, SWCurveConfig};
+use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -119,7 +121,7 @@ pub(super) fn read(bytes: &[u8], statement: Statement, shape: &[u8; 32]) -> Resu
         *count = usize::try_from(u64::from_be_bytes(bytes)).map_err(|_| "too many points")?;
     }
     let [a, b, h, l] = counts;
-    let fixed = points::<G1Affine>(&mut rest, 2)?;
+    let fixed: Vec<G1Affine> = points(&mut rest, 2)?;
     if !verifying.is_delta(fixed[1]) {
         return Err("not that of its verifying key");
     }
@@ -129,7 +131,7 @@ pub(super) fn read(bytes: &[u8], statement: Statement, shape: &[u8; 32]) -> Resu
         delta_g1: fixed[1],
         a_query: points(&mut rest, a)?,
         b_g1_query: points(&mut rest, b)?,
-        b_g2_query: points::<G2Affine>(&mut rest, b)?,
+        b_g2_query: points(&mut rest, b)?,
         h_query: points(&mut rest, h)?,
         l_query: points(&mut rest, l)?,
     };
@@ -145,9 +147,16 @@ fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], &'static str
     Ok(head)
 }
 
-fn points<P: AffineRepr>(rest: &mut &[u8], count: usize) -> Result<Vec<P>, &'static str> {
-    let size = P::zero().uncompressed_size();
+fn points<P: SWCurveConfig>(rest: &mut &[u8], count: usize) -> Result<Vec<Affine<P>>, &'static str> {
+    let size = Affine::<P>::zero().uncompressed_size();
     let bytes = take(rest, count.checked_mul(size).ok_or("too many points")?)?;
-    let decode = |point| P::deserialize_uncompressed_unchecked(point).map_err(|_| "malformed point");
+    let decode = |point| {
+        let point = Affine::<P>::deserialize_uncompressed_unchecked(point).map_err(|_| "malformed point")?;
+        if point.is_on_curve() { Ok(point) } else { Err("point off the curve") }
+    };
     bytes.par_chunks(size).with_min_len(CHUNK).map(decode).collect()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests;

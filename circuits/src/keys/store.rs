@@ -211,9 +211,10 @@ impl KeyStore {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(at(&path)(error)),
         };
-        let contents =
-            file::read(&bytes, statement, &digest).map_err(|why| KeyError::Refused { path, why })?;
         let matrices = Matrices::new(shape);
+        let contents = file::read(&bytes, statement, &digest)
+            .and_then(|contents| contents.key.fits(&matrices).then_some(contents).ok_or("of another size"))
+            .map_err(|why| KeyError::Refused { path, why })?;
         Ok(Some(Keys { statement, digest: contents.digest, key: contents.key, matrices }))
     }
 
@@ -244,4 +245,28 @@ fn store<T>(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<
     name.persist(path)?;
     File::open(folder)?.sync_all()?;
     Ok(result)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_fills_up_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.key");
+        // More than is buffered, so that some of it was written.
+        let half = |out: &mut BufWriter<File>| {
+            out.write_all(&vec![1; 1 << 22])?;
+            Err::<(), _>(io::Error::from(io::ErrorKind::StorageFull))
+        };
+        assert_eq!(store(&path, half).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        // Nor is a key that is there harmed.
+        store(&path, |out| out.write_all(b"whole")).unwrap();
+        assert!(store(&path, half).is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+    }
 }

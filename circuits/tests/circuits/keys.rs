@@ -1,6 +1,7 @@
 //! Keys on disk, and a real proof of `nym` with them.
 
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -54,6 +55,16 @@ fn with_delta_replaced(file: &[u8]) -> Vec<u8> {
     [&body[..], &digest].concat()
 }
 
+/// The file without its last point, with a number and a digest that are right for what is left.
+fn with_a_point_less(file: &[u8]) -> Vec<u8> {
+    let mut body = file[..file.len() - 32 - 64].to_vec();
+    let count = 23 + 1 + 1 + Statement::Nym.name().len() + 32 + groth16::VERIFYING_KEY_LEN + 3 * 8;
+    let number = u64::from_be_bytes(body[count..count + 8].try_into().unwrap());
+    body[count..count + 8].copy_from_slice(&(number - 1).to_be_bytes());
+    let digest = Sha256::digest(&body);
+    [&body[..], &digest].concat()
+}
+
 #[test]
 fn a_nym_proof_with_stored_keys_holds_and_bad_files_are_refused() {
     let folder = tempfile::tempdir().unwrap();
@@ -82,9 +93,11 @@ fn a_nym_proof_with_stored_keys_holds_and_bad_files_are_refused() {
     let mut altered = good.clone();
     altered[good.len() / 2] ^= 1;
     let unblinded = with_delta_replaced(&good);
+    let smaller = with_a_point_less(&good);
     for (bytes, why) in [
         (&altered[..], "truncated or altered"),
         (&unblinded, "not that of its verifying key"),
+        (&smaller, "of another size"),
         (&good[..good.len() - 1], "truncated or altered"),
         (&good[..7], "truncated"),
         (&[b"x", &good[1..]].concat()[..], "no proving key of this format"),
@@ -103,6 +116,42 @@ fn a_folder_that_cannot_be_made_is_an_error() {
     let mut rng = ChaCha20Rng::seed_from_u64(2);
     let made: Result<Keys, _> = store.load_or_create(Statement::Nym, &mut rng, &mut |_| {});
     assert_eq!(made.err().map(|e| e.reason()), Some("key-store-io"));
+}
+
+#[test]
+fn a_folder_that_takes_no_lock_is_an_error_and_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = KeyStore::new(folder.path());
+    // A folder in the lock's place: no file can be opened there, whoever asks.
+    fs::create_dir(folder.path().join("nym.v1.lock")).unwrap();
+    let mut rng = ChaCha20Rng::seed_from_u64(2);
+    let made = store.load_or_create(Statement::Nym, &mut rng, &mut |_| panic!("made without a lock"));
+    assert_eq!(made.err().map(|e| e.reason()), Some("key-store-io"));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn those_who_create_a_key_at_once_end_with_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = AtomicUsize::new(0);
+    let create = &|seed: u64| {
+        // A store and random numbers of its own, as another process has them.
+        let store = KeyStore::new(folder.path());
+        let mut began = false;
+        let mut progress = |_| began = true;
+        let keys = store.load_or_create(Statement::Nym, &mut ChaCha20Rng::seed_from_u64(seed), &mut progress);
+        made.fetch_add(usize::from(began), Ordering::Relaxed);
+        keys.unwrap().digest()
+    };
+    let digests = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..3).map(|seed| scope.spawn(move || create(seed))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert_eq!(made.into_inner(), 1);
+    let stored = KeyStore::new(folder.path()).load(Statement::Nym).unwrap().unwrap();
+    assert!(digests.iter().all(|digest| *digest == stored.digest()));
+    // The key and its lock; no temporary file.
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
 }
 
 #[test]
