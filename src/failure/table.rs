@@ -255,6 +255,10 @@ pub const REASONS: &[Reason] = &[
     ),
     refused("modulus-even", "Get another token from the issuer; this one cannot be accepted."),
     refused("modulus-size", "Get another token from the issuer; this one cannot be accepted."),
+    refused(
+        "monitor-memory-malformed",
+        "Restore the file from a copy: a new one forgets which history was seen.",
+    ),
     refused("nonce-not-bound", "Get another token from the issuer; this one cannot be accepted."),
     refused("nonce-reserved", "Use this token only with the key that it is bound to."),
     refused("not-built", "Use the parts that exist; the README lists what is planned."),

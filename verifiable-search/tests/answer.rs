@@ -509,3 +509,48 @@ fn a_monitor_compares_entries_with_what_is_served() {
     let wrong = Some(Alert::WrongEntry { key: label(LABEL), place: place(3) });
     assert_eq!(check(there, Some(&log.stored[0])), wrong);
 }
+
+#[test]
+fn a_monitor_goes_on_from_what_it_has_kept_and_from_nothing_else() {
+    let (world, log, _) = redacted();
+    let answer = world.index.answer(&label(LABEL), None, state_of(&world, &log));
+    let answer = answer.verify(&label(LABEL), &policy()).unwrap();
+    let nothing = Growth { consistency: Vec::new() };
+    let mut memory = Memory::default();
+    memory.see_checkpoint(&log.checkpoint(), &[]).unwrap();
+    assert_eq!(memory.see_answer(&answer, &nothing).events.len(), 3);
+    let kept = memory.to_json();
+    let mut read = Memory::from_json(&kept).unwrap();
+    assert_eq!(read, memory);
+    assert_eq!(read.see_answer(&answer, &nothing), Default::default());
+    assert_eq!(Memory::from_json(&Memory::default().to_json()), Ok(Memory::default()));
+
+    let text = String::from_utf8(kept).unwrap();
+    let key = label(LABEL).to_string();
+    let list = format!(r#"{{"key":"{key}","count":2"#);
+    let double = |name: &str| {
+        let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let first = json[name][0].clone();
+        json[name].as_array_mut().unwrap().push(first);
+        json.to_string()
+    };
+    for bad in [
+        text.replace("memory-v1", "memory-v2"),
+        text.replacen('{', r#"{"more":0,"#, 1),
+        text.replace(&list, &format!(r#"{{"key":"{key}","count":0"#)),
+        text.replace(&key, &key.to_uppercase()),
+        text.replace(&key, &key[2..]),
+        double("logs"),
+        double("lists"),
+        double("redacted"),
+        text[..text.len() - 1].to_owned(),
+        String::new(),
+    ] {
+        assert_ne!(bad, text);
+        assert_eq!(
+            Memory::from_json(bad.as_bytes()).unwrap_err().reason(),
+            "monitor-memory-malformed",
+            "{bad}"
+        );
+    }
+}

@@ -4,15 +4,15 @@
 //! watch follows from the owner's monitoring keys, which never come here. An [`Alert`] is evidence against an
 //! operator, or at least something that its owner must look at; it never stops the others from being checked.
 
+mod memory;
+
+pub use memory::{Memory, MemoryError};
+
 use crate::answer::{FoundEntry, Place, VerifiedAnswer};
 use crate::key::MapKey;
-use crate::list::{Growth, Value};
 use crate::rule::{CaKey, keys_of};
-use sigveil_log::checkpoint::Checkpoint;
 use sigveil_log::entry::{Stored, Withholding};
 use sigveil_log::hash::Hash;
-use sigveil_log::merkle::verify_consistency;
-use std::collections::BTreeMap;
 
 /// Something that happened under a watched key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,74 +97,6 @@ pub struct Report {
     pub events: Vec<Event>,
     /// What must not be.
     pub alerts: Vec<Alert>,
-}
-
-/// What a monitor remembers between runs.
-#[derive(Clone, Debug, Default)]
-pub struct Memory {
-    checkpoints: BTreeMap<String, Checkpoint>,
-    lists: BTreeMap<MapKey, Value>,
-    redacted: Vec<Place>,
-}
-
-impl Memory {
-    /// The last checkpoint seen of the log with this origin: a consistency proof from it is what
-    /// [`Memory::see_checkpoint`] wants next.
-    pub fn checkpoint(&self, origin: &str) -> Option<&Checkpoint> {
-        self.checkpoints.get(origin)
-    }
-
-    /// What was last seen under `key`: a growth proof from it is what [`Memory::see_answer`] wants next.
-    pub fn list(&self, key: &MapKey) -> Option<&Value> {
-        self.lists.get(key)
-    }
-
-    /// Compares a verified checkpoint of a log with the last one seen; `proof` is the RFC 6962 consistency
-    /// proof between the two, empty for the first or the same.
-    ///
-    /// # Errors
-    /// [`Alert::LogFork`], [`Alert::LogShrank`]. Then the older one stays remembered.
-    pub fn see_checkpoint(&mut self, new: &Checkpoint, proof: &[Hash]) -> Result<(), Alert> {
-        if let Some(old) = self.checkpoints.get(&new.origin) {
-            if new.size < old.size {
-                return Err(Alert::LogShrank(new.origin.clone()));
-            }
-            let consistent = old.size == 0 && new.size > 0
-                || verify_consistency(old.size, &old.root, new.size, &new.root, proof).is_ok();
-            if !consistent {
-                return Err(Alert::LogFork(new.origin.clone()));
-            }
-        }
-        self.checkpoints.insert(new.origin.clone(), new.clone());
-        Ok(())
-    }
-
-    /// Compares a complete, verified answer with what was last seen under its key and reports what is new.
-    pub fn see_answer(&mut self, answer: &VerifiedAnswer, growth: &Growth) -> Report {
-        let mut report = Report::default();
-        let (key, old) = (*answer.key(), self.lists.get(answer.key()).copied());
-        let grown = match (old, answer.value()) {
-            (Some(_), None) => false,
-            (None, None) => true,
-            (old, Some(new)) => growth.verify(old.as_ref(), new).is_ok(),
-        };
-        if !grown || !answer.is_complete() {
-            report.alerts.push(Alert::ListRewritten(key));
-            return report;
-        }
-        let known = old.map_or(0, |old| old.count) as usize;
-        for entry in answer.entries().iter().skip(known) {
-            report.events.push(Event::Signed { key, place: entry.place.clone() });
-        }
-        for entry in answer.entries().iter().filter(|entry| entry.redaction.is_some()) {
-            if !self.redacted.contains(&entry.place) {
-                self.redacted.push(entry.place.clone());
-                report.events.push(Event::Redacted { place: entry.place.clone() });
-            }
-        }
-        self.lists.extend(answer.value().map(|value| (key, *value)));
-        report
-    }
 }
 
 /// Compares an entry found under `key` with what the log serves in its place (`None`: nothing). `ca_keys` are
