@@ -4,6 +4,9 @@
 //! [`checkpoint`], [`entry`], [`sct`], and the witness's rules. The feature `service` adds what runs: the
 //! store in a folder, the engine, and the HTTP faces.
 
+#[cfg(test)]
+extern crate self as sigveil_log;
+
 pub mod bundle;
 pub mod checkpoint;
 #[cfg(feature = "service")]

@@ -5,17 +5,22 @@
 mod common;
 
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use common::*;
 use sigveil_log::checkpoint::VerifiedCheckpoint;
-use sigveil_log::engine::{AppendError, Log, Receipt};
+use sigveil_log::engine::{AppendError, Config, Log, OpenError, Receipt};
 use sigveil_log::entry::Stored;
 use sigveil_log::merkle::{leaf_hash, verify_inclusion};
+use sigveil_log::note::{NoteKey, NoteSignature};
 use sigveil_log::store::Reader;
 use sigveil_log::tile::TileTree;
+use sigveil_log::witness::{AddCheckpoint, CosignError, Cosigner};
 
 /// A log that was dropped still holds its folder until its thread has ended.
-fn reopen(config: impl Fn() -> sigveil_log::engine::Config) -> Result<Log, sigveil_log::engine::OpenError> {
+fn reopen(config: impl Fn() -> Config) -> Result<Log, OpenError> {
     loop {
         match Log::open(config()) {
             Err(error) if error.reason() == "log-locked" => std::thread::yield_now(),
@@ -204,4 +209,98 @@ async fn a_recurring_leaf_is_a_duplicate_only_of_the_last() {
     }
     assert_eq!(log.append_opaque(b"a".to_vec()).await, Err(AppendError::Duplicate(2)));
     assert_eq!(log.append_recurring(vec![0; 65_536]).await.unwrap_err().reason(), "entry-too-large");
+}
+
+/// A witness that is down until it is told otherwise.
+struct Outage {
+    witness: sigveil_log::witness::Witness,
+    over: AtomicBool,
+}
+
+impl Cosigner for Outage {
+    fn key(&self) -> &NoteKey {
+        self.witness.key()
+    }
+
+    fn cosign(&self, request: &AddCheckpoint) -> Result<NoteSignature, CosignError> {
+        if self.over.load(Ordering::SeqCst) {
+            self.witness.cosign(request)
+        } else {
+            Err(CosignError::Other("down".to_owned()))
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_entry_is_published_once_its_witness_is_back_without_another_entry() {
+    let folder = tempfile::tempdir().unwrap();
+    let witness = witness(&folder.path().join("witness"), vec![log_signer().public().clone()]);
+    let outage = Arc::new(Outage { witness, over: AtomicBool::new(false) });
+    let mut config = config(folder.path());
+    config.witnesses = vec![outage.clone()];
+    config.witness_threshold = 1;
+    config.witness_retry = Duration::from_millis(5);
+    let log = Log::open(config).unwrap();
+    assert_eq!(log.append_opaque(b"entry".to_vec()).await, Err(AppendError::Unwitnessed));
+    assert!(log.checkpoint().is_err());
+    outage.over.store(true, Ordering::SeqCst);
+    let size = |log: &Log| {
+        let bytes = log.checkpoint().ok()?;
+        let opened = VerifiedCheckpoint::open_witnessed(&bytes, log.key(), &[outage.key().clone()], 1);
+        Some(opened.unwrap().checkpoint().size)
+    };
+    while size(&log) != Some(1) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(log.append_opaque(b"entry".to_vec()).await, Err(AppendError::Duplicate(0)));
+}
+
+#[tokio::test]
+async fn the_write_ahead_log_is_trimmed_at_its_limit_and_the_rest_recovers() {
+    let folder = tempfile::tempdir().unwrap();
+    let limited = || Config { wal_limit: 4096, ..config(folder.path()) };
+    let mut log = Log::open(limited()).unwrap();
+    let mut expected = Vec::new();
+    let mut largest = 0;
+    for round in 0..12u8 {
+        let bodies: Vec<_> = (0..97u8).map(|n| [[round, n].as_slice(), &[7; 100]].concat()).collect();
+        let append = |body: Vec<u8>| {
+            let log = log.clone();
+            tokio::spawn(async move { (log.append_opaque(body.clone()).await.unwrap().index, body) })
+        };
+        let tasks: Vec<_> = bodies.into_iter().map(append).collect();
+        for task in tasks {
+            expected.push(task.await.unwrap());
+        }
+        largest = largest.max(fs::metadata(folder.path().join("log/wal")).unwrap().len());
+        drop(log);
+        log = reopen(limited).unwrap();
+    }
+    expected.sort();
+    let opened = VerifiedCheckpoint::open(&log.checkpoint().unwrap(), log.key(), &[]).unwrap();
+    let (size, root) = (opened.checkpoint().size, opened.checkpoint().root);
+    let tree = TileTree::open(log.reader().clone(), size, &root).unwrap();
+    let stored = log.reader().entries(&tree, 0, size).unwrap().into_iter();
+    let expected = expected.into_iter().map(|(_, body)| Stored::Body(body));
+    assert!(stored.eq(expected), "every entry, once, in order");
+    // An entry takes 142 bytes there: what is not in a full bundle, the limit, and one batch more.
+    assert!(largest < 2 * 97 * 142 + 256 * 142 + 4096, "{largest} bytes: it was trimmed");
+}
+
+#[tokio::test]
+async fn a_damaged_write_ahead_log_is_refused_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(config(folder.path())).unwrap();
+    for n in 0..4u8 {
+        log.append_opaque(vec![n; 20]).await.unwrap();
+    }
+    drop(log);
+    drop(reopen(|| config(folder.path())).unwrap());
+    let path = folder.path().join("log/wal");
+    let mut damaged = fs::read(&path).unwrap();
+    let middle = damaged.len() / 2 + 60;
+    damaged[middle] ^= 1;
+    fs::write(&path, &damaged).unwrap();
+    assert_eq!(reopen(|| config(folder.path())).err().unwrap().reason(), "log-published-ahead");
+    assert_eq!(fs::read(&path).unwrap(), damaged, "nothing that could be rescued is cut off");
 }

@@ -8,6 +8,8 @@
 //! Deduplication is derived from the leaf hashes at every start and kept in memory.
 
 mod edge;
+#[cfg(test)]
+mod interrupted;
 mod publish;
 mod redact;
 mod sequencer;
@@ -76,6 +78,10 @@ pub struct Config {
     pub witnesses: Vec<Arc<dyn Cosigner>>,
     /// How many cosignatures a checkpoint needs to be published.
     pub witness_threshold: usize,
+    /// How long after too few witnesses cosigned they are asked again.
+    pub witness_retry: Duration,
+    /// Bytes by which the write-ahead log grows before it is trimmed behind full bundles.
+    pub wal_limit: u64,
     /// How long the first entry of a batch waits for others.
     pub batch_age: Duration,
     /// Most entries of a batch.
@@ -95,6 +101,8 @@ impl Config {
             layout: Layout::TlogTiles,
             witnesses: Vec::new(),
             witness_threshold: 0,
+            witness_retry: Duration::from_secs(2),
+            wal_limit: 16 << 20,
             batch_age: Duration::from_millis(20),
             batch_size: 1024,
             clock,
@@ -166,7 +174,8 @@ pub enum AppendError {
     /// Refused as it is.
     #[error(transparent)]
     Refused(#[from] EntryError),
-    /// Too few witnesses cosigned; the entry is durable and will be published with the next batch.
+    /// Too few witnesses cosigned; the entry is durable, and published once enough do: they are asked again
+    /// at intervals, and whoever submits it again then gets [`AppendError::Duplicate`].
     #[error("too few witnesses cosigned the checkpoint")]
     Unwitnessed,
     /// The log stopped: storage failed, or it is shutting down. Whether the entry is in it is unknown.

@@ -42,24 +42,25 @@ impl Publisher {
         }
     }
 
-    /// Compares what was published with the committed tree of `size` entries.
-    pub(super) fn recover(&mut self, reader: &Reader, size: u64) -> Result<(), OpenError> {
+    /// Reads what was published, and returns the size of its tree.
+    pub(super) fn recover(&mut self) -> Result<u64, OpenError> {
         if !self.path.exists() {
-            return Ok(());
+            return Ok(0);
         }
         let bytes = std::fs::read(&self.path)?;
         let opened = VerifiedCheckpoint::open(&bytes, self.signer.public(), &[])?;
         let checkpoint = opened.checkpoint().clone();
-        if checkpoint.size > size {
-            return Err(OpenError::PublishedAhead { published: checkpoint.size, committed: size });
-        }
-        let committed = root(&TileTree::new(reader.clone(), checkpoint.size), checkpoint.size)?;
-        if committed != checkpoint.root {
-            return Err(OpenError::PublishedDiffers);
-        }
+        let size = checkpoint.size;
         self.witnesses.iter_mut().for_each(|(_, known)| *known = checkpoint.size);
         self.published = Some(Published { checkpoint, note: opened.note().to_string().into() });
-        Ok(())
+        Ok(size)
+    }
+
+    /// Compares what was published with the committed tree.
+    pub(super) fn compare(&self, reader: &Reader) -> Result<(), OpenError> {
+        let Some(Published { checkpoint, .. }) = &self.published else { return Ok(()) };
+        let committed = root(&TileTree::new(reader.clone(), checkpoint.size), checkpoint.size)?;
+        if committed == checkpoint.root { Ok(()) } else { Err(OpenError::PublishedDiffers) }
     }
 
     pub(super) fn published(&self) -> Option<&Published> {
@@ -98,11 +99,21 @@ impl Publisher {
         Ok(published)
     }
 
+    /// Asks all witnesses at once, so that several slow ones cost no more than one.
     fn cosign(&mut self, note: &mut SignedNote, tree: &TileTree<RecentTiles>) -> usize {
         let unsigned = note.clone();
+        let answers: Vec<_> = std::thread::scope(|scope| {
+            let asked = |(witness, known): &(Arc<dyn Cosigner>, u64)| {
+                let (witness, known, unsigned) = (Arc::clone(witness), *known, &unsigned);
+                scope.spawn(move || ask(witness.as_ref(), known, unsigned, tree))
+            };
+            let threads: Vec<_> = self.witnesses.iter().map(asked).collect();
+            let failed = || Err(CosignError::Other("the witness's client failed".to_owned()));
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| failed())).collect()
+        });
         let mut cosigned = 0;
-        for (witness, known) in &mut self.witnesses {
-            match ask(witness.as_ref(), *known, &unsigned, tree) {
+        for ((witness, known), answer) in self.witnesses.iter_mut().zip(answers) {
+            match answer {
                 Ok(signature) => {
                     *known = tree.size();
                     note.add(signature);

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
+use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
 use super::publish::{Published, Publisher};
@@ -68,31 +69,32 @@ pub(super) struct Sequencer {
 /// Opens the folder and starts the thread.
 pub(super) fn start(config: Config, commands: mpsc::Receiver<Command>) -> Result<(), OpenError> {
     let mut sequencer = Sequencer::open(config)?;
+    let timer = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let name = format!("log {}", sequencer.publisher.log_key().name());
     let thread = std::thread::Builder::new().name(name.chars().take(15).collect());
-    thread.spawn(move || sequencer.run(commands))?;
+    thread.spawn(move || sequencer.run(&timer, commands))?;
     Ok(())
 }
 
 impl Sequencer {
-    fn open(config: Config) -> Result<Self, OpenError> {
+    pub(super) fn open(config: Config) -> Result<Self, OpenError> {
         store_files::create_folder(&config.folder)?;
         let lock = FolderLock::take(&config.folder)?.ok_or(OpenError::Locked)?;
         files::create_folder(&config.folder.join("tile"))?;
-        let tree = CommittedTree::open(&config.folder, config.layout)?;
-        let reader = Reader::new(&config.folder);
         let mut publisher = Publisher::new(&config);
-        publisher.recover(&reader, tree.size())?;
+        let published = publisher.recover()?;
+        let tree = CommittedTree::open(&config.folder, config.layout, config.wal_limit, published)?;
+        let reader = Reader::new(&config.folder);
+        publisher.compare(&reader)?;
         let known = match config.layout {
             Layout::TlogTiles => leaves(&reader, tree.size())?.into_iter().zip(0..).collect(),
             Layout::StaticCt => HashMap::new(),
         };
         let mut sequencer = Self { config, tree, publisher, known, failed: false, _lock: lock };
         redact::complete_interrupted(&mut sequencer)?;
-        let size = sequencer.tree.size();
-        if sequencer.publisher.published().is_none_or(|published| published.checkpoint.size < size) {
+        if sequencer.is_behind() {
             match sequencer.publish() {
-                // The next batch asks the witnesses again; until then the last checkpoint stands.
+                // They are asked again after a while; until then the last checkpoint stands.
                 Ok(_) | Err(AppendError::Unwitnessed) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -100,8 +102,29 @@ impl Sequencer {
         Ok(sequencer)
     }
 
-    fn run(&mut self, mut commands: mpsc::Receiver<Command>) {
-        while let Some(command) = commands.blocking_recv() {
+    /// Whether entries are committed and not published.
+    fn is_behind(&self) -> bool {
+        let size = self.tree.size();
+        self.publisher.published().is_none_or(|published| published.checkpoint.size < size)
+    }
+
+    /// The next command. While entries wait for witnesses, those are asked again at intervals.
+    fn next(&mut self, timer: &Runtime, commands: &mut mpsc::Receiver<Command>) -> Option<Command> {
+        while !self.failed && self.is_behind() {
+            let next = async { tokio::time::timeout(self.config.witness_retry, commands.recv()).await };
+            match timer.block_on(next) {
+                Ok(command) => return command,
+                Err(_) => match self.publish() {
+                    Ok(published) => tracing::info!(size = published.checkpoint.size, "published late"),
+                    Err(error) => tracing::warn!(%error, "entries wait for their checkpoint"),
+                },
+            }
+        }
+        commands.blocking_recv()
+    }
+
+    fn run(&mut self, timer: &Runtime, mut commands: mpsc::Receiver<Command>) {
+        while let Some(command) = self.next(timer, &mut commands) {
             let mut batch = Vec::new();
             let mut redaction = self.sort(command, &mut batch);
             let opened = Instant::now();
@@ -116,7 +139,7 @@ impl Sequencer {
             }
             self.process(batch);
             if let Some((record, coverage, answer)) = redaction {
-                let _ = answer.send(redact::redact(self, record, coverage.as_ref()));
+                let _ = answer.send(self.redact(record, coverage.as_ref()));
             }
         }
     }
@@ -134,6 +157,17 @@ impl Sequencer {
             }
             Command::Redact { record, coverage, answer } => Some((record, coverage, answer)),
         }
+    }
+
+    /// Withholds. When storage fails in between, what is on disk is unknown until the folder is opened again,
+    /// which completes the erasure.
+    pub(super) fn redact(&mut self, record: u64, coverage: &dyn Coverage) -> Result<Redacted, RedactError> {
+        if self.failed {
+            return Err(RedactError::Unavailable);
+        }
+        let redacted = redact::redact(self, record, coverage);
+        self.failed |= matches!(redacted, Err(RedactError::Io(_)));
+        redacted
     }
 
     /// Commits a batch, publishes, and answers.
@@ -183,7 +217,7 @@ impl Sequencer {
         }
     }
 
-    fn commit(&mut self, entries: Vec<Sequenced>) -> Result<Published, AppendError> {
+    pub(super) fn commit(&mut self, entries: Vec<Sequenced>) -> Result<Published, AppendError> {
         if !entries.is_empty()
             && let Err(error) = self.tree.append(entries)
         {

@@ -15,9 +15,6 @@ use crate::store::wal::{Batch, Sequenced, WriteAheadLog};
 use crate::store::{Reader, files};
 use crate::tile::{TILE_WIDTH, TileError, TileKind, TilePath, TileSource};
 
-/// Size of the write-ahead log from which it is trimmed behind full bundles.
-const TRIM_AT: u64 = 16 << 20;
-
 /// Everything that one writer keeps of a log. All methods are idempotent with respect to what is on disk:
 /// whatever a crash interrupts, opening again completes.
 #[derive(Debug)]
@@ -25,6 +22,10 @@ pub(crate) struct CommittedTree {
     folder: PathBuf,
     layout: Layout,
     wal: WriteAheadLog,
+    /// Bytes by which the write-ahead log may grow before it is trimmed behind full bundles.
+    wal_limit: u64,
+    /// Its size at which that is.
+    trim_at: u64,
     edge: Edge,
     /// Items of the last bundle, which is not full.
     items: Vec<Vec<u8>>,
@@ -34,16 +35,36 @@ pub(crate) struct CommittedTree {
 }
 
 impl CommittedTree {
-    pub(crate) fn open(folder: &Path, layout: Layout) -> Result<Self, OpenError> {
+    /// Opens the tree, of which `published` entries were published: if fewer are there, nothing is changed.
+    pub(crate) fn open(
+        folder: &Path,
+        layout: Layout,
+        wal_limit: u64,
+        published: u64,
+    ) -> Result<Self, OpenError> {
+        let (mut wal, batches) = WriteAheadLog::open(&folder.join("wal"))?;
+        let committed = batches.last().map_or(0, Batch::end);
+        if committed < published {
+            return Err(OpenError::PublishedAhead { published, committed });
+        }
+        wal.cut_torn_tail()?;
         files::remove_temporaries(folder)?;
-        let (wal, batches) = WriteAheadLog::open(&folder.join("wal"))?;
         let first = batches.first().map_or(0, |batch| batch.first);
         let reader = Reader::new(folder);
         let edge = Edge::recover(&reader, first)?;
         let items = read_items(&reader, layout, first)?;
         let recent = RecentTiles::new(reader);
-        let mut tree =
-            Self { folder: folder.to_owned(), layout, wal, edge, items, partials: Vec::new(), recent };
+        let mut tree = Self {
+            folder: folder.to_owned(),
+            layout,
+            wal,
+            wal_limit,
+            trim_at: wal_limit,
+            edge,
+            items,
+            partials: Vec::new(),
+            recent,
+        };
         for batch in &batches {
             tree.integrate(batch)?;
         }
@@ -65,9 +86,11 @@ impl CommittedTree {
         let batch = Batch { first: self.size(), entries };
         self.wal.append(&batch)?;
         self.integrate(&batch)?;
-        if self.wal.bytes() > TRIM_AT {
+        if self.wal.bytes() > self.trim_at {
             let size = self.size();
             self.wal.trim(size - size % TILE_WIDTH, size)?;
+            // What has to stay may be larger than the limit: rewriting it at every append gains nothing.
+            self.trim_at = self.wal.bytes() + self.wal_limit;
         }
         Ok(())
     }
@@ -95,7 +118,7 @@ impl CommittedTree {
             partial.push(self.bundle_tile(self.size() / TILE_WIDTH, &self.items));
         }
         for tile in &partial {
-            files::write_derived(&self.folder.join(tile.path.to_string()), &tile.bytes)?;
+            self.write_partial(tile)?;
         }
         let old = std::mem::replace(&mut self.partials, partial.into_iter().map(|tile| tile.path).collect());
         for path in old.iter().filter(|path| !self.partials.contains(path)) {
@@ -106,10 +129,16 @@ impl CommittedTree {
 
     fn write_attachment(&self, index: u64, bytes: &[u8]) -> io::Result<()> {
         let path = self.folder.join("sealed").join(index.to_string());
-        if fs::read(&path).is_ok_and(|old| old == bytes) {
-            Ok(())
-        } else {
-            files::write_durable(&path, bytes)
+        if fs::read(&path).is_ok_and(|old| old == bytes) { Ok(()) } else { replace(&path, bytes) }
+    }
+
+    /// A partial file is there already only at replay.
+    fn write_partial(&self, tile: &EdgeTile) -> io::Result<()> {
+        let path = self.folder.join(tile.path.to_string());
+        match fs::read(&path) {
+            Ok(old) if old == tile.bytes => Ok(()),
+            Ok(_) => files::erase(&path, Some(&tile.bytes)),
+            Err(_) => files::write_derived(&path, &tile.bytes),
         }
     }
 
@@ -119,12 +148,7 @@ impl CommittedTree {
         if fs::read(&path).is_ok_and(|old| old == tile.bytes) {
             return Ok(());
         }
-        // Different content is that of an entry whose redaction a crash interrupted.
-        if path.exists() {
-            files::erase(&path, Some(&tile.bytes))
-        } else {
-            files::write_durable(&path, &tile.bytes)
-        }
+        replace(&path, &tile.bytes)
     }
 
     fn bundle_tile(&self, number: u64, items: &[Vec<u8>]) -> EdgeTile {
@@ -164,16 +188,21 @@ impl CommittedTree {
         if number == self.size() / TILE_WIDTH {
             self.items[at] = item.to_vec();
             let tile = self.bundle_tile(number, &self.items);
-            return files::erase(&self.folder.join(tile.path.to_string()), Some(&tile.bytes));
+            return self.write_partial(&tile);
         }
         let path = TilePath { kind: self.layout.bundle_kind(), number, width: 256 };
-        let file = self.folder.join(path.to_string());
-        let bytes = fs::read(&file)?;
+        let bytes = fs::read(self.folder.join(path.to_string()))?;
         let split = bundle::split(&bytes, 256);
         let mut items: Vec<_> = split.map_err(io::Error::other)?.into_iter().map(<[u8]>::to_vec).collect();
         items[at] = item.to_vec();
-        files::erase(&file, Some(&join(self.layout, &items)))
+        self.write_full(&self.bundle_tile(number, &items))
     }
+}
+
+/// Writes a file durably. Different content that is there already is that of an entry whose redaction a crash
+/// interrupted, and is erased.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if path.exists() { files::erase(path, Some(bytes)) } else { files::write_durable(path, bytes) }
 }
 
 fn remove_if_there(path: &Path) -> io::Result<()> {

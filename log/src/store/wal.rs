@@ -2,11 +2,11 @@
 //!
 //! A record is `"SVWB" ‖ u32 length ‖ SHA-256(body) ‖ body`; a body is `u64 first index ‖ u32 count`, then
 //! per entry `leaf hash ‖ u32 length ‖ item ‖ u32 length ‖ attachment`, integers big-endian. Reading stops
-//! at the first record that is not whole: nothing behind it was ever acknowledged, and the published
-//! checkpoint shows if that is not true.
+//! at the first record that is not whole: nothing behind it was ever acknowledged. Whether that is true, the
+//! published checkpoint shows; what is not whole is cut off only after that comparison.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::files;
@@ -114,24 +114,31 @@ pub struct WriteAheadLog {
 }
 
 impl WriteAheadLog {
-    /// Opens or creates it, cuts off a torn tail, and returns what it holds.
+    /// Opens or creates it, and returns what it holds. Nothing is changed yet: call
+    /// [`WriteAheadLog::cut_torn_tail`] before appending.
     ///
     /// # Errors
     /// From the file system.
     pub fn open(path: &Path) -> io::Result<(Self, Vec<Batch>)> {
-        let mut bytes = Vec::new();
         let created = !path.exists();
-        let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
-        file.read_to_end(&mut bytes)?;
-        let (batches, good) = parse(&bytes);
-        if good < bytes.len() as u64 {
-            file.set_len(good)?;
-            file.sync_all()?;
-        }
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
         if created && let Some(folder) = path.parent() {
             files::sync_folder(folder)?;
         }
-        Ok((Self { path: path.to_owned(), file, bytes: good }, batches))
+        let (batches, bytes) = parse(&fs::read(path)?);
+        Ok((Self { path: path.to_owned(), file, bytes }, batches))
+    }
+
+    /// Cuts off what a crash left half written.
+    ///
+    /// # Errors
+    /// From the file system.
+    pub fn cut_torn_tail(&mut self) -> io::Result<()> {
+        if self.file.metadata()?.len() > self.bytes {
+            self.file.set_len(self.bytes)?;
+            self.file.sync_all()?;
+        }
+        Ok(())
     }
 
     /// Appends a batch; it is durable when this returns.
@@ -140,6 +147,7 @@ impl WriteAheadLog {
     /// From the file system. What is on disk is then unknown: the caller must stop.
     pub fn append(&mut self, batch: &Batch) -> io::Result<()> {
         let record = batch.to_record();
+        files::step()?;
         self.file.write_all(&record)?;
         self.file.sync_data()?;
         self.bytes += record.len() as u64;
@@ -154,9 +162,9 @@ impl WriteAheadLog {
     /// Drops all batches that end at or before `keep_from`; `size` is the index that comes next.
     ///
     /// # Errors
-    /// From the file system.
+    /// From the file system. What is on disk is then unknown: the caller must stop.
     pub fn trim(&mut self, keep_from: u64, size: u64) -> io::Result<()> {
-        let (_, mut batches) = Self::open(&self.path)?;
+        let (mut batches, _) = parse(&fs::read(&self.path)?);
         batches.retain(|batch| batch.end() > keep_from);
         if batches.is_empty() {
             batches.push(Batch { first: size, entries: Vec::new() });
@@ -168,17 +176,20 @@ impl WriteAheadLog {
     /// the entry.
     ///
     /// # Errors
-    /// From the file system.
+    /// From the file system. What is on disk is then unknown: the caller must stop.
     pub fn withhold(&mut self, index: u64, item: Option<&[u8]>, attachment: &[u8]) -> io::Result<bool> {
-        let (_, mut batches) = Self::open(&self.path)?;
+        let (mut batches, _) = parse(&fs::read(&self.path)?);
         let holder = batches.iter_mut().find(|batch| (batch.first..batch.end()).contains(&index));
         let Some(batch) = holder else { return Ok(false) };
         let at = usize::try_from(index - batch.first).expect("an index inside the batch");
+        let before = batch.entries[at].clone();
         if let Some(item) = item {
             batch.entries[at].item = item.to_vec();
         }
         batch.entries[at].attachment = attachment.to_vec();
-        self.replace(&batches)?;
+        if batch.entries[at] != before {
+            self.replace(&batches)?;
+        }
         Ok(true)
     }
 

@@ -1,0 +1,217 @@
+//! Redaction and trimming stopped at each of their changes of the file system, and the folder opened again,
+//! with that stopped at each of its changes too.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+#[path = "../../tests/common/mod.rs"]
+mod common;
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::redact::Coverage;
+use super::sequencer::Sequencer;
+use super::{Config, OpenError};
+use crate::checkpoint::VerifiedCheckpoint;
+use crate::entry::{Entry, SealedPayload, Stored, Withholding};
+use crate::hash::Hash;
+use crate::merkle::{inclusion_proof, leaf_hash};
+use crate::store::Reader;
+use crate::store::files::faults;
+use crate::store::wal::Sequenced;
+use crate::tile::TileTree;
+
+struct Covered;
+
+impl Coverage for Covered {
+    fn covers(&self, _: &str, _: u64, _: &Hash, _: &Hash) -> bool {
+        true
+    }
+}
+
+fn config(folder: &Path) -> Config {
+    Config { wal_limit: 20_000, ..common::witnessed(folder) }
+}
+
+fn sequenced(item: Vec<u8>, attachment: Vec<u8>) -> Sequenced {
+    Sequenced { leaf: leaf_hash(&item), item, attachment }
+}
+
+fn holds(folder: &Path, needles: &[String]) -> bool {
+    fs::read_dir(folder).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            return holds(&path, needles);
+        }
+        let bytes = fs::read(&path).unwrap();
+        needles.iter().any(|needle| bytes.windows(needle.len()).any(|window| window == needle.as_bytes()))
+    })
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+/// A log whose entry 3 is sealed, with `others` entries behind it and then the record of its redaction.
+struct Prepared {
+    folder: tempfile::TempDir,
+    entry: Entry,
+    payload: SealedPayload,
+    withheld: Withholding,
+    record: u64,
+}
+
+const SEALED: u64 = 3;
+
+fn prepare(others: u32, withheld: Withholding) -> Prepared {
+    let folder = tempfile::tempdir().unwrap();
+    let (entry, payload) = common::sealed(b"a value to be forgotten");
+    let mut log = Sequencer::open(config(folder.path())).unwrap();
+    let other = |n: u32| sequenced(format!("other {n}").into_bytes(), Vec::new());
+    log.commit((0..3).map(other).collect()).unwrap();
+    log.commit(vec![sequenced(entry.body(), payload.to_bytes())]).unwrap();
+    log.commit((3..3 + others).map(other).collect()).unwrap();
+    let record = log.tree.size();
+    let body = Entry::Redaction(common::record(SEALED, entry.leaf_hash(), withheld.clone())).body();
+    log.commit(vec![sequenced(body, Vec::new())]).unwrap();
+    Prepared { folder, entry, payload, withheld, record }
+}
+
+/// What a reader of the folder alone finds at [`SEALED`], under the published checkpoint.
+fn read(folder: &Path) -> (Stored, Option<Vec<u8>>, Vec<Vec<Hash>>) {
+    let reader = Reader::new(&folder.join("log"));
+    let key = common::log_signer().public().clone();
+    let opened = VerifiedCheckpoint::open(&reader.checkpoint().unwrap(), &key, &[]).unwrap();
+    let checkpoint = opened.checkpoint();
+    let tree = TileTree::open(reader.clone(), checkpoint.size, &checkpoint.root).unwrap();
+    let proofs = (0..checkpoint.size).map(|index| inclusion_proof(&tree, index, checkpoint.size).unwrap());
+    let proofs = proofs.collect();
+    (reader.entry(&tree, SEALED).unwrap(), reader.sealed(SEALED).unwrap(), proofs)
+}
+
+/// Opens the folder again and again, stopped one change later each time, until that succeeds.
+fn reopen(folder: &Path) -> Sequencer {
+    for steps in 0.. {
+        faults::allow(Some(steps));
+        let opened = Sequencer::open(config(folder));
+        faults::allow(None);
+        match opened {
+            Ok(log) => return log,
+            Err(OpenError::Io(_) | OpenError::Redact(_) | OpenError::Publish(_)) => {}
+            Err(error) => panic!("stopped after {steps} changes: {error}"),
+        }
+    }
+    unreachable!("some number of changes is enough")
+}
+
+fn interrupted_everywhere(others: u32, withheld: Withholding) {
+    let prepared = prepare(others, withheld);
+    let (field, fields) = (&prepared.payload.fields[0], prepared.withheld != Withholding::WholeBody);
+    let gone = [STANDARD.encode(&field.value), STANDARD.encode(&field.salt)];
+    assert!(holds(prepared.folder.path(), &gone));
+    let (whole, openings, proofs) = read(prepared.folder.path());
+    assert_eq!(whole, Stored::Body(prepared.entry.body()));
+    for steps in 0.. {
+        let folder = tempfile::tempdir().unwrap();
+        copy(prepared.folder.path(), folder.path());
+        let mut log = Sequencer::open(config(folder.path())).unwrap();
+        faults::allow(Some(steps));
+        let redacted = log.redact(prepared.record, &Covered);
+        faults::allow(None);
+        if redacted.is_err() {
+            assert_eq!(log.redact(prepared.record, &Covered).unwrap_err().reason(), "log-unavailable");
+        }
+        drop(log);
+        // Between the crash and the next start, readers find all of it or nothing of it.
+        let (stored, sealed, unchanged) = read(folder.path());
+        assert!(stored == whole || (!fields && matches!(stored, Stored::Withheld(_))), "after {steps}");
+        assert!(sealed.is_none() || sealed == openings || fields, "after {steps} changes");
+        assert_eq!(unchanged, proofs);
+
+        let mut log = reopen(folder.path());
+        if folder.path().join(format!("log/withheld/{SEALED}")).exists() {
+            assert!(!holds(folder.path(), &gone), "after {steps} changes and the next start");
+        }
+        log.redact(prepared.record, &Covered).unwrap();
+        drop(log);
+        assert!(!holds(folder.path(), &gone), "after {steps} changes and another redaction");
+        let (stored, sealed, unchanged) = read(folder.path());
+        assert_eq!(matches!(stored, Stored::Withheld(_)), !fields);
+        assert_eq!(sealed.is_some(), fields);
+        assert_eq!(unchanged, proofs);
+        if redacted.is_ok() {
+            assert!(steps > 10, "faults were injected");
+            return;
+        }
+    }
+}
+
+#[test]
+fn redaction_in_a_partial_bundle() {
+    interrupted_everywhere(3, Withholding::WholeBody);
+}
+
+#[test]
+fn redaction_in_a_full_bundle() {
+    interrupted_everywhere(300, Withholding::WholeBody);
+}
+
+#[test]
+fn redaction_of_a_field() {
+    interrupted_everywhere(3, Withholding::Fields(vec![0]));
+}
+
+#[test]
+fn old_bytes_are_overwritten_in_place() {
+    let prepared = prepare(3, Withholding::WholeBody);
+    let folder = prepared.folder.path().join("log");
+    let mut log = Sequencer::open(config(prepared.folder.path())).unwrap();
+    let names = ["wal", "sealed/3", "tile/entries/000.p/8"];
+    let mut open: Vec<_> = names.iter().map(|name| File::open(folder.join(name)).unwrap()).collect();
+    log.redact(prepared.record, &Covered).unwrap();
+    for (file, name) in open.iter_mut().zip(names) {
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).unwrap();
+        assert!(!bytes.is_empty() && bytes.iter().all(|byte| *byte == 0), "{name}");
+    }
+}
+
+#[test]
+fn trimming_interrupted_anywhere_loses_nothing() {
+    let item = |n: u32| sequenced(format!("{n:0200}").into_bytes(), Vec::new());
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = Sequencer::open(config(folder.path())).unwrap();
+    log.commit((0..250).map(item).collect()).unwrap();
+    drop(log);
+    for steps in 0.. {
+        let copied = tempfile::tempdir().unwrap();
+        copy(folder.path(), copied.path());
+        let mut log = Sequencer::open(config(copied.path())).unwrap();
+        faults::allow(Some(steps));
+        let published = log.commit((250..520).map(item).collect());
+        faults::allow(None);
+        drop(log);
+        let mut log = reopen(copied.path());
+        let size = log.tree.size();
+        assert!(size == 520 || (size == 250 && published.is_err()), "{size} after {steps} changes");
+        log.commit((u32::try_from(size).unwrap()..530).map(item).collect()).unwrap();
+        let leaves = super::tree::leaves(&Reader::new(&copied.path().join("log")), 530).unwrap();
+        assert!((0..530).zip(leaves).all(|(n, leaf)| item(n).leaf == leaf), "after {steps} changes");
+        if published.is_ok() {
+            assert!(steps > 10, "faults were injected");
+            return;
+        }
+    }
+}
