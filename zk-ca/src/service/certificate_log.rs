@@ -12,6 +12,9 @@ use sigveil_log::sct::{PrecertEntry, SctError, SignedCertificateTimestamp};
 
 use crate::authority::CertificateDer;
 
+/// Most bytes of an answer: an SCT is a few hundred.
+const MAX_ANSWER_BYTES: usize = 16 * 1024;
+
 /// Why there is no SCT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateLogError {
@@ -61,7 +64,8 @@ pub struct HttpCertificateLog {
 impl HttpCertificateLog {
     /// The log whose submission prefix this is; `add-pre-chain` is under its `/ct/v1/`.
     pub fn new(prefix: &str, key: VerifyingKey, timeout: Duration) -> Result<Self, CertificateLogError> {
-        let client = reqwest::Client::builder().timeout(timeout).no_proxy();
+        let redirects = reqwest::redirect::Policy::none();
+        let client = reqwest::Client::builder().timeout(timeout).redirect(redirects).no_proxy();
         let client = client.build().map_err(|_| CertificateLogError::Unavailable)?;
         Ok(Self { client, address: format!("{}/ct/v1/add-pre-chain", prefix.trim_end_matches('/')), key })
     }
@@ -73,11 +77,19 @@ impl HttpCertificateLog {
     ) -> Result<SignedCertificateTimestamp, CertificateLogError> {
         let chain = chain.iter().map(|certificate| BASE64_STANDARD.encode(certificate.as_bytes())).collect();
         let request = self.client.post(&self.address).json(&AddChain { chain });
-        let response = request.send().await.map_err(|_| CertificateLogError::Unavailable)?;
+        let mut response = request.send().await.map_err(|_| CertificateLogError::Unavailable)?;
         if response.status() != reqwest::StatusCode::OK {
             return Err(CertificateLogError::Unavailable);
         }
-        let answer: AddChainAnswer = response.json().await.map_err(|_| CertificateLogError::Malformed)?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|_| CertificateLogError::Unavailable)? {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_ANSWER_BYTES {
+                return Err(CertificateLogError::Malformed);
+            }
+        }
+        let answer: AddChainAnswer =
+            serde_json::from_slice(&body).map_err(|_| CertificateLogError::Malformed)?;
         let sct = answer.sct().ok_or(CertificateLogError::Malformed)?;
         sct.verify(&self.key, entry)?;
         Ok(sct)

@@ -34,19 +34,24 @@ pub fn router(authority: TimestampAuthority, clock: SharedClock) -> Router {
         .with_state(Arc::new(Shared { authority, clock }))
 }
 
-/// A DER request gets a DER answer in any case: RFC 3161 has its own form of refusal. A JSON one that is refused gets
-/// a problem document.
+/// The media type decides the form. A DER request gets a DER answer in any case: RFC 3161 has its own form of refusal.
+/// A JSON one that is refused gets a problem document.
 async fn timestamp(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
-    let media_type =
-        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = media_type.and_then(|text| text.split(';').next()).unwrap_or_default().trim();
     let answer = |request: TimestampRequest| {
         shared.authority.grant(&request, shared.clock.now(), Serial::draw(&mut OsRng))
     };
-    if media_type.starts_with("application/json") {
+    if media_type.eq_ignore_ascii_case("application/json") {
         return match TimestampRequest::from_json(&body).and_then(answer) {
             Ok(der) => reply(StatusCode::CREATED, der),
             Err(error) => problem(error).into_response(),
         };
+    }
+    if !media_type.eq_ignore_ascii_case("application/timestamp-query") {
+        let detail = "send application/timestamp-query or application/json".to_owned();
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return Problem { status, reason: "media-type-unsupported", detail }.into_response();
     }
     match TimestampRequest::from_der(&body).and_then(answer) {
         Ok(der) => reply(StatusCode::CREATED, der),

@@ -2,9 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod extensions;
+mod faces;
+mod fetching;
 mod issuance;
 mod keys;
+mod logging;
 mod profile;
+mod readers;
 mod timestamps;
 mod trust;
 mod verdict;

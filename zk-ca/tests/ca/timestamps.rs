@@ -12,7 +12,7 @@ use sigveil_zk_ca::timestamp::{TimestampAuthority, TimestampRequest, rejection};
 
 use crate::world::NOW;
 
-fn authority() -> TimestampAuthority {
+pub fn authority() -> TimestampAuthority {
     let mut rng = ChaCha20Rng::seed_from_u64(9);
     let (root, key) = (SigningKeyP256::generate(&mut rng), SigningKeyP256::generate(&mut rng));
     let plan = ChainPlan {
@@ -26,7 +26,7 @@ fn authority() -> TimestampAuthority {
 }
 
 /// Runs openssl; `None`, with a word on stderr, where there is none. In CI that is a failure.
-fn openssl(arguments: &[&str]) -> Option<std::process::Output> {
+pub fn openssl(arguments: &[&str]) -> Option<std::process::Output> {
     let output = Command::new("openssl").args(arguments).output().ok();
     if output.is_none() {
         assert!(std::env::var_os("CI").is_none(), "openssl is needed in CI");

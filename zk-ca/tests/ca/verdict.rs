@@ -16,7 +16,7 @@ use x509_cert::Certificate;
 use crate::profile::sample;
 use crate::world::World;
 
-fn content(view: &CertificateView) -> CertificateContent {
+pub fn content(view: &CertificateView) -> CertificateContent {
     CertificateContent {
         serial: view.serial(),
         time: view.time(),

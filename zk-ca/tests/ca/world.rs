@@ -2,7 +2,7 @@
 //! that prove nothing. Statements are checked natively in its place, so a false one fails the test.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use axum::routing::get;
@@ -38,7 +38,7 @@ pub const NOW: u64 = 1_790_000_000;
 pub const AUDIENCE: &str = "sigstore";
 pub const EMAIL: &str = "alice@example.org";
 
-struct FixedClock;
+pub struct FixedClock;
 
 impl Clock for FixedClock {
     fn now(&self) -> u64 {
@@ -53,16 +53,35 @@ fn anything<C: Cs>(cs: &mut C, value: Fr) {
     cs.product(&value, &value);
 }
 
+/// Lets proofs through once it is open.
+#[derive(Default)]
+pub struct Gate {
+    open: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    pub fn open(&self) {
+        *self.open.lock().unwrap() = true;
+        self.opened.notify_all();
+    }
+
+    fn pass(&self) {
+        drop(self.opened.wait_while(self.open.lock().unwrap(), |open| !*open).unwrap());
+    }
+}
+
 struct NativeProver {
     key: ProvingKey,
     matrices: Matrices,
+    gate: Arc<Gate>,
 }
 
 impl NativeProver {
-    fn new() -> Self {
+    fn new(gate: Arc<Gate>) -> Self {
         let shape = Shape::of(|cs| anything(cs, Fr::from(0u64)));
         let key = setup(&shape, &mut ChaCha20Rng::seed_from_u64(1), &mut |_| {}).unwrap();
-        Self { key, matrices: Matrices::new(&shape) }
+        Self { key, matrices: Matrices::new(&shape), gate }
     }
 
     fn prove(&self, public: Fr) -> Result<Proof, ProverError> {
@@ -81,6 +100,7 @@ impl Prover for NativeProver {
         if class != SizeClass::B768 {
             return Err(ProverError::NoKey(class.bytes()));
         }
+        self.gate.pass();
         self.prove(instance.digest())
     }
 
@@ -112,7 +132,7 @@ pub struct World {
     pub client: reqwest::Client,
 }
 
-async fn serve(router: Router) -> String {
+pub async fn serve(router: Router) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -146,12 +166,24 @@ pub fn authority(rng: &mut ChaCha20Rng) -> CertificateAuthority {
 
 impl World {
     pub async fn start() -> Self {
+        let (world, gate) = Self::start_gated().await;
+        gate.open();
+        world
+    }
+
+    /// A world with one prover, which waits for the gate, and room for two more requests.
+    pub async fn start_gated() -> (Self, Arc<Gate>) {
+        let gate = Arc::<Gate>::default();
+        (Self::build(Arc::clone(&gate)).await, gate)
+    }
+
+    async fn build(gate: Arc<Gate>) -> Self {
         let issuer = Issuer::generate();
         let iss = serve_issuer(json!({ "keys": [issuer.jwk()] })).await;
         let mut rng = ChaCha20Rng::seed_from_u64(3);
         let secret = SecretKey::generate(&mut rng);
         let evaluator = InProcessEvaluator::new(secret);
-        let prover = NativeProver::new();
+        let prover = NativeProver::new(gate);
         let verifying = Base64Bytes(prover.key.verifying_key().to_bytes().to_vec());
         let header = Jwt::parse(&issuer.token("{}")).unwrap().compact().header().to_vec();
         let trust = ProofTrust {
@@ -192,7 +224,7 @@ impl World {
             issuer_keys: BTreeMap::from([(iss.clone(), IssuerKeys::discover(&iss, policy()).unwrap())]),
             evaluator: Arc::new(evaluator),
             prover: Arc::new(prover),
-            pool: ProverPool::new(1, 4),
+            pool: ProverPool::new(1, 2),
             certificate_log: Arc::new(Log(log.clone())),
             clock: Arc::new(FixedClock),
         }));

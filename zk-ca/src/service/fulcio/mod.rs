@@ -13,6 +13,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use sigveil_vrf_identity::identity::Kind;
+use zeroize::Zeroize;
 
 pub use request::{MAX_REQUEST_BYTES, RequestError, RequestedKey, SigningRequest};
 
@@ -41,10 +42,20 @@ async fn signing_certificate(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<Value>, Problem> {
-    let request = SigningRequest::parse(&headers, &body).map_err(IssueError::from)?;
+    let request = read(&headers, body)?;
     let issued = ca.issue(request).await?;
     let certificates: Vec<String> = issued.chain.iter().map(|certificate| certificate.to_pem()).collect();
     Ok(Json(json!({ "signedCertificateEmbeddedSct": { "chain": { "certificates": certificates } } })))
+}
+
+/// Reads a request and wipes its body, which holds a bearer token. A body that shares its memory with the
+/// connection's buffer cannot be wiped, nor can the headers: hyper reuses or frees those.
+fn read(headers: &HeaderMap, body: Bytes) -> Result<SigningRequest, IssueError> {
+    let request = SigningRequest::parse(headers, &body);
+    if let Ok(mut body) = body.try_into_mut() {
+        body.as_mut().zeroize();
+    }
+    Ok(request?)
 }
 
 async fn trust_bundle(State(ca): State<Arc<Ca>>) -> Json<Value> {
@@ -76,7 +87,7 @@ async fn identity(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<Value>, Problem> {
-    let request = SigningRequest::parse(&headers, &body).map_err(IssueError::from)?;
+    let request = read(&headers, body)?;
     let keys = ca.owner_keys(request).await?;
     Ok(Json(json!({
         "identity": {

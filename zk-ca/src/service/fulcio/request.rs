@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use der::{Decode, Encode};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use sigveil_circuits::token::BindingSalt;
 use sigveil_vrf_identity::field;
 use sigveil_vrf_identity::label::{Mode, Profile};
@@ -140,13 +140,13 @@ impl SigningRequest {
 }
 
 /// The token of the Authorization header or of the body; both only if they are equal.
-fn token(headers: &HeaderMap, body: Option<String>) -> Result<Zeroizing<String>, RequestError> {
+fn token(headers: &HeaderMap, body: Option<Zeroizing<String>>) -> Result<Zeroizing<String>, RequestError> {
     let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let bearer = header
         .and_then(|value| value.split_once(' '))
         .and_then(|(scheme, token)| scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned()));
     let body = body.filter(|token| !token.is_empty());
-    match (bearer.map(Zeroizing::new), body.map(Zeroizing::new)) {
+    match (bearer.map(Zeroizing::new), body) {
         (Some(one), Some(other)) if one != other => Err(RequestError::TokenAmbiguous),
         (Some(token), _) | (None, Some(token)) => Ok(token),
         (None, None) => Err(RequestError::TokenMissing),
@@ -184,7 +184,13 @@ struct RequestWire {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct CredentialsWire {
-    oidc_identity_token: Option<String>,
+    #[serde(default, deserialize_with = "wiped")]
+    oidc_identity_token: Option<Zeroizing<String>>,
+}
+
+/// A string that is wiped even if the rest of the request turns out to be none.
+fn wiped<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Zeroizing<String>>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.map(Zeroizing::new))
 }
 
 #[derive(Deserialize)]

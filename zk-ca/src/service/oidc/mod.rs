@@ -21,7 +21,7 @@ use fetch::Fetcher;
 const MAX_AGE: u64 = 600;
 /// Seconds for which keys are used while the issuer cannot be reached.
 const MAX_STALE: u64 = 3600;
-/// Seconds between two fetches that unknown key ids cause.
+/// Seconds between two attempts to fetch.
 const MIN_REFRESH_INTERVAL: u64 = 30;
 /// Most bytes of a discovery document that are read.
 const MAX_DISCOVERY_BYTES: usize = 64 * 1024;
@@ -69,6 +69,35 @@ struct Cache {
     keys: Option<KeySet>,
     fetched: u64,
     attempted: Option<u64>,
+    /// Why the last attempt failed, if it did.
+    failure: Option<OidcError>,
+}
+
+impl Cache {
+    /// Whether to fetch for this key id: there are no keys, they are old, or the id is unknown; and the last attempt,
+    /// whatever came of it, is some time ago.
+    fn wants_fetch(&self, key_id: Option<&str>, now: u64) -> bool {
+        let rested = self.attempted.is_none_or(|at| now.saturating_sub(at) >= MIN_REFRESH_INTERVAL);
+        let unknown =
+            self.keys.as_ref().is_none_or(|keys| matches!(keys.modulus(key_id), Err(JwksError::UnknownKey)));
+        rested && (unknown || self.age(now) >= MAX_AGE)
+    }
+
+    fn age(&self, now: u64) -> u64 {
+        now.saturating_sub(self.fetched)
+    }
+
+    fn answer(&self, key_id: Option<&str>, now: u64) -> Result<Modulus, OidcError> {
+        let known =
+            self.keys.as_ref().map_or(Err(JwksError::UnknownKey), |keys| keys.modulus(key_id).cloned());
+        match (&self.failure, known) {
+            (None, known) => Ok(known?),
+            // Of an id that is unknown nobody can say that it is none while the issuer does not answer.
+            (Some(failure), Err(JwksError::UnknownKey)) => Err(failure.clone()),
+            (Some(_), known) if self.age(now) < MAX_STALE => Ok(known?),
+            (Some(failure), _) => Err(failure.clone()),
+        }
+    }
 }
 
 impl IssuerKeys {
@@ -84,40 +113,22 @@ impl IssuerKeys {
         Self { issuer: String::new(), fetcher: None, cache: Mutex::new(cache) }
     }
 
-    /// The key with this id. Fetches when there are no keys, when they are old, and when the id is unknown; the
-    /// latter at most every 30 s. While the issuer is unreachable keys serve for an hour.
+    /// The key with this id. Fetches when there are no keys, when they are old, and when the id is unknown, at most
+    /// every 30 s: neither unknown ids nor an issuer that does not answer make requests wait behind one another.
+    /// While the issuer is unreachable its known keys serve for an hour.
     pub async fn modulus(&self, key_id: Option<&str>, now: u64) -> Result<Modulus, OidcError> {
         let mut cache = self.cache.lock().await;
-        let Some(fetcher) = &self.fetcher else {
-            let keys = cache.keys.as_ref().ok_or(JwksError::UnknownKey)?;
-            return Ok(keys.modulus(key_id)?.clone());
-        };
-        let age = now.saturating_sub(cache.fetched);
-        let known = cache.keys.as_ref().map(|keys| keys.modulus(key_id).cloned());
-        match known {
-            Some(Ok(modulus)) if age < MAX_AGE => return Ok(modulus),
-            Some(Err(error)) if age < MAX_AGE && error != JwksError::UnknownKey => return Err(error.into()),
-            Some(Err(error))
-                if cache.attempted.is_some_and(|at| now.saturating_sub(at) < MIN_REFRESH_INTERVAL) =>
-            {
-                return Err(error.into());
-            }
-            _ => {}
-        }
-        cache.attempted = Some(now);
-        match self.fetch(fetcher).await {
-            Ok(keys) => {
-                cache.fetched = now;
-                Ok(cache.keys.insert(keys).modulus(key_id)?.clone())
-            }
-            Err(error) => match known {
-                Some(Ok(modulus)) if age < MAX_STALE => {
-                    tracing::warn!(issuer = %self.issuer, reason = error.reason(), "issuer's keys are stale");
-                    Ok(modulus)
+        if let Some(fetcher) = self.fetcher.as_ref().filter(|_| cache.wants_fetch(key_id, now)) {
+            cache.attempted = Some(now);
+            match self.fetch(fetcher).await {
+                Ok(keys) => (cache.keys, cache.fetched, cache.failure) = (Some(keys), now, None),
+                Err(error) => {
+                    tracing::warn!(issuer = %self.issuer, reason = error.reason(), "no keys from the issuer");
+                    cache.failure = Some(error);
                 }
-                _ => Err(error),
-            },
+            }
         }
+        cache.answer(key_id, now)
     }
 
     async fn fetch(&self, fetcher: &Fetcher) -> Result<KeySet, OidcError> {
