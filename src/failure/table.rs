@@ -253,6 +253,7 @@ pub const REASONS: &[Reason] = &[
         "map-root-mismatch",
         "Do not trust this index: keep its answer as evidence and tell its operator.",
     ),
+    refused("media-type-unsupported", "Correct the request."),
     refused("modulus-even", "Get another token from the issuer; this one cannot be accepted."),
     refused("modulus-size", "Get another token from the issuer; this one cannot be accepted."),
     refused(

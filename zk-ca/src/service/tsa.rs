@@ -49,9 +49,7 @@ async fn timestamp(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: 
         };
     }
     if !media_type.eq_ignore_ascii_case("application/timestamp-query") {
-        let detail = "send application/timestamp-query or application/json".to_owned();
-        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return Problem { status, reason: "media-type-unsupported", detail }.into_response();
+        return problem(TimestampError::MediaType).into_response();
     }
     match TimestampRequest::from_der(&body).and_then(answer) {
         Ok(der) => reply(StatusCode::CREATED, der),
@@ -72,6 +70,10 @@ fn reply(status: StatusCode, der: Vec<u8>) -> Response {
 
 fn problem(error: TimestampError) -> Problem {
     match error {
+        TimestampError::MediaType => Problem {
+            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ..Problem::bad_request(error.reason(), error)
+        },
         TimestampError::Encoding => Problem::internal(error.reason(), error),
         _ => Problem::bad_request(error.reason(), error),
     }

@@ -19,6 +19,9 @@ pub enum TimestampError {
     /// No TimeStampReq, or no JSON request.
     #[error("the timestamp request cannot be decoded")]
     Malformed,
+    /// Neither of the two forms.
+    #[error("the media type is not accepted: send application/timestamp-query or application/json")]
+    MediaType,
     /// The digest's algorithm is not SHA-256, SHA-384 or SHA-512.
     #[error("the digest algorithm is not accepted: use SHA-256, SHA-384 or SHA-512")]
     Algorithm,
@@ -41,6 +44,7 @@ impl TimestampError {
     pub fn reason(&self) -> &'static str {
         match self {
             Self::Malformed => "timestamp-request-malformed",
+            Self::MediaType => "media-type-unsupported",
             Self::Algorithm => "timestamp-algorithm-unsupported",
             Self::DigestLength => "timestamp-digest-length",
             Self::Policy => "timestamp-policy-unsupported",
@@ -53,7 +57,7 @@ impl TimestampError {
     pub(super) fn failure_bit(&self) -> usize {
         match self {
             Self::Algorithm => 0,
-            Self::Malformed | Self::DigestLength => 5,
+            Self::Malformed | Self::MediaType | Self::DigestLength => 5,
             Self::Policy => 15,
             Self::Extension => 16,
             Self::Encoding => 25,
