@@ -1,3 +1,5 @@
+mod families;
+
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ed_on_bn254::{EdwardsAffine, Fr as Residue};
 use ark_ff::{BigInteger, Field, MontFp, PrimeField};
