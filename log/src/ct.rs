@@ -4,6 +4,8 @@
 //! durable and in a published checkpoint. Submission over HTTP (`add-pre-chain`) is not served: the one
 //! submitter is the instance's own CA.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::header;
@@ -48,6 +50,8 @@ impl IssueError {
 pub struct CertificateLog {
     log: Log,
     key: SigningKey,
+    /// Held while issuers are written: two writers of one file would share its temporary file.
+    issuers: Arc<Mutex<()>>,
 }
 
 impl CertificateLog {
@@ -59,7 +63,7 @@ impl CertificateLog {
         let signer = NoteSigner::rfc6962(config.signer.public().name(), key.clone());
         config.signer = signer.expect("the name of a signer is a valid name");
         config.layout = Layout::StaticCt;
-        Ok(Self { log: Log::open(config)?, key })
+        Ok(Self { log: Log::open(config)?, key, issuers: Arc::default() })
     }
 
     /// The log under it.
@@ -97,6 +101,7 @@ impl CertificateLog {
 
     /// Keeps the chain's certificates under `issuer/<sha256>`, once each.
     fn keep_issuers(&self, chain: &[Vec<u8>]) -> Result<Vec<Hash>, IssueError> {
+        let _turn = self.issuers.lock().unwrap_or_else(PoisonError::into_inner);
         let mut fingerprints = Vec::new();
         for certificate in chain {
             let fingerprint = Hash::of(&[certificate]);

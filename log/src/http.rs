@@ -24,6 +24,29 @@ pub(crate) fn guard(router: Router) -> Router {
         .layer(DefaultBodyLimit::max(MAX_REQUEST))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
         .layer(CatchPanicLayer::new())
+        .layer(axum::middleware::map_response(as_problem))
+}
+
+/// Turns what the framework refuses in its own words into a problem document.
+async fn as_problem(response: Response) -> Response {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let plain = kind.is_none_or(|kind| kind.starts_with("text/plain"));
+    if !plain || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let (reason, detail) = match status {
+        StatusCode::METHOD_NOT_ALLOWED => ("method-not-allowed", "this address takes another method"),
+        StatusCode::PAYLOAD_TOO_LARGE => ("request-too-large", "the request's body is too large"),
+        StatusCode::SERVICE_UNAVAILABLE => ("request-timeout", "the answer took too long"),
+        status if status.is_client_error() => ("request-malformed", "the request cannot be read"),
+        _ => ("internal-error", "the request could not be answered"),
+    };
+    let mut answer = problem(status.as_u16(), reason, detail);
+    if let Some(allow) = response.headers().get(header::ALLOW) {
+        answer.headers_mut().insert(header::ALLOW, allow.clone());
+    }
+    answer
 }
 
 /// A problem document; `type` is the stable reason code.

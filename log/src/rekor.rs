@@ -23,7 +23,7 @@ use serde::Deserialize;
 
 use crate::checkpoint::VerifiedCheckpoint;
 use crate::engine::{AppendError, Log, Receipt};
-use crate::entry::{Entry, EntryError, HashedRekord, MAX_BODY, SealedPayload, Stored};
+use crate::entry::{Distinct, Entry, EntryError, HashedRekord, MAX_BODY, SealedPayload, Stored};
 use crate::http::{guard, problem};
 use crate::store::ReadError;
 use crate::tile::{TileKind, TileTree};
@@ -63,7 +63,7 @@ async fn create_own(State(log): State<Log>, body: Bytes) -> Response {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SealedRequest {
-    entry: serde_json::Value,
+    entry: Distinct,
     payload: SealedPayload,
 }
 
@@ -75,7 +75,7 @@ fn parse_sealed(body: &[u8]) -> Result<(Entry, SealedPayload), EntryError> {
     }
     let malformed = |error: serde_json::Error| EntryError::Malformed(error.to_string());
     let request: SealedRequest = serde_json::from_slice(body).map_err(malformed)?;
-    let entry = serde_json_canonicalizer::to_vec(&request.entry).map_err(malformed)?;
+    let entry = serde_json_canonicalizer::to_vec(&request.entry.0).map_err(malformed)?;
     Ok((Entry::parse(&entry)?, SealedPayload::parse(&request.payload.to_bytes())?))
 }
 

@@ -5,6 +5,7 @@
 mod common;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use base64::Engine as _;
@@ -12,14 +13,15 @@ use base64::engine::general_purpose::STANDARD;
 use common::*;
 use serde_json::Value;
 use sigveil_log::Hash;
-use sigveil_log::checkpoint::VerifiedCheckpoint;
+use sigveil_log::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use sigveil_log::ct::CertificateLog;
 use sigveil_log::engine::Log;
 use sigveil_log::entry::{Entry, HashedRekord};
 use sigveil_log::merkle::{leaf_hash, verify_inclusion};
+use sigveil_log::note::NoteSigner;
 use sigveil_log::sct::{PrecertEntry, SignedCertificateTimestamp, TileLeaf, extension_value, parse_list};
 use sigveil_log::tile::{TileKind, TilePath, TileSource as _};
-use sigveil_log::witness::{AddCheckpoint, router as witness_router};
+use sigveil_log::witness::{AddCheckpoint, HttpWitness, router as witness_router};
 
 async fn serve(router: Router) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -205,4 +207,74 @@ async fn the_witness_goes_forward_only() {
     assert_eq!(send(format!("old 1\n{proof}\n{}", notes[1].0)).await, (409, "2\n".to_owned()));
     let long = format!("old 0\n{}\n{}", proof.repeat(64), notes[0].0);
     assert_eq!(AddCheckpoint::parse(long.as_bytes()).unwrap_err().reason(), "witness-malformed");
+}
+
+#[tokio::test]
+async fn whatever_the_framework_refuses_is_a_problem_document() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = serve(sigveil_log::rekor::router(Log::open(config(folder.path())).unwrap())).await;
+    let (entries, client) = (format!("{url}/api/v2/log/entries"), reqwest::Client::new());
+    let index = format!("{url}/api/sigveil/v1/entries/18446744073709551616");
+    let answers = [
+        (client.post(&entries).body(vec![b' '; 300 << 10]), 413, "request-too-large"),
+        (client.get(&entries), 405, "method-not-allowed"),
+        (client.get(index), 400, "request-malformed"),
+    ];
+    for (request, status, reason) in answers {
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), status);
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        let problem: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        assert_eq!(problem["reason"], reason);
+    }
+    let (entry, payload) = sealed(b"value");
+    let twice = String::from_utf8(entry.body()).unwrap().replacen("{\"", "{\"kind\":\"sealed\",\"", 1);
+    let payload = String::from_utf8(payload.to_bytes()).unwrap();
+    let body = format!(r#"{{"entry":{twice},"payload":{payload}}}"#);
+    let answer = post(&format!("{url}/api/sigveil/v1/sealed"), body.into_bytes()).await.text().await.unwrap();
+    assert!(answer.contains("a member stands twice"), "{answer}");
+}
+
+/// A witness that gives the same answer to everything, slowly if there is a delay.
+async fn fixed(answer: String, delay: Duration) -> HttpWitness {
+    let handler = move || async move {
+        tokio::time::sleep(delay).await;
+        answer
+    };
+    let url = serve(Router::new().route("/add-checkpoint", axum::routing::post(handler))).await;
+    let key = cosigner().public().clone();
+    HttpWitness::new(&url, key, Duration::from_millis(200)).unwrap()
+}
+
+fn cosigner() -> NoteSigner {
+    NoteSigner::cosignature("witness.example", ed25519_dalek::SigningKey::from_bytes(&[3; 32])).unwrap()
+}
+
+#[tokio::test]
+async fn a_witness_over_http_cosigns_and_slow_or_lying_ones_do_not_get_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs = vec![log_signer().public().clone()];
+    let url = serve(witness_router(Arc::new(witness(&folder.path().join("witness"), logs)))).await;
+    let good = HttpWitness::new(&url, cosigner().public().clone(), Duration::from_secs(5)).unwrap();
+    let mut good_config = config(folder.path());
+    good_config.witnesses = vec![Arc::new(good)];
+    good_config.witness_threshold = 1;
+    let log = Log::open(good_config).unwrap();
+    for n in 0..3u8 {
+        let receipt = log.append_opaque(vec![n]).await.unwrap();
+        let known = [cosigner().public().clone()];
+        VerifiedCheckpoint::open_witnessed(receipt.checkpoint.as_bytes(), log.key(), &known, 1).unwrap();
+    }
+    // A cosignature by the right key over another checkpoint is a lie that only verification shows.
+    let other = Checkpoint::new(ORIGIN, 9, Hash([9; 32]));
+    let lie = fixed(format!("{}\n", cosigner().sign(&other, NOW)), Duration::ZERO).await;
+    let endless = fixed("x".repeat(1 << 20), Duration::ZERO).await;
+    let slow = fixed(String::new(), Duration::from_secs(3600)).await;
+    for (n, bad) in [lie, endless, slow].into_iter().enumerate() {
+        let mut bad_config = config(&folder.path().join(n.to_string()));
+        bad_config.witnesses = vec![Arc::new(bad)];
+        let log = Log::open(bad_config).unwrap();
+        let receipt = log.append_opaque(b"entry".to_vec()).await.unwrap();
+        assert!(!receipt.checkpoint.contains("witness.example"), "case {n}");
+    }
 }

@@ -77,3 +77,62 @@ pub(crate) mod decimal {
         crate::checkpoint::parse_decimal(&text).ok_or_else(|| serde::de::Error::custom("not a decimal"))
     }
 }
+
+#[cfg(feature = "service")]
+pub(crate) use distinct::Distinct;
+
+/// What a request is read into whose parts are compared with their canonical form only later.
+#[cfg(feature = "service")]
+mod distinct {
+    use serde::Deserialize;
+    use serde_json::Value;
+
+    /// A JSON value none of whose objects has a member twice.
+    pub struct Distinct(pub Value);
+
+    impl<'de> Deserialize<'de> for Distinct {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_any(DistinctVisitor)
+        }
+    }
+
+    struct DistinctVisitor;
+
+    impl<'de> serde::de::Visitor<'de> for DistinctVisitor {
+        type Value = Distinct;
+
+        fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            formatter.write_str("strings, lists and objects, without null")
+        }
+
+        fn visit_bool<E>(self, value: bool) -> Result<Distinct, E> {
+            Ok(Distinct(value.into()))
+        }
+
+        fn visit_u64<E>(self, value: u64) -> Result<Distinct, E> {
+            Ok(Distinct(value.into()))
+        }
+
+        fn visit_str<E>(self, value: &str) -> Result<Distinct, E> {
+            Ok(Distinct(value.into()))
+        }
+
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut items: A) -> Result<Distinct, A::Error> {
+            let mut list = Vec::new();
+            while let Some(Distinct(item)) = items.next_element()? {
+                list.push(item);
+            }
+            Ok(Distinct(list.into()))
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut members: A) -> Result<Distinct, A::Error> {
+            let mut object = serde_json::Map::new();
+            while let Some((name, Distinct(value))) = members.next_entry::<String, _>()? {
+                if object.insert(name, value).is_some() {
+                    return Err(serde::de::Error::custom("a member stands twice"));
+                }
+            }
+            Ok(Distinct(object.into()))
+        }
+    }
+}

@@ -26,6 +26,8 @@ pub use redaction::{
 pub use sealed::{SealedEntry, SealedField, SealedPayload, sealed_digest};
 pub use signature::{HashAlgorithm, KeyDetails, Signature, Verifier};
 
+#[cfg(feature = "service")]
+pub(crate) use body::Distinct;
 pub(crate) use body::base64_bytes;
 use body::{Envelope, canonical, parse_envelope};
 
@@ -58,8 +60,11 @@ pub enum EntryError {
     /// A known kind that this log does not take yet.
     #[error("entries of kind {0} are not accepted by this log")]
     KindNotServed(&'static str),
-    /// A key type that cannot sign a digest, or is not supported.
-    #[error("the key type {0} is not supported")]
+    /// A key type that is not supported. Pure Ed25519 is not, because its signature is over the message
+    /// itself (RFC 8032 §5.1), of which the log sees only a digest.
+    #[error(
+        "the key type {0} is not supported: it must verify from a digest, and be ECDSA or RSA PKCS #1 v1.5"
+    )]
     UnsupportedKey(String),
     /// The digest's length is not that of its algorithm.
     #[error("the digest has the wrong length")]

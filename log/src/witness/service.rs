@@ -113,22 +113,56 @@ async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: Bytes) -> Res
     }
 }
 
-/// A witness elsewhere.
+/// Most bytes of a witness's answer that are read.
+const MAX_ANSWER: usize = 64 << 10;
+
+/// A witness elsewhere. Whatever it does, an answer is had or given up within the time-out.
 pub struct HttpWitness {
     key: NoteKey,
     url: String,
-    client: reqwest::blocking::Client,
+    timeout: Duration,
+    client: reqwest::Client,
+    /// Its own, because a log asks from a thread without one; taken only when dropped.
+    runtime: Option<tokio::runtime::Runtime>,
 }
 
 impl HttpWitness {
-    /// The witness at `url`, without the trailing `/add-checkpoint`. Not to be made inside an async task.
+    /// The witness at `url`, without the trailing `/add-checkpoint`, which has `timeout` for each answer.
     ///
     /// # Errors
     /// [`CosignError::Other`] when no HTTP client can be made.
-    pub fn new(url: &str, key: NoteKey) -> Result<Self, CosignError> {
-        let client = reqwest::blocking::Client::builder().timeout(Duration::from_secs(5)).build();
+    pub fn new(url: &str, key: NoteKey, timeout: Duration) -> Result<Self, CosignError> {
+        let client =
+            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build();
         let client = client.map_err(|error| CosignError::Other(error.to_string()))?;
-        Ok(Self { key, url: format!("{}/add-checkpoint", url.trim_end_matches('/')), client })
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = Some(runtime.map_err(|error| CosignError::Other(error.to_string()))?);
+        let url = format!("{}/add-checkpoint", url.trim_end_matches('/'));
+        Ok(Self { key, url, timeout, client, runtime })
+    }
+
+    /// Status and body of the answer.
+    async fn post(&self, request: String) -> Result<(u16, String), CosignError> {
+        let other = |error: reqwest::Error| CosignError::Other(error.to_string());
+        let mut answer = self.client.post(&self.url).body(request).send().await.map_err(other)?;
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(other)? {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_ANSWER {
+                return Err(CosignError::Other("the answer is too large".to_owned()));
+            }
+        }
+        let text = String::from_utf8(body).map_err(|_| CosignError::Other("not text".to_owned()))?;
+        Ok((answer.status().as_u16(), text))
+    }
+}
+
+impl Drop for HttpWitness {
+    fn drop(&mut self) {
+        // Waiting for a runtime's end is not allowed in async tasks, where the last owner may be.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
@@ -138,11 +172,11 @@ impl Cosigner for HttpWitness {
     }
 
     fn cosign(&self, request: &AddCheckpoint) -> Result<NoteSignature, CosignError> {
-        let other = |error: reqwest::Error| CosignError::Other(error.to_string());
-        let answer = self.client.post(&self.url).body(request.to_text()).send().map_err(other)?;
-        let status = answer.status();
-        let text = answer.text().map_err(other)?;
-        match status.as_u16() {
+        let runtime = self.runtime.as_ref().expect("taken only when dropped");
+        let post = async { tokio::time::timeout(self.timeout, self.post(request.to_text())).await };
+        let answer = runtime.block_on(post).map_err(|_| CosignError::Other("no answer in time".to_owned()));
+        let (status, text) = answer??;
+        match status {
             200 => text
                 .lines()
                 .filter_map(|line| NoteSignature::parse(line).ok())
@@ -152,6 +186,9 @@ impl Cosigner for HttpWitness {
                 Some(size) => Err(CosignError::Conflict(size)),
                 None => Err(CosignError::Other("conflict without a size".to_owned())),
             },
+            404 => Err(CosignError::Refused(Refusal::UnknownLog)),
+            403 => Err(CosignError::Refused(Refusal::BadSignature)),
+            422 => Err(CosignError::Refused(Refusal::BadProof)),
             status => Err(CosignError::Other(format!("status {status}"))),
         }
     }
