@@ -9,6 +9,7 @@ pub mod folder;
 pub mod instance;
 pub mod issuer;
 pub mod keys;
+pub mod login;
 pub mod material;
 pub mod monitor;
 pub mod redaction;

@@ -108,11 +108,11 @@ pub fn label(arguments: &args::IdentityLabel) -> Result<Report, Failure> {
 /// `identity login`.
 #[cfg(feature = "service")]
 pub fn login(arguments: &args::Login) -> Result<Report, Failure> {
-    use crate::service::{client::Client, instance::now, sign};
+    use crate::service::{client::Client, instance::now, login, sign};
     let trust = roots::of_instance(&arguments.instance)?;
     let services = sign::services(&files::read_text(&arguments.instance.trust_config, JSON_LIMIT)?)?;
     let token = files::read_text(&arguments.token, JSON_LIMIT)?;
-    let (monitoring, opening) = sign::login(&Client::new()?, &services, &trust, token.trim(), now())?;
+    let (monitoring, opening) = login::login(&Client::new()?, &services, &trust, token.trim(), now())?;
     let replace = if arguments.force { Replace::Always } else { Replace::Never };
     files::write_secret(&arguments.key, monitoring.to_json().as_bytes(), replace)?;
     files::write_secret(&arguments.opening, opening.to_json().as_bytes(), replace)?;

@@ -11,6 +11,7 @@ use crate::disclose;
 use crate::failure::Failure;
 use crate::files::{self, JSON_LIMIT, Replace};
 use crate::service::client::Client;
+use crate::service::login;
 use crate::service::sign::{self, Signed, TokenSource};
 use crate::stock::Services;
 use crate::trust::Trust;
@@ -98,7 +99,7 @@ fn disclosure(
             client.token(&services.oidc, email, audience, None)?
         }
     };
-    let (_, opening) = sign::login(client, services, trust, &token, signed.certificate.time())?;
+    let (_, opening) = login::login(client, services, trust, &token, signed.certificate.time())?;
     let disclosure = disclose::open(&signed.certificate, digest, &opening, String::new())?;
     let replace = if arguments.force { Replace::Always } else { Replace::Never };
     Ok(files::write_secret(&beside(file, "disclosure.json"), disclosure.to_json().as_bytes(), replace)?)

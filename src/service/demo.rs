@@ -23,6 +23,7 @@ use super::folder::CONFIG;
 use super::instance::{Instance, header_of, now};
 use super::issuer::{Issuer, TokenRequest};
 use super::keys::KeyStore;
+use super::login;
 use super::runtime::runtime;
 use super::serve::interrupted;
 use super::sign::{self, Signed, TokenSource};
@@ -222,8 +223,8 @@ fn owner(
     signed: &Signed,
 ) -> Result<(MonitoringFile, OpeningFile), Failure> {
     let time = signed.certificate.time();
-    let (monitoring, opening) = sign::login(client, &instance.services(), &instance.trust, token, time)?;
-    if !sign::is_own_label(signed.certificate.san(), &monitoring.key, &instance.trust, time) {
+    let (monitoring, opening) = login::login(client, &instance.services(), &instance.trust, token, time)?;
+    if !login::is_own_label(signed.certificate.san(), &monitoring.key, &instance.trust, time) {
         return Err(Failure::new("certificate-other-label", "the certificate's label is not this owner's"));
     }
     let secret = folder.join("secret");

@@ -8,7 +8,7 @@ use p256::ecdsa::signature::hazmat::PrehashSigner;
 use p256::ecdsa::{DerSignature, Signature, SigningKey};
 use p256::pkcs8::{EncodePublicKey, LineEnding};
 use rand_core::{OsRng, RngCore};
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use sigveil_circuits::token::instance::{audience_digest, binding_string};
 use sigveil_circuits::token::{BindingSalt, Jwt, Usage};
@@ -16,15 +16,11 @@ use sigveil_verifiable_search::answer::Answer;
 use sigveil_verifiable_search::key::MapKey;
 use sigveil_vrf_identity::commitment::KeyHash;
 use sigveil_vrf_identity::field;
-use sigveil_vrf_identity::identity::{Identity, Kind};
-use sigveil_vrf_identity::label::{Mode, San};
-use sigveil_vrf_identity::vrf::{MonitoringKey, OpeningKey, PublicKey};
 use sigveil_zk_ca::profile::CertificateView;
 
 use super::client::{Client, Wish};
 use crate::companion::Companion;
 use crate::failure::Failure;
-use crate::keyfile::{MonitoringFile, OpeningFile};
 use crate::stock::{Bundle, Parts, Services};
 use crate::trust::Trust;
 use crate::verify::search_policy;
@@ -175,44 +171,6 @@ pub fn ask(client: &Client, index_url: &str, key: &MapKey) -> Result<Answer, Fai
     Ok(Answer::from_json(answer.to_string().as_bytes())?)
 }
 
-/// The owner's keys, told to the holder of a token (protocol.md §4.4).
-///
-/// # Errors
-/// When the authority cannot be reached, refuses, or answers for another VRF key than the trust root's.
-pub fn login(
-    client: &Client,
-    services: &Services,
-    trust: &Trust,
-    token: &str,
-    time: u64,
-) -> Result<(MonitoringFile, OpeningFile), Failure> {
-    use base64::{Engine as _, engine::general_purpose::STANDARD};
-    use sigveil_zk_ca::service::fulcio::IDENTITY_PATH;
-    let body = json!({"credentials": {"oidcIdentityToken": token}});
-    let answer =
-        client.post("the certificate authority", &format!("{}{IDENTITY_PATH}", services.ca), &body)?;
-    let wrong =
-        || Failure::new("service-answer-malformed", "the certificate authority's answer cannot be read");
-    let text = |value: &Value| value.as_str().map(str::to_owned).ok_or_else(wrong);
-    let bytes = |value: &Value| STANDARD.decode(text(value)?).map_err(|_| wrong());
-    let named = &answer["identity"];
-    let kind = Kind::from_name(&text(&named["kind"])?).map_err(|_| wrong())?;
-    let identity =
-        Identity::new(&text(&named["issuer"])?, kind, &text(&named["value"])?).map_err(|_| wrong())?;
-    let mode = Mode::from_name(&text(&answer["mode"])?).ok_or_else(wrong)?;
-    let vrf_key = PublicKey::from_bytes(&bytes(&answer["vrfPublicKey"])?).map_err(|_| wrong())?;
-    if trust.proofs.vrf_at(time).is_none_or(|period| *period.public_key() != vrf_key) {
-        return Err(Failure::new(
-            "evaluation-invalid",
-            "the keys are of another VRF key than the trust root's",
-        ));
-    }
-    let monitoring =
-        MonitoringKey::from_bytes(mode, &bytes(&answer["monitoringKey"])?).map_err(|_| wrong())?;
-    let opening = OpeningKey::from_bytes(&bytes(&answer["openingKey"])?).map_err(|_| wrong())?;
-    Ok((MonitoringFile { key: monitoring, vrf_key }, OpeningFile { identity, key: opening, vrf_key }))
-}
-
 /// The services and the trust of a client trust configuration's JSON.
 ///
 /// # Errors
@@ -233,12 +191,4 @@ pub fn services(trust_config: &str) -> Result<Services, Failure> {
         operator: String::new(),
         valid_from: 0,
     })
-}
-
-/// Whether a certificate's label is one of this owner's.
-pub fn is_own_label(san: &San, key: &MonitoringKey, trust: &Trust, time: u64) -> bool {
-    use sigveil_vrf_identity::label::watch_list;
-    let Some(period) = trust.proofs.vrf_at(time) else { return false };
-    let epoch = period.epoch(time);
-    watch_list(std::slice::from_ref(key), epoch..=epoch, period.slots()).any(|watched| watched.san == *san)
 }

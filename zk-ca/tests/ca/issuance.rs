@@ -10,9 +10,10 @@ use sigveil_circuits::testing::Issuer;
 use sigveil_circuits::token::instance::{audience_digest, binding_string};
 use sigveil_circuits::token::{BindingSalt, Usage};
 use sigveil_vrf_identity::commitment::Rho;
+use sigveil_vrf_identity::curve::Point;
 use sigveil_vrf_identity::identity::{Identity, Kind};
 use sigveil_vrf_identity::label::{Label, Mode, Profile, Scope};
-use sigveil_vrf_identity::vrf::{MonitoringKey, OpeningKey};
+use sigveil_vrf_identity::vrf::{Evaluation, Proof, PublicKey};
 use sigveil_vrf_identity::{Fr, field};
 use sigveil_zk_ca::key::SigningKeyP256;
 use sigveil_zk_ca::profile::CertificateView;
@@ -45,11 +46,13 @@ async fn stock_request_gets_a_certificate_that_verifies_and_opens() {
     let (status, keys) = world.post("/api/sigveil/v1/identity", &login).await;
     assert_eq!(status, 200, "{keys}");
     let bytes = |name: &str| BASE64_STANDARD.decode(keys[name].as_str().unwrap()).unwrap();
-    let monitoring = MonitoringKey::from_bytes(Mode::Open, &bytes("monitoringKey")).unwrap();
-    assert!(Label::derive(&monitoring, Scope::Stable) == proven.certificate.san().label);
-    let rho =
-        Rho::derive(&OpeningKey::from_bytes(&bytes("openingKey")).unwrap(), &proven.certificate.facts());
+    let gamma = Point::from_bytes(&bytes("gamma")).unwrap();
+    let evaluation = Evaluation { gamma, proof: Proof::from_bytes(&bytes("proof")).unwrap() };
+    let vrf_key = PublicKey::from_bytes(&bytes("vrfPublicKey")).unwrap();
     let identity = Identity::new(&world.iss, Kind::Email, EMAIL).unwrap();
+    let output = evaluation.verify(&vrf_key, Mode::Open, &identity.idf()).unwrap();
+    assert!(Label::derive(&output.monitoring_key, Scope::Stable) == proven.certificate.san().label);
+    let rho = Rho::derive(&output.opening_key, &proven.certificate.facts());
     assert!(proven.certificate.commitment().opens_to(&identity.idf(), &rho));
 
     // Asked again: the same certificate, byte for byte. With another key: another.

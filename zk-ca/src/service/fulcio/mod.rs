@@ -13,6 +13,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use sigveil_vrf_identity::identity::Kind;
+use sigveil_vrf_identity::label::Mode;
 use zeroize::Zeroize;
 
 pub use request::{MAX_REQUEST_BYTES, RequestError, RequestedKey, SigningRequest};
@@ -23,7 +24,7 @@ use super::problem::Problem;
 use super::prover::ProverError;
 use crate::jwks::JwksError;
 
-/// Path of the endpoint that tells the holder of a token its identity's keys.
+/// Path of the endpoint that tells the holder of a token its identity's evaluation.
 pub const IDENTITY_PATH: &str = "/api/sigveil/v1/identity";
 
 /// The CA's routes.
@@ -81,24 +82,20 @@ async fn configuration(State(ca): State<Arc<Ca>>) -> Json<Value> {
     Json(json!({ "issuers": issuers }))
 }
 
-/// Keys in base64, 32 bytes each. `openingKey` opens the identity's events: it goes to the token's holder only.
+/// Γ (32 bytes), its proof (63 bytes) and the VRF key (32 bytes), each in base64: the token's holder checks the proof
+/// and derives the keys, so that nobody has to be believed. Whoever has Γ can open the identity's events.
 async fn identity(
     State(ca): State<Arc<Ca>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<Value>, Problem> {
     let request = read(&headers, body)?;
-    let keys = ca.owner_keys(request).await?;
+    let owner = ca.owner_evaluation(request).await?;
     Ok(Json(json!({
-        "identity": {
-            "issuer": keys.identity.issuer(),
-            "kind": keys.identity.kind().name(),
-            "value": keys.identity.value(),
-        },
-        "mode": keys.output.monitoring_key.mode().name(),
-        "monitoringKey": BASE64_STANDARD.encode(*keys.output.monitoring_key.to_bytes()),
-        "openingKey": BASE64_STANDARD.encode(*keys.output.opening_key.to_bytes()),
-        "vrfPublicKey": BASE64_STANDARD.encode(keys.public_key.to_bytes()),
+        "mode": Mode::Open.name(),
+        "gamma": BASE64_STANDARD.encode(owner.evaluation.gamma.to_bytes()),
+        "proof": BASE64_STANDARD.encode(owner.evaluation.proof.to_bytes()),
+        "vrfPublicKey": BASE64_STANDARD.encode(owner.public_key.to_bytes()),
     })))
 }
 

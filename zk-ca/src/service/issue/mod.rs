@@ -15,7 +15,7 @@ use std::sync::Arc;
 use rand_core::OsRng;
 use sigveil_vrf_identity::label::{Mode, Profile};
 use sigveil_vrf_identity::service::NymEvaluator;
-use sigveil_vrf_identity::vrf::{PublicKey, VerifiedOutput};
+use sigveil_vrf_identity::vrf::{Evaluation, PublicKey};
 
 use super::certificate_log::CertificateLog;
 use super::clock::SharedClock;
@@ -42,13 +42,11 @@ pub struct IssuedCertificate {
     pub chain: [CertificateDer; 3],
 }
 
-/// What the holder of a token may know about its identity.
-pub struct OwnerKeys {
-    /// Issuer, kind and value.
-    pub identity: sigveil_vrf_identity::identity::Identity,
-    /// k_id and k_open, mode open.
-    pub output: VerifiedOutput,
-    /// The VRF key they belong to.
+/// The evaluation, in mode open, of the identity that a token names: its holder derives k_id and k_open from it.
+pub struct OwnerEvaluation {
+    /// Γ and its proof.
+    pub evaluation: Evaluation,
+    /// The VRF key it verifies under.
     pub public_key: PublicKey,
 }
 
@@ -120,17 +118,16 @@ impl Ca {
         tokio::spawn(work).await.map_err(|_| super::prover::ProverError::Stopped)?
     }
 
-    /// Tells the holder of a token its identity's keys (protocol.md §4.4).
-    pub async fn owner_keys(&self, request: SigningRequest) -> Result<OwnerKeys, IssueError> {
+    /// Tells the holder of a token its identity's evaluation (protocol.md §4.4).
+    pub async fn owner_evaluation(&self, request: SigningRequest) -> Result<OwnerEvaluation, IssueError> {
         let time = self.parts.clock.now().saturating_sub(CLOCK_MARGIN_SECONDS);
         let SigningRequest { token, key, profile: _, bind_salt } = request;
         let accepted = self.accept(&token, key.as_ref().map(|key| key.key()), bind_salt, time).await?;
         if let Some(key) = key {
             key.prove(&accepted.challenge_claims())?;
         }
-        let identity = accepted.token.identity().clone();
-        let (_, output, public_key) = draft::evaluate(&self.parts, &identity, time)?;
-        Ok(OwnerKeys { identity, output, public_key })
+        let (evaluation, _, public_key) = draft::evaluate(&self.parts, accepted.token.identity(), time)?;
+        Ok(OwnerEvaluation { evaluation, public_key })
     }
 
     async fn accept(
