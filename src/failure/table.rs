@@ -179,11 +179,11 @@ pub const REASONS: &[Reason] = &[
         "Do not trust this index: keep its answer as evidence and tell its operator.",
     ),
     refused("index-stale", "Do not trust this index: keep its answer as evidence and tell its operator."),
+    unreachable("index-stopped", "Ask again in a minute."),
     refused(
         "index-unknown-entry-kind",
         "Do not trust this index: keep its answer as evidence and tell its operator.",
     ),
-    unreachable("index-stopped", "Ask again in a minute."),
     refused(
         "index-wrong-entry",
         "Do not trust this index: keep its answer as evidence and tell its operator.",
