@@ -128,6 +128,18 @@ pub fn write_secret(path: &Path, bytes: &[u8], replace: Replace) -> Result<(), F
     persist(path, bytes, 0o600)
 }
 
+/// Whether a file can be read at all, found out without reading it.
+///
+/// # Errors
+/// When it is missing, a folder, or may not be read.
+pub fn check_readable(path: &Path) -> Result<(), FileError> {
+    let file = File::open(path).map_err(read_error(path))?;
+    if file.metadata().map_err(read_error(path))?.is_dir() {
+        return Err(read_error(path)(std::io::Error::other("it is a folder")));
+    }
+    Ok(())
+}
+
 /// Copies a file of any size, whole or not at all.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 /// Code signing with transparency, without publishing who signs.
@@ -542,7 +543,10 @@ fn with_environment(command: clap::Command) -> clap::Command {
         match argument.get_long() {
             Some(long) if !matches!(long, "help" | "version") => {
                 let variable = format!("SIGVEIL_{}", long.replace('-', "_").to_ascii_uppercase());
-                argument.env(variable).hide_env_values(true)
+                let switch = matches!(argument.get_action(), clap::ArgAction::SetTrue);
+                let argument = argument.env(variable).hide_env_values(true);
+                // A switch is on for 1, yes or true, and off for 0, no, false or nothing.
+                if switch { argument.value_parser(FalseyValueParser::new()) } else { argument }
             }
             _ => argument,
         }

@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
-use sigveil_circuits::token::{Jwt, SizeClass};
+use sigveil_circuits::token::{Binding, Expectation, Jwt, SizeClass, Usage, check};
+use sigveil_vrf_identity::identity::Kind;
+use sigveil_zk_ca::jwks::{KeySet, MAX_KEY_SET_BYTES};
 
 use super::circuits::{Circuits, cache_folder};
 use super::client::Client;
@@ -59,7 +61,11 @@ struct Stage {
 pub fn run(arguments: &Arguments, cache: Option<&Path>, progress: &Progress) -> Result<Report, Failure> {
     let folder = arguments.dir.clone().unwrap_or_else(|| PathBuf::from("sigveil-demo"));
     progress.say(&format!("working in {}", folder.display()));
+    // Bad input changes nothing: it is looked at before the folder is.
     let given = given(arguments)?;
+    if let Some(file) = &arguments.file {
+        files::check_readable(file)?;
+    }
     let mut steps = Steps::new(*progress);
     steps.run("folder", || prepare(&folder, arguments.file.as_deref()))?;
     let config = config(&folder, given.as_ref(), arguments)?;
@@ -115,7 +121,30 @@ fn given(arguments: &Arguments) -> Result<Option<Given>, Failure> {
     let token = files::read_text(path, files::JSON_LIMIT)?.trim().to_owned();
     let jwt = Jwt::parse(&token)?;
     let claims = serde_json::from_slice(jwt.compact().payload()).unwrap_or_default();
-    Ok(Some(Given { token, jwt, claims }))
+    let given = Given { token, jwt, claims };
+    if let Some(jwks) = &arguments.jwks {
+        acceptable(&given, jwks)?;
+    }
+    Ok(Some(given))
+}
+
+/// Refuses a token that the authority would refuse, before circuit keys are made for it and the folder is touched.
+fn acceptable(given: &Given, jwks: &Path) -> Result<(), Failure> {
+    let keys = KeySet::parse(&files::read(jwks, MAX_KEY_SET_BYTES as u64)?)?;
+    let issuer = outside_issuer(given)?;
+    let kind =
+        Kind::from_name(&issuer.kind).map_err(|error| Failure::new("config-malformed", error.to_string()))?;
+    let expectation = Expectation {
+        modulus: keys.modulus(given.jwt.key_id())?,
+        issuer: &issuer.url,
+        audience: &issuer.audience,
+        kind,
+        time: now(),
+        usage: Usage::Certificate,
+        binding: Binding::Unbound,
+    };
+    check(&given.jwt, &expectation)?;
+    Ok(())
 }
 
 fn prepare(folder: &Path, file: Option<&Path>) -> Result<(), Failure> {

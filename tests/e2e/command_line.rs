@@ -1,6 +1,6 @@
 //! What a shell sees: statuses, one object on stdout, typed answers for what is not there.
 
-use crate::support::{run, run_json, scratch};
+use crate::support::{run, run_json, scratch, sigveil};
 
 #[test]
 fn wrong_calls_have_status_2_and_say_nothing_on_stdout() {
@@ -58,5 +58,44 @@ fn every_shell_gets_its_completions_and_the_manual_names_every_command() {
     let page = String::from_utf8(run(["man"]).stdout).unwrap();
     for name in ["demo", "serve", "verify", "redact", "search", "monitor"] {
         assert!(page.contains(&format!("sigveil\\-{name}")), "{name}");
+    }
+}
+
+#[test]
+fn a_switch_may_be_set_by_its_variable_as_people_write_it() {
+    for (value, json) in
+        [("1", true), ("true", true), ("yes", true), ("0", false), ("false", false), ("", false)]
+    {
+        let output = sigveil(["ceremony", "init"]).env("SIGVEIL_JSON", value).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{value:?}");
+        assert_eq!(!output.stdout.is_empty(), json, "{value:?}");
+    }
+}
+
+#[test]
+fn a_demo_refuses_bad_input_before_it_touches_its_folder() {
+    use serde_json::json;
+    use sigveil::service::issuer::Issuer;
+    let folder = tempfile::tempdir_in(scratch("command-line")).unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let issuer = Issuer::new("https://issuer.example".into(), &Issuer::generate_key().unwrap()).unwrap();
+    let claims = json!({
+        "iss": "https://issuer.example", "aud": "sigstore", "sub": "1", "iat": 1_000, "exp": 2_000,
+        "email": "a@example.com", "email_verified": true,
+    });
+    std::fs::write(path("token"), issuer.sign(claims.to_string().as_bytes()).unwrap()).unwrap();
+    std::fs::write(path("jwks"), issuer.jwks().to_string()).unwrap();
+    std::fs::write(path("no-jwks"), "{").unwrap();
+    let (token, jwks, broken, missing) = (path("token"), path("jwks"), path("no-jwks"), path("missing"));
+    for (extra, status, reason) in [
+        (["--token", &token, "--jwks", &jwks].as_slice(), 1, "token-expired"),
+        (&["--token", &token, "--jwks", &broken], 1, "jwks-malformed"),
+        (&["--file", &missing], 3, "file-unreadable"),
+        (&["--file", folder.path().to_str().unwrap()], 3, "file-unreadable"),
+    ] {
+        let dir = path("demo");
+        let (found, answer) = run_json([["demo", "--dir", &dir].as_slice(), extra].concat());
+        assert_eq!((found, answer["reason"].as_str()), (status, Some(reason)), "{answer}");
+        assert!(!folder.path().join("demo").exists(), "{reason}");
     }
 }
