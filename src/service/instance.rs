@@ -92,10 +92,10 @@ impl Instance {
         files::sweep_partial(&config.store)?;
         let mut bound = None;
         let beginning = Beginning::keep(&config.store, || {
-            let (listeners, ports) = Listeners::bind(&config.listen, config.ports)
-                .map_err(|error| files::FileError::Write { path: config.store.clone(), source: error })?;
+            let (listeners, ports) =
+                Listeners::bind(&config.listen, config.ports).map_err(InstanceError::Port)?;
             bound = Some(listeners);
-            Ok(Beginning { created: now(), ports })
+            Ok::<_, InstanceError>(Beginning { created: now(), ports })
         })?;
         let listeners = match bound {
             Some(listeners) => listeners,

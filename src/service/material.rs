@@ -75,17 +75,17 @@ impl Beginning {
     /// What the store says; if it says nothing yet, `fresh` is kept.
     ///
     /// # Errors
-    /// When the file cannot be read or written, or is damaged.
-    pub fn keep(
+    /// When the file cannot be read or written, or is damaged; whatever `fresh` fails with.
+    pub fn keep<E: From<MaterialError>>(
         store: &Path,
-        fresh: impl FnOnce() -> Result<Self, FileError>,
-    ) -> Result<Self, MaterialError> {
+        fresh: impl FnOnce() -> Result<Self, E>,
+    ) -> Result<Self, E> {
         let path = store.join("instance.json");
         if !path.exists() {
             let json = serde_json::to_vec_pretty(&fresh()?).expect("plain data always has a JSON form");
-            files::write(&path, &json)?;
+            files::write(&path, &json).map_err(MaterialError::from)?;
         }
-        Self::read(store)
+        Ok(Self::read(store)?)
     }
 
     /// What the store says.

@@ -161,3 +161,17 @@ fn stock_signature(served: &Served) {
     let (status, answer) = run_json(arguments);
     assert_eq!(status, 0, "{answer}");
 }
+
+#[test]
+fn a_busy_port_is_said_to_be_one_and_nothing_is_kept() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = tempfile::tempdir_in(scratch("busy-port")).unwrap();
+    let text = std::fs::read_to_string(demo().path("store/serve.toml")).unwrap();
+    let port = format!("rekor = {}", taken.local_addr().unwrap().port());
+    assert!(text.contains("rekor = 0"), "{text}");
+    let config = folder.path().join("serve.toml");
+    std::fs::write(&config, text.replace("rekor = 0", &port)).unwrap();
+    let (status, answer) = run_json(["serve", "--config", config.to_str().unwrap()]);
+    assert_eq!((status, answer["reason"].as_str()), (3, Some("port-unavailable")), "{answer}");
+    assert!(!folder.path().join("instance.json").exists());
+}
