@@ -6,6 +6,8 @@ pub mod gadgets;
 pub mod groth16;
 pub mod keys;
 pub mod nym;
+#[cfg(feature = "prover")]
+pub mod prover;
 pub mod r1cs;
 #[doc(hidden)]
 pub mod testing;

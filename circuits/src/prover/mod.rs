@@ -1,0 +1,5 @@
+//! A Groth16 prover of our own, for any rank-1 constraint system over BN254's scalar field.
+
+mod domain;
+
+pub use domain::Domain;
