@@ -8,6 +8,7 @@ pub mod keys;
 pub mod nym;
 #[cfg(feature = "prover")]
 pub mod prover;
+pub mod query;
 pub mod r1cs;
 #[doc(hidden)]
 pub mod testing;

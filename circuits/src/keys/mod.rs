@@ -31,12 +31,15 @@ pub enum Statement {
     Token(SizeClass),
     /// `nym` (protocol.md §5.2).
     Nym,
+    /// `query` (protocol.md §5.2).
+    Query,
 }
 
 impl Statement {
     /// Every statement.
-    pub const ALL: [Statement; 5] = [
+    pub const ALL: [Statement; 6] = [
         Statement::Nym,
+        Statement::Query,
         Statement::Token(SizeClass::B768),
         Statement::Token(SizeClass::B1024),
         Statement::Token(SizeClass::B1536),
@@ -52,6 +55,7 @@ impl Statement {
             Self::Token(SizeClass::B1536) => "token_1536.v1",
             Self::Token(SizeClass::B2048) => "token_2048.v1",
             Self::Nym => "nym.v1",
+            Self::Query => "query.v1",
         }
     }
 

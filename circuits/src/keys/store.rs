@@ -10,7 +10,7 @@ use rand_core::CryptoRngCore;
 use super::{KeyDigest, Provenance, Statement, file};
 use crate::groth16::{self, Matrices, Proof, ProvingKey, Stage, VerifyingKey, VerifyingKeyDigest};
 use crate::r1cs::{Assignment, Shape};
-use crate::{nym, token};
+use crate::{nym, query, token};
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
@@ -142,6 +142,7 @@ impl Statement {
     pub fn shape(self) -> Shape {
         match self {
             Self::Nym => nym::circuit::shape(),
+            Self::Query => query::circuit::shape(),
             Self::Token(class) => token::circuit::shape(class),
         }
     }

@@ -18,9 +18,10 @@ use zeroize::Zeroize;
 
 use super::{Instance, Witness};
 use crate::Fr;
-use crate::gadgets::bits::{Bit, canonical, decompose, enforce_not_zero};
-use crate::gadgets::edwards::{FixedBase, GivenScalar, OddScalar, Point, map_to_subgroup, multiply};
+use crate::gadgets::bits::{Bit, canonical, decompose};
+use crate::gadgets::edwards::{FixedBase, GivenScalar, OddScalar, Point, multiply};
 use crate::gadgets::poseidon;
+use crate::query::circuit::blinded_point;
 use crate::r1cs::{Assignment, Cs, Num, Shape};
 
 /// Bits of a slot, and of SLOTS − 1 − slot.
@@ -187,12 +188,7 @@ pub(super) fn synthesize<C: Cs>(cs: &mut C, values: &Values) {
 
 /// B = β·H(μ, idf), not the identity; the Chaum–Pedersen proof verifies for (PK, B, Z); β·Γ = Z. Returns Γ.
 fn evaluation<C: Cs>(cs: &mut C, values: &Values, given: &Given<C::Num>, idf: &C::Num) -> Point<C::Num> {
-    let u = poseidon::hash(cs, Domain::EncodeToCurve, &[given.mode.clone(), idf.clone()]);
-    let base = map_to_subgroup(cs, &u);
-    let blinding = OddScalar::witness(cs, &values.blinding);
-    let blinded = multiply(cs, &[(blinding.digits(), &base)]);
-    // A point of the prime-order subgroup is the identity where its abscissa is zero.
-    enforce_not_zero(cs, &blinded.x);
+    let (blinding, blinded) = blinded_point(cs, &given.mode, idf, &values.blinding);
 
     let evaluated = Point::witness(cs, &values.evaluated);
     chaum_pedersen(cs, values, &given.key, &blinded, &evaluated);

@@ -1,9 +1,9 @@
 //! What the prover knows (protocol.md §5.2).
 
 use sigveil_vrf_identity::commitment::Rho;
-use sigveil_vrf_identity::curve::{EdwardsAffine, Scalar};
+use sigveil_vrf_identity::curve::{EdwardsAffine, Point, Scalar};
 use sigveil_vrf_identity::identity::Idf;
-use sigveil_vrf_identity::vrf::{Evaluation, Proof};
+use sigveil_vrf_identity::vrf::{BlindEvaluation, Blinding, Evaluation, Proof};
 use zeroize::Zeroize;
 
 use crate::Fr;
@@ -45,6 +45,20 @@ impl Witness {
         let blinding = Scalar::from_field(&Fr::from(1u64));
         let proof = evaluation.proof;
         Self { idf, linking_randomness, rho, blinding, evaluated: gamma, proof, gamma, slot }
+    }
+
+    /// The witness in blind issuance, with what the signer kept of its one evaluation: β, Z and its proof, and Γ.
+    #[must_use]
+    pub fn blind(
+        idf: Idf,
+        linking_randomness: LinkingRandomness,
+        rho: Rho,
+        (blinding, evaluation, gamma): (&Blinding, &BlindEvaluation, &Point),
+        slot: u32,
+    ) -> Self {
+        let (blinding, evaluated) = (*blinding.scalar(), evaluation.evaluated.affine());
+        let (proof, gamma) = (evaluation.proof, gamma.affine());
+        Self { idf, linking_randomness, rho, blinding, evaluated, proof, gamma, slot }
     }
 }
 

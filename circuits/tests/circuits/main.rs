@@ -3,3 +3,4 @@
 
 mod groth16;
 mod keys;
+mod query;

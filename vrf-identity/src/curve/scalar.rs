@@ -122,10 +122,12 @@ impl Scalar {
         Self(-self.0)
     }
 
-    /// The inverse, or `None` for zero. Not constant time in the scalar.
+    /// The inverse, or `None` for zero: the power l − 2, so the same steps for every scalar.
     #[must_use]
     pub fn inverse(&self) -> Option<Self> {
-        self.0.inverse().map(Self)
+        let mut exponent = Residue::MODULUS;
+        exponent.sub_with_borrow(&2u64.into());
+        (!self.is_zero()).then(|| Self(self.0.pow(exponent)))
     }
 
     /// The number's 64-bit limbs, the lowest first.
@@ -182,6 +184,13 @@ mod tests {
         fn wide_reduction_is_the_residue(bytes in prop::collection::vec(any::<u8>(), 64)) {
             let wide: [u8; 64] = bytes.try_into().unwrap();
             prop_assert!(Scalar::from_wide_bytes(&wide) == Scalar(Residue::from_be_bytes_mod_order(&wide)));
+        }
+
+        #[test]
+        fn inverse_is_the_residues(bytes in prop::collection::vec(any::<u8>(), 64)) {
+            let scalar = Scalar::from_wide_bytes(&bytes.try_into().unwrap());
+            prop_assert!(scalar.inverse() == scalar.0.inverse().map(Scalar));
+            prop_assert!(Scalar::ZERO.inverse().is_none());
         }
 
         #[test]
