@@ -1,9 +1,9 @@
-//! Groth16 over BN254 for statements with one public input (protocol.md §5).
+//! Groth16 over BN254 (protocol.md §5). The statements have one public input; a key may have any number.
 //!
 //! [`VerifyingKey`] and [`Proof`] are types of our own with one strict encoding each; checking needs pairings and
 //! nothing of a prover. Behind the feature `prover`: [`setup`] makes the keys of a [`Shape`](crate::r1cs::Shape),
 //! and [`prove`] takes the values of an [`Assignment`](crate::r1cs::Assignment) to a proof. No circuit is
-//! synthesised for a proof: its matrices are made once per key.
+//! synthesised for a proof: its matrices are made once per key. How that is done fast is [`crate::prover`]'s.
 //!
 //! BN254 is about 100-bit secure. Whoever made a key with [`setup`] could have kept the trapdoor and can then prove
 //! anything: such keys are for development, and [`crate::keys`] marks them so.
@@ -14,6 +14,8 @@
 //!
 //! Out of scope: what the public input means (see the statements), where keys are kept (see [`crate::keys`]).
 
+#[cfg(test)]
+mod arkworks;
 mod encoding;
 mod proof;
 #[cfg(feature = "prover")]
@@ -22,12 +24,16 @@ mod prove;
 mod setup;
 mod verify;
 
+#[cfg(feature = "prover")]
+pub use crate::prover::{Matrices, ProvingKey};
 pub use proof::{PROOF_LEN, Proof};
 #[cfg(feature = "prover")]
-pub use prove::{Matrices, ProvingKey, prove};
+pub use prove::{prove, prove_values};
 #[cfg(feature = "prover")]
-pub use setup::{Stage, setup};
-pub use verify::{VERIFYING_KEY_LEN, VerifyingKey, VerifyingKeyDigest, verify, verify_batch};
+pub use setup::{Stage, setup, setup_matrices};
+#[cfg(feature = "prover")]
+pub(crate) use verify::Points;
+pub use verify::{VERIFYING_KEY_LEN, VerifyingKey, VerifyingKeyDigest, verify, verify_batch, verify_inputs};
 
 /// Why a proof or key was refused or could not be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,7 +58,7 @@ pub enum Error {
     /// The circuit does not fit the key: other numbers of rows or variables.
     #[error("the key is of another circuit")]
     KeyMismatch,
-    /// The field has no domain of that size, or the circuit has not exactly one public input.
+    /// The field has no domain of that size, or the circuit is no rank-1 constraint system.
     #[error("no key can be made for this circuit")]
     UnsupportedCircuit,
 }

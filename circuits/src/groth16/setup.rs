@@ -1,23 +1,22 @@
 //! Making keys, by one party: development keys (see [`crate::keys`]).
 //!
 //! The equations are those of Groth16 §3.2 with the reduction of R1CS that ark-groth16's prover uses: the domain
-//! has a point for each row and then one for each public input, the constant one included. Written here rather than
-//! taken from there, so that the matrices are read in place, progress is seen and the trapdoor is wiped; a test
-//! compares the result with theirs.
+//! has a point for each row and then one for each public input, the constant one included. The points that the prover
+//! needs are those of [`crate::prover`]; the verifying key is the usual one, and on a domain of 2^k points equal to
+//! ark-groth16's for the same trapdoor.
 
-use ark_bn254::{Bn254, G1Projective, G2Projective};
+use ark_bn254::{G1Projective, G2Projective};
 use ark_ec::scalar_mul::{BatchMulPreprocessing, ScalarMul};
 use ark_ec::{CurveGroup, PrimeGroup};
 use ark_ff::{Field, UniformRand, Zero};
-use ark_poly::{EvaluationDomain, GeneralEvaluationDomain};
 use rand_core::CryptoRngCore;
 use rayon::prelude::*;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::verify::Points;
-use super::{Error, ProvingKey, VerifyingKey};
+use super::{Error, Points, VerifyingKey};
 use crate::Fr;
-use crate::r1cs::{Lc, Shape};
+use crate::prover::{Domain, Matrices, Parts, ProvingKey};
+use crate::r1cs::Shape;
 
 /// How far [`setup`] is: group elements made so far, of so many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,129 +37,113 @@ pub(super) struct Trapdoor {
     pub(super) tau: Fr,
 }
 
-/// Makes the keys of a circuit with exactly one public input and reports progress every few ten thousand points.
+/// Makes the keys of a circuit and reports progress every few ten thousand points.
+///
+/// # Errors
+/// As [`setup_matrices`].
 pub fn setup(
     shape: &Shape,
     rng: &mut dyn CryptoRngCore,
     progress: &mut dyn FnMut(Stage),
 ) -> Result<ProvingKey, Error> {
-    let domain = domain(shape)?;
-    let nonzero = |rng: &mut dyn CryptoRngCore| loop {
+    setup_matrices(&Matrices::new(shape), rng, progress)
+}
+
+/// As [`setup`], of the matrices of a circuit.
+///
+/// # Errors
+/// [`Error::UnsupportedCircuit`] if F has no domain that is large enough.
+pub fn setup_matrices(
+    matrices: &Matrices,
+    rng: &mut dyn CryptoRngCore,
+    progress: &mut dyn FnMut(Stage),
+) -> Result<ProvingKey, Error> {
+    let domain = Domain::holding(matrices.points()).ok_or(Error::UnsupportedCircuit)?;
+    let mut nonzero = || loop {
         let scalar = Fr::rand(rng);
         if !scalar.is_zero() {
             break scalar;
         }
     };
+    let [alpha, beta, gamma, delta] = std::array::from_fn(|_| nonzero());
     let tau = loop {
-        let tau = Fr::rand(rng);
-        if !domain.evaluate_vanishing_polynomial(tau).is_zero() {
+        let tau = nonzero();
+        // Neither on the domain nor on its odd coset, where polynomials of the key would vanish.
+        if !domain.vanishing(tau.square()).is_zero() {
             break tau;
         }
     };
-    let trapdoor =
-        Trapdoor { alpha: nonzero(rng), beta: nonzero(rng), gamma: nonzero(rng), delta: nonzero(rng), tau };
-    with_trapdoor(shape, &trapdoor, progress)
+    with_trapdoor(matrices, domain, &Trapdoor { alpha, beta, gamma, delta, tau }, progress)
 }
 
-/// The evaluation domain: a point per row and per input, and the constant one.
-fn domain(shape: &Shape) -> Result<GeneralEvaluationDomain<Fr>, Error> {
-    if shape.publics() != 1 {
-        return Err(Error::UnsupportedCircuit);
-    }
-    GeneralEvaluationDomain::new(shape.constraints() + 2).ok_or(Error::UnsupportedCircuit)
-}
-
-/// As [`setup`], with a trapdoor that is given.
+/// As [`setup_matrices`], with a domain and a trapdoor that are given.
 pub(super) fn with_trapdoor(
-    shape: &Shape,
+    matrices: &Matrices,
+    domain: Domain,
     trapdoor: &Trapdoor,
     progress: &mut dyn FnMut(Stage),
 ) -> Result<ProvingKey, Error> {
-    const INPUTS: usize = 2;
-    let domain = domain(shape)?;
-    let [a, b, c] = polynomials(shape, &domain, trapdoor.tau);
-    let gamma_inverse = trapdoor.gamma.inverse().ok_or(Error::UnsupportedCircuit)?;
-    let delta_inverse = trapdoor.delta.inverse().ok_or(Error::UnsupportedCircuit)?;
-    // (β·a_i + α·b_i + c_i), over γ for the inputs and over δ for the witness.
-    let combined = Zeroizing::new(
-        (0..a.len())
-            .into_par_iter()
-            .map(|i| {
-                let over = if i < INPUTS { gamma_inverse } else { delta_inverse };
-                (trapdoor.beta * a[i] + trapdoor.alpha * b[i] + c[i]) * over
-            })
-            .collect::<Vec<Fr>>(),
-    );
-    let powers = Zeroizing::new(vanishing_powers(&domain, trapdoor.tau, delta_inverse));
-
-    let g1_elements = a.len() + b.len() + combined.len() + powers.len();
-    let mut report = Report { stage: Stage { done: 0, of: g1_elements + b.len() }, progress };
+    let Scalars { a, b, inputs, l, h } =
+        scalars(matrices, domain, trapdoor).ok_or(Error::UnsupportedCircuit)?;
+    let in_g1 = a.len() + b.len() + inputs.len() + l.len() + h.len();
+    let mut report = Report { stage: Stage { done: 0, of: in_g1 + b.len() }, progress };
     let g2 = BatchMulPreprocessing::new(G2Projective::generator(), b.len());
-    let b_g2_query = multiply(&g2, &b, &mut report);
+    let b_g2 = multiply(&g2, &b, &mut report);
     drop(g2);
-    let g1 = BatchMulPreprocessing::new(G1Projective::generator(), g1_elements);
-    let a_query = multiply(&g1, &a, &mut report);
-    let b_g1_query = multiply(&g1, &b, &mut report);
-    let h_query = multiply(&g1, &powers, &mut report);
-    let mut inputs = multiply(&g1, &combined, &mut report);
+    let g1 = BatchMulPreprocessing::new(G1Projective::generator(), in_g1);
+    let [a, b_g1, inputs, l, h] = [a, b, inputs, l, h].map(|scalars| multiply(&g1, &scalars, &mut report));
     drop(g1);
-    let l_query = inputs.split_off(INPUTS);
-
     let in_g1 = |scalar: Fr| (G1Projective::generator() * scalar).into_affine();
     let in_g2 = |scalar: Fr| (G2Projective::generator() * scalar).into_affine();
-    let vk = ark_groth16::VerifyingKey::<Bn254> {
-        alpha_g1: in_g1(trapdoor.alpha),
-        beta_g2: in_g2(trapdoor.beta),
-        gamma_g2: in_g2(trapdoor.gamma),
-        delta_g2: in_g2(trapdoor.delta),
-        gamma_abc_g1: inputs,
-    };
     let verifying = VerifyingKey::new(Points {
-        alpha: vk.alpha_g1,
-        beta: vk.beta_g2,
-        gamma: vk.gamma_g2,
-        delta: vk.delta_g2,
-        inputs: [vk.gamma_abc_g1[0], vk.gamma_abc_g1[1]],
+        alpha: in_g1(trapdoor.alpha),
+        beta: in_g2(trapdoor.beta),
+        gamma: in_g2(trapdoor.gamma),
+        delta: in_g2(trapdoor.delta),
+        inputs,
     });
-    let inner = ark_groth16::ProvingKey {
-        vk,
-        beta_g1: in_g1(trapdoor.beta),
-        delta_g1: in_g1(trapdoor.delta),
-        a_query,
-        b_g1_query,
-        b_g2_query,
-        h_query,
-        l_query,
-    };
-    Ok(ProvingKey { inner, verifying })
+    let (beta, delta) = (in_g1(trapdoor.beta), in_g1(trapdoor.delta));
+    ProvingKey::from_parts(Parts { verifying, domain, beta, delta, a, b_g1, b_g2, l, h })
 }
 
-/// The polynomials a_i, b_i, c_i of every variable at τ.
-fn polynomials(shape: &Shape, domain: &GeneralEvaluationDomain<Fr>, tau: Fr) -> [Zeroizing<Vec<Fr>>; 3] {
-    let lagrange = Zeroizing::new(domain.evaluate_all_lagrange_coefficients(tau));
-    let variables = 1 + shape.publics() + shape.witnesses();
-    let mut out: [_; 3] = std::array::from_fn(|_| Zeroizing::new(vec![Fr::zero(); variables]));
-    let add = |into: &mut Vec<Fr>, form: &Lc, at: Fr| {
-        for (var, coefficient) in form.terms() {
-            into[shape.column(*var)] += at * coefficient;
-        }
-    };
-    for (row, at) in shape.rows().iter().zip(lagrange.iter()) {
-        for (form, into) in row.iter().zip(&mut out) {
-            add(into, form, *at);
-        }
-    }
-    // The extra points make the a_i of the inputs linearly independent, which soundness needs.
-    for (input, at) in lagrange[shape.constraints()..].iter().take(1 + shape.publics()).enumerate() {
-        out[0][input] += at;
-    }
-    out
+/// The discrete logarithms of a key's points: as secret as the trapdoor.
+struct Scalars {
+    a: Zeroizing<Vec<Fr>>,
+    b: Zeroizing<Vec<Fr>>,
+    inputs: Zeroizing<Vec<Fr>>,
+    l: Zeroizing<Vec<Fr>>,
+    h: Zeroizing<Vec<Fr>>,
 }
 
-/// τ^i·Z(τ)/δ for every i below the degree of Z, less one.
-fn vanishing_powers(domain: &GeneralEvaluationDomain<Fr>, tau: Fr, delta_inverse: Fr) -> Vec<Fr> {
-    let first = domain.evaluate_vanishing_polynomial(tau) * delta_inverse;
-    std::iter::successors(Some(first), |power| Some(*power * tau)).take(domain.size() - 1).collect()
+/// As [`crate::prover`] has them; `None` if τ is on the domain or its odd coset, or γ or δ is zero.
+fn scalars(matrices: &Matrices, domain: Domain, trapdoor: &Trapdoor) -> Option<Scalars> {
+    let Trapdoor { alpha, beta, gamma, delta, tau } = *trapdoor;
+    let (over_gamma, over_delta) = (gamma.inverse()?, delta.inverse()?);
+    let lagrange = Zeroizing::new(domain.lagrange(tau)?);
+    let [mut a, b, c] = [0, 1, 2].map(|matrix| matrices.columns(matrix, &lagrange));
+    // The extra points make the polynomials of the inputs in A linearly independent, which soundness needs.
+    a.iter_mut()
+        .zip(&lagrange[matrices.constraints()..])
+        .take(matrices.inputs())
+        .for_each(|(a, at)| *a += at);
+
+    let half_vanishing = domain.vanishing(tau) * Fr::from(2u64).inverse()?;
+    let all = |scalar: &(dyn Fn(usize) -> Fr + Sync)| {
+        Zeroizing::new((0..matrices.variables()).into_par_iter().map(scalar).collect::<Vec<Fr>>())
+    };
+    let inputs = (0..matrices.inputs()).map(|j| (beta * a[j] + alpha * b[j] + c[j]) * over_gamma).collect();
+    let l = all(&|j| {
+        // C_j·(τⁿ − 1)/2 is what H leaves out.
+        let rest = c[j] * half_vanishing;
+        if j < matrices.inputs() {
+            rest * over_delta
+        } else {
+            (beta * a[j] + alpha * b[j] + c[j] + rest) * over_delta
+        }
+    });
+    let mut h = Zeroizing::new(domain.odd_lagrange(tau)?);
+    h.par_iter_mut().for_each(|scalar| *scalar *= over_delta);
+    Some(Scalars { a, b, inputs: Zeroizing::new(inputs), l, h })
 }
 
 struct Report<'a> {
@@ -182,78 +165,4 @@ fn multiply<G: ScalarMul<ScalarField = Fr>>(
         (report.progress)(report.stage);
     }
     out
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-mod tests {
-    use ark_groth16::Groth16;
-    use ark_relations::gr1cs::{
-        ConstraintSynthesizer, ConstraintSystemRef, LinearCombination, SynthesisError, Variable,
-    };
-    use rand_chacha::ChaCha20Rng;
-    use rand_core::SeedableRng;
-
-    use super::*;
-    use crate::r1cs::{Cs, Num, Var};
-
-    fn circuit<C: Cs>(cs: &mut C) {
-        let x = cs.hint(&[], |_| Fr::from(3u64));
-        let y = cs.product(&x, &x.plus(&C::Num::constant(Fr::from(7u64))));
-        let mut z = cs.product(&y.minus(&x), &x.times(Fr::from(5u64)));
-        for _ in 0..9 {
-            z = cs.product(&z, &y);
-        }
-        cs.public(&z);
-    }
-
-    /// Feeds a shape to arkworks' own generator.
-    struct Fed(Shape);
-
-    impl ConstraintSynthesizer<Fr> for Fed {
-        fn generate_constraints(self, cs: ConstraintSystemRef<Fr>) -> Result<(), SynthesisError> {
-            let zero = || Ok(Fr::from(0u64));
-            let publics: Vec<_> =
-                (0..self.0.publics()).map(|_| cs.new_input_variable(zero)).collect::<Result<_, _>>()?;
-            let witness: Vec<_> =
-                (0..self.0.witnesses()).map(|_| cs.new_witness_variable(zero)).collect::<Result<_, _>>()?;
-            let form = |lc: &Lc| {
-                let terms = lc.terms().iter().map(|(var, k)| match var {
-                    Var::One => (*k, Variable::One),
-                    Var::Public(i) => (*k, publics[*i as usize]),
-                    Var::Witness(i) => (*k, witness[*i as usize]),
-                });
-                LinearCombination(terms.collect())
-            };
-            for [a, b, c] in self.0.rows() {
-                let (a, b, c) = (form(a), form(b), form(c));
-                cs.enforce_r1cs_constraint(|| a.clone(), || b.clone(), || c.clone())?;
-            }
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn keys_are_those_of_arkworks_for_the_same_trapdoor() {
-        let rng = ChaCha20Rng::seed_from_u64(1);
-        let shape = Shape::of(circuit);
-        // Their generator draws τ itself, from the state that it is handed.
-        let tau = domain(&shape).unwrap().sample_element_outside_domain(&mut rng.clone());
-        let scalar = |v: u64| Fr::from(v);
-        let trapdoor =
-            Trapdoor { alpha: scalar(2), beta: scalar(3), gamma: scalar(5), delta: scalar(7), tau };
-        let ours = with_trapdoor(&shape, &trapdoor, &mut |_| {}).unwrap();
-        let theirs = Groth16::<Bn254>::generate_parameters_with_qap(
-            Fed(shape),
-            trapdoor.alpha,
-            trapdoor.beta,
-            trapdoor.gamma,
-            trapdoor.delta,
-            G1Projective::generator(),
-            G2Projective::generator(),
-            &mut rng.clone(),
-        )
-        .unwrap();
-        assert!(ours.inner == theirs);
-    }
 }

@@ -13,8 +13,12 @@ use sha2::{Digest, Sha256};
 use super::{Error, Proof, encoding};
 use crate::Fr;
 
-/// Length of an encoded verifying key in bytes.
-pub const VERIFYING_KEY_LEN: usize = 288;
+/// Length in bytes of an encoded verifying key for one public input, as all statements of protocol.md §5 have.
+pub const VERIFYING_KEY_LEN: usize = PAIRED + 2 * INPUT;
+/// Length of α, β, γ and δ.
+const PAIRED: usize = 32 + 3 * 64;
+/// Length of the point of an input.
+const INPUT: usize = 32;
 
 /// SHA-256 of an encoded verifying key, domain-separated: what a trust root names a key by.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,28 +36,28 @@ impl fmt::Debug for VerifyingKeyDigest {
     }
 }
 
-/// The key that checks proofs of one circuit with one public input, with what every check needs computed once.
+/// The key that checks proofs of one circuit, with what every check needs computed once.
 #[derive(Clone)]
 pub struct VerifyingKey {
-    pub(super) points: Points,
+    pub(crate) points: Points,
     alpha_beta: PairingOutput<Bn254>,
     gamma_negated: G2Prepared<ark_bn254::Config>,
     delta_negated: G2Prepared<ark_bn254::Config>,
 }
 
 /// The points of a verifying key, in the order of its encoding.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Points {
-    pub(super) alpha: G1Affine,
-    pub(super) beta: G2Affine,
-    pub(super) gamma: G2Affine,
-    pub(super) delta: G2Affine,
-    /// For the constant one and for the public input.
-    pub(super) inputs: [G1Affine; 2],
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Points {
+    pub(crate) alpha: G1Affine,
+    pub(crate) beta: G2Affine,
+    pub(crate) gamma: G2Affine,
+    pub(crate) delta: G2Affine,
+    /// For the constant one and for each public input.
+    pub(crate) inputs: Vec<G1Affine>,
 }
 
 impl VerifyingKey {
-    pub(super) fn new(points: Points) -> Self {
+    pub(crate) fn new(points: Points) -> Self {
         Self {
             alpha_beta: Bn254::pairing(points.alpha, points.beta),
             gamma_negated: (-points.gamma).into(),
@@ -62,44 +66,34 @@ impl VerifyingKey {
         }
     }
 
-    /// Decodes α (32 bytes), β, γ, δ (64 each), and the two input points (32 each), all compressed; as strict as
-    /// [`Proof::from_bytes`].
+    /// Decodes α (32 bytes), β, γ, δ (64 each), and the points of the constant and of each public input (32 each), all
+    /// compressed; as strict as [`Proof::from_bytes`].
     pub fn from_bytes(mut bytes: &[u8]) -> Result<Self, Error> {
-        if bytes.len() != VERIFYING_KEY_LEN {
-            return Err(Error::VerifyingKeyMalformed("not 288 bytes"));
-        }
         let malformed = Error::VerifyingKeyMalformed;
+        let inputs = bytes.len().checked_sub(PAIRED).filter(|rest| *rest > 0 && rest % INPUT == 0);
+        let inputs = inputs.ok_or(malformed("not 224 bytes and 32 for each input"))? / INPUT;
         let alpha = encoding::take(&mut bytes).map_err(malformed)?;
         let beta = encoding::take(&mut bytes).map_err(malformed)?;
         let gamma = encoding::take(&mut bytes).map_err(malformed)?;
         let delta = encoding::take(&mut bytes).map_err(malformed)?;
-        let one = encoding::take(&mut bytes).map_err(malformed)?;
-        let input = encoding::take(&mut bytes).map_err(malformed)?;
-        Ok(Self::new(Points { alpha, beta, gamma, delta, inputs: [one, input] }))
+        let inputs = (0..inputs).map(|_| encoding::take(&mut bytes)).collect::<Result<_, _>>();
+        Ok(Self::new(Points { alpha, beta, gamma, delta, inputs: inputs.map_err(malformed)? }))
     }
 
     /// Encodes the key as [`VerifyingKey::from_bytes`] reads it.
-    pub fn to_bytes(&self) -> [u8; VERIFYING_KEY_LEN] {
-        let mut out = Vec::with_capacity(VERIFYING_KEY_LEN);
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(PAIRED + INPUT * self.inputs());
         encoding::put(&mut out, &self.points.alpha);
         encoding::put(&mut out, &self.points.beta);
         encoding::put(&mut out, &self.points.gamma);
         encoding::put(&mut out, &self.points.delta);
-        encoding::put(&mut out, &self.points.inputs[0]);
-        encoding::put(&mut out, &self.points.inputs[1]);
-        out.try_into().expect("three points of 32 bytes and three of 64")
+        self.points.inputs.iter().for_each(|input| encoding::put(&mut out, input));
+        out
     }
 
-    /// The key as the prover beneath knows it.
-    #[cfg(feature = "prover")]
-    pub(crate) fn to_arkworks(&self) -> ark_groth16::VerifyingKey<Bn254> {
-        ark_groth16::VerifyingKey {
-            alpha_g1: self.points.alpha,
-            beta_g2: self.points.beta,
-            gamma_g2: self.points.gamma,
-            delta_g2: self.points.delta,
-            gamma_abc_g1: self.points.inputs.to_vec(),
-        }
+    /// Number of public inputs, and one for the constant.
+    pub fn inputs(&self) -> usize {
+        self.points.inputs.len()
     }
 
     /// Whether a point that a proving key gives for δ in G1 is that of this key. With it, a proof that verifies is
@@ -119,9 +113,12 @@ impl VerifyingKey {
         VerifyingKeyDigest(hash.finalize().into())
     }
 
-    /// The point that stands for the public input.
-    fn input(&self, public: Fr) -> G1Projective {
-        self.points.inputs[1].mul_bigint(public.into_bigint()) + self.points.inputs[0]
+    /// The point that stands for the public inputs, if there are as many as the key has points for.
+    fn input(&self, publics: &[Fr]) -> Option<G1Projective> {
+        let (one, inputs) = self.points.inputs.split_first()?;
+        let scaled =
+            || inputs.iter().zip(publics).map(|(point, public)| point.mul_bigint(public.into_bigint()));
+        (inputs.len() == publics.len()).then(|| scaled().sum::<G1Projective>() + one)
     }
 }
 
@@ -139,23 +136,30 @@ impl fmt::Debug for VerifyingKey {
     }
 }
 
-/// Checks that `proof` proves the statement of `key` for the public input: e(A, B) = e(α, β)·e(X, γ)·e(C, δ), where
-/// X is the point of the input.
+/// Checks that `proof` proves the statement of `key` for its one public input: see [`verify_inputs`].
 pub fn verify(key: &VerifyingKey, public: Fr, proof: &Proof) -> Result<(), Error> {
+    verify_inputs(key, &[public], proof)
+}
+
+/// Checks that `proof` proves the statement of `key` for these public inputs: e(A, B) = e(α, β)·e(X, γ)·e(C, δ), where
+/// X is the point of the inputs. Other numbers of inputs than the key's are refused.
+pub fn verify_inputs(key: &VerifyingKey, publics: &[Fr], proof: &Proof) -> Result<(), Error> {
+    let input = key.input(publics).ok_or(Error::ProofInvalid)?;
     let product = Bn254::multi_pairing(
-        [proof.a, key.input(public).into_affine(), proof.c],
+        [proof.a, input.into_affine(), proof.c],
         [proof.b.into(), key.gamma_negated.clone(), key.delta_negated.clone()],
     );
     if product == key.alpha_beta { Ok(()) } else { Err(Error::ProofInvalid) }
 }
 
-/// Checks many proofs under one key at once, by a random combination with 128-bit factors: a batch with a false
+/// Checks many proofs under one key with one public input at once, by a random combination with 128-bit factors: a batch with a false
 /// proof passes with probability at most 2^-128. A refusal does not say which proof is false. An empty batch holds.
 pub fn verify_batch(
     key: &VerifyingKey,
     proofs: &[(Fr, Proof)],
     rng: &mut dyn CryptoRngCore,
 ) -> Result<(), Error> {
+    let &[one, input] = &key.points.inputs[..] else { return Err(Error::ProofInvalid) };
     let mut factors = Fr::from(0u64);
     let mut inputs = G1Projective::default();
     let mut c = G1Projective::default();
@@ -166,12 +170,12 @@ pub fn verify_batch(
         rng.fill_bytes(&mut bytes);
         let factor = Fr::from(u128::from_be_bytes(bytes));
         factors += factor;
-        inputs += key.points.inputs[1] * (factor * public);
+        inputs += input * (factor * public);
         c += proof.c * factor;
         left.push((proof.a * factor).into_affine());
         right.push(proof.b.into());
     }
-    inputs += key.points.inputs[0] * factors;
+    inputs += one * factors;
     left.extend([inputs.into_affine(), c.into_affine()]);
     right.extend([key.gamma_negated.clone(), key.delta_negated.clone()]);
     let product: Fq12 = Bn254::multi_pairing(left, right).0;

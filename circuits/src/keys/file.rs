@@ -1,34 +1,48 @@
-//! The file of a proving key.
+//! The file of a proving key, which is mapped and read in place.
+//!
+//! Numbers are little-endian, coordinates in Montgomery form (see [`PackedG1`]).
 //!
 //! ```text
-//! magic, 23 bytes: "sigveil-proving-key-v1\n"
-//! provenance, 1 byte
-//! name of the statement: length, 1 byte, then ASCII
-//! digest of the circuit's shape, 32 bytes
-//! verifying key, 288 bytes (see groth16)
-//! numbers of points in A, B, H, L: 4 times u64 big-endian
-//! β and δ in G1, then A, B (G1), B (G2), H, L: uncompressed points, 64 bytes in G1, 128 in G2
-//! SHA-256 of all of the above, 32 bytes
+//! header
+//!   magic, 23 bytes: "sigveil-proving-key-v2\n"
+//!   length of the header without its digest, 4 bytes
+//!   provenance, 1 byte, and what it says more, 32 bytes (zeros for development keys)
+//!   name of the statement: length, 1 byte, then ASCII
+//!   digest of the circuit's shape, 32 bytes
+//!   points of the domain, columns of the matrices, and of those constant and public inputs: 3 times 8 bytes
+//!   verifying key (see groth16), 224 bytes and 32 for each input
+//!   β and δ in G1, 64 bytes each
+//!   for each section its number of items, 8 bytes, and its SHA-256
+//!   SHA-256 of all of the above: the digest of the key
+//! sections, each at the next multiple of 64 bytes after zeros:
+//!   A: columns, 4 bytes each, in strictly increasing order;  A: a point of G1 for each, 64 bytes
+//!   B: columns;  B: points of G1;  B: points of G2, 128 bytes each
+//!   L: columns;  L: points of G1
+//!   H: points of G1, as many as the domain has
 //! ```
 //!
-//! Points are read without group checks, which would take minutes, and only after the digest is checked. But δ is
-//! compared with the verifying key: no file makes proofs that verify under that key and are not blinded.
+//! What the queries are is said in [`crate::prover`]. Every point is checked to be on the curve: G1 is the whole curve.
+//! That those of B in G2 are in the subgroup is not checked, which would take minutes. But δ is compared with the
+//! verifying key: no file makes proofs that verify under that key and are not blinded.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use ark_bn254::G1Affine;
-use ark_ec::AffineRepr;
-use ark_ec::short_weierstrass::{Affine, SWCurveConfig};
-use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
+use memmap2::Mmap;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
+use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::{KeyDigest, Provenance, Statement};
-use crate::groth16::{ProvingKey, VERIFYING_KEY_LEN, VerifyingKey};
+use crate::groth16::VerifyingKey;
+use crate::prover::{Domain, Packed, PackedG1, ProvingKey, Query, Section};
 
-const MAGIC: &[u8; 23] = b"sigveil-proving-key-v1\n";
+const MAGIC: &[u8; 23] = b"sigveil-proving-key-v2\n";
 const DIGEST: usize = 32;
-/// Points written or read by one task.
+const ALIGNMENT: usize = 64;
+const SECTIONS: usize = 8;
+/// Points checked by one task.
 const CHUNK: usize = 1 << 12;
 
 /// Writes the file and returns its digest.
@@ -38,53 +52,66 @@ pub(super) fn write(
     shape: &[u8; 32],
     key: &ProvingKey,
 ) -> io::Result<KeyDigest> {
-    let mut out = Hashing { out, hash: Sha256::new() };
-    let name = statement.name().as_bytes();
-    out.put(MAGIC)?;
-    out.put(&[Provenance::Development as u8, name.len() as u8])?;
-    out.put(name)?;
-    out.put(shape)?;
-    out.put(&key.verifying.to_bytes())?;
-    let inner = &key.inner;
-    let counts = [&inner.a_query, &inner.b_g1_query, &inner.h_query, &inner.l_query].map(Vec::len);
-    counts.iter().try_for_each(|count| out.put(&(*count as u64).to_be_bytes()))?;
-    put_points(&mut out, &[inner.beta_g1, inner.delta_g1])?;
-    put_points(&mut out, &inner.a_query)?;
-    put_points(&mut out, &inner.b_g1_query)?;
-    put_points(&mut out, &inner.b_g2_query)?;
-    put_points(&mut out, &inner.h_query)?;
-    put_points(&mut out, &inner.l_query)?;
-    let digest: [u8; DIGEST] = out.hash.finalize().into();
-    out.out.write_all(&digest)?;
+    let sections = sections(key);
+    let header = header(statement, shape, key, &sections);
+    let digest: [u8; DIGEST] = Sha256::digest(&header).into();
+    out.write_all(&header)?;
+    out.write_all(&digest)?;
+    let mut end = header.len() + DIGEST;
+    for (_, bytes) in sections {
+        let start = end.next_multiple_of(ALIGNMENT);
+        out.write_all(&[0; ALIGNMENT][..start - end])?;
+        out.write_all(bytes)?;
+        end = start + bytes.len();
+    }
     Ok(KeyDigest(digest))
 }
 
-struct Hashing<'a, W> {
-    out: &'a mut W,
-    hash: Sha256,
+/// Items and bytes of each section.
+fn sections(key: &ProvingKey) -> [(usize, &[u8]); SECTIONS] {
+    fn of<T: FromBytes + IntoBytes + Immutable>(section: &Section<T>) -> (usize, &[u8]) {
+        (section.len(), section.as_bytes())
+    }
+    [
+        of(&key.a.at),
+        of(&key.a.points),
+        of(&key.b.at),
+        of(&key.b.points),
+        of(&key.b_g2),
+        of(&key.l.at),
+        of(&key.l.points),
+        of(&key.h),
+    ]
 }
 
-impl<W: Write> Hashing<'_, W> {
-    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.hash.update(bytes);
-        self.out.write_all(bytes)
+fn header(
+    statement: Statement,
+    shape: &[u8; 32],
+    key: &ProvingKey,
+    sections: &[(usize, &[u8]); SECTIONS],
+) -> Vec<u8> {
+    let name = statement.name().as_bytes();
+    let mut out = MAGIC.to_vec();
+    out.extend([0; 4]);
+    out.extend([Provenance::Development as u8]);
+    out.extend([0; 32]);
+    out.push(name.len() as u8);
+    out.extend(name);
+    out.extend(shape);
+    for number in [key.domain.size(), key.variables, key.verifying.inputs()] {
+        out.extend((number as u64).to_le_bytes());
     }
-}
-
-fn put_points<P: AffineRepr>(out: &mut Hashing<'_, impl Write>, points: &[P]) -> io::Result<()> {
-    for chunk in points.chunks(CHUNK * 16) {
-        let encoded: Vec<Vec<u8>> = chunk.par_chunks(CHUNK).map(encode).collect();
-        encoded.iter().try_for_each(|bytes| out.put(bytes))?;
+    out.extend(key.verifying.to_bytes());
+    out.extend(PackedG1::pack(&key.beta).as_bytes());
+    out.extend(PackedG1::pack(&key.delta).as_bytes());
+    let digests: Vec<_> = sections.par_iter().map(|(_, bytes)| Sha256::digest(bytes)).collect();
+    for ((count, _), digest) in sections.iter().zip(digests) {
+        out.extend((*count as u64).to_le_bytes());
+        out.extend(digest);
     }
-    Ok(())
-}
-
-fn encode<P: AffineRepr>(points: &[P]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(points.len() * P::zero().uncompressed_size());
-    for point in points {
-        point.serialize_uncompressed(&mut bytes).expect("writing to a vector does not fail");
-    }
-    bytes
+    let length = out.len() as u32;
+    out[MAGIC.len()..MAGIC.len() + 4].copy_from_slice(&length.to_le_bytes());
+    out
 }
 
 /// What a file holds.
@@ -94,16 +121,11 @@ pub(super) struct Contents {
 }
 
 /// Reads a file of this statement and shape; refuses all others with why.
-pub(super) fn read(bytes: &[u8], statement: Statement, shape: &[u8; 32]) -> Result<Contents, &'static str> {
-    let (body, digest) = bytes.split_last_chunk::<DIGEST>().ok_or("truncated")?;
-    let mut rest = body;
-    if take(&mut rest, MAGIC.len())? != MAGIC {
-        return Err("no proving key of this format");
-    }
-    if Sha256::digest(body)[..] != digest[..] {
-        return Err("truncated or altered");
-    }
-    if take(&mut rest, 1)? != [Provenance::Development as u8] {
+pub(super) fn read(file: Mmap, statement: Statement, shape: &[u8; 32]) -> Result<Contents, &'static str> {
+    let (header, digest) = authentic_header(&file)?;
+    let end = header.len() + DIGEST;
+    let mut rest = &header[MAGIC.len() + 4..];
+    if take(&mut rest, 1)? != [Provenance::Development as u8] || take(&mut rest, 32)? != [0; 32] {
         return Err("unknown provenance");
     }
     let length = usize::from(take(&mut rest, 1)?[0]);
@@ -113,32 +135,129 @@ pub(super) fn read(bytes: &[u8], statement: Statement, shape: &[u8; 32]) -> Resu
     if take(&mut rest, shape.len())? != shape {
         return Err("of another version of the circuit");
     }
-    let verifying = VerifyingKey::from_bytes(take(&mut rest, VERIFYING_KEY_LEN)?)
-        .map_err(|_| "malformed verifying key")?;
-    let mut counts = [0; 4];
-    for count in &mut counts {
-        let bytes = take(&mut rest, 8)?.try_into().expect("eight bytes were taken");
-        *count = usize::try_from(u64::from_be_bytes(bytes)).map_err(|_| "too many points")?;
-    }
-    let [a, b, h, l] = counts;
-    let fixed: Vec<G1Affine> = points(&mut rest, 2)?;
-    if !verifying.is_delta(fixed[1]) {
+    let (size, variables, inputs) = (number(&mut rest)?, number(&mut rest)?, number(&mut rest)?);
+    let domain = Domain::of_size(size).ok_or("of no domain's size")?;
+    let length = inputs.checked_mul(32).and_then(|length| length.checked_add(224)).ok_or("truncated")?;
+    let verifying =
+        VerifyingKey::from_bytes(take(&mut rest, length)?).map_err(|_| "malformed verifying key")?;
+    let (beta, delta) = (point(&mut rest)?, point(&mut rest)?);
+    if !verifying.is_delta(delta) {
         return Err("not that of its verifying key");
     }
-    let inner = ark_groth16::ProvingKey {
-        vk: verifying.to_arkworks(),
-        beta_g1: fixed[0],
-        delta_g1: fixed[1],
-        a_query: points(&mut rest, a)?,
-        b_g1_query: points(&mut rest, b)?,
-        b_g2_query: points(&mut rest, b)?,
-        h_query: points(&mut rest, h)?,
-        l_query: points(&mut rest, l)?,
+    let entries = entries(rest)?;
+    let file = Arc::new(file);
+    let mut sections = Sections { file: &file, entries: entries.iter(), end };
+    let key = ProvingKey {
+        verifying,
+        domain,
+        variables,
+        beta,
+        delta,
+        a: sections.query()?,
+        b: sections.query()?,
+        b_g2: sections.section()?,
+        l: sections.query()?,
+        h: sections.section()?,
     };
-    if !rest.is_empty() {
-        return Err("trailing bytes");
+    sections.finish()?;
+    check(&key, &entries)?;
+    Ok(Contents { key, digest: KeyDigest(digest) })
+}
+
+/// The header without its digest, and the digest, which is right.
+fn authentic_header(file: &[u8]) -> Result<(&[u8], [u8; DIGEST]), &'static str> {
+    let mut rest = file;
+    if take(&mut rest, MAGIC.len())? != MAGIC {
+        return Err("no proving key of this format");
     }
-    Ok(Contents { key: ProvingKey { inner, verifying }, digest: KeyDigest(*digest) })
+    let length = u32::from_le_bytes(take(&mut rest, 4)?.try_into().expect("four bytes were taken"));
+    let mut rest = file;
+    let header = take(&mut rest, length as usize)?;
+    let digest: [u8; DIGEST] = take(&mut rest, DIGEST)?.try_into().expect("32 bytes were taken");
+    if header.len() < MAGIC.len() + 4 || Sha256::digest(header)[..] != digest[..] {
+        return Err("truncated or altered");
+    }
+    Ok((header, digest))
+}
+
+/// Number of items and digest of a section.
+type Entry = (usize, [u8; DIGEST]);
+
+/// The header's list of sections, with which it ends.
+fn entries(mut rest: &[u8]) -> Result<[Entry; SECTIONS], &'static str> {
+    let mut entries = [(0, [0; DIGEST]); SECTIONS];
+    for (count, digest) in &mut entries {
+        *count = number(&mut rest)?;
+        digest.copy_from_slice(take(&mut rest, DIGEST)?);
+    }
+    if rest.is_empty() { Ok(entries) } else { Err("trailing bytes") }
+}
+
+/// Goes through the sections in their order.
+struct Sections<'a> {
+    file: &'a Arc<Mmap>,
+    entries: std::slice::Iter<'a, Entry>,
+    /// Where the one before ends.
+    end: usize,
+}
+
+impl Sections<'_> {
+    fn section<T: FromBytes>(&mut self) -> Result<Section<T>, &'static str> {
+        let (count, _) = self.entries.next().expect("there are as many entries as sections of a key");
+        let length = count.checked_mul(size_of::<T>()).ok_or("too many points")?;
+        let start = self.end.next_multiple_of(ALIGNMENT);
+        let end = start.checked_add(length).ok_or("too many points")?;
+        let padding = self.file.get(self.end..start).ok_or("truncated")?;
+        if end > self.file.len() {
+            return Err("truncated");
+        }
+        if padding.iter().any(|byte| *byte != 0) {
+            return Err("truncated or altered");
+        }
+        self.end = end;
+        Ok(Section::Mapped(self.file.clone(), start..end))
+    }
+
+    fn query(&mut self) -> Result<Query, &'static str> {
+        Ok(Query { at: self.section()?, points: self.section()? })
+    }
+
+    fn finish(self) -> Result<(), &'static str> {
+        if self.end == self.file.len() { Ok(()) } else { Err("trailing bytes") }
+    }
+}
+
+/// Checks what the sections hold against their digests and one another.
+fn check(key: &ProvingKey, entries: &[Entry; SECTIONS]) -> Result<(), &'static str> {
+    if !sections(key).par_iter().zip(entries).all(|((_, bytes), entry)| Sha256::digest(bytes)[..] == entry.1)
+    {
+        return Err("truncated or altered");
+    }
+    if key.h.len() != key.domain.size() || key.b_g2.len() != key.b.points.len() {
+        return Err("of numbers of points that do not belong together");
+    }
+    if key.variables < key.verifying.inputs() {
+        return Err("of fewer variables than inputs");
+    }
+    if u32::try_from(key.variables).is_err() {
+        return Err("of too many variables");
+    }
+    for Query { at, points } in [&key.a, &key.b, &key.l] {
+        if at.len() != points.len() {
+            return Err("of numbers of points that do not belong together");
+        }
+        let rising = at.windows(2).all(|pair| pair[0] < pair[1]);
+        if !rising || at.last().is_some_and(|last| *last as usize >= key.variables) {
+            return Err("of variables out of order");
+        }
+    }
+    let in_g1 = [&key.a.points, &key.b.points, &key.l.points, &key.h];
+    in_g1.into_par_iter().try_for_each(|points| on_curve(points))?;
+    on_curve(&key.b_g2)
+}
+
+fn on_curve<P: Packed>(points: &[P]) -> Result<(), &'static str> {
+    points.par_iter().with_min_len(CHUNK).try_for_each(|point| point.checked().map(|_| ()))
 }
 
 fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], &'static str> {
@@ -147,14 +266,14 @@ fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], &'static str
     Ok(head)
 }
 
-fn points<P: SWCurveConfig>(rest: &mut &[u8], count: usize) -> Result<Vec<Affine<P>>, &'static str> {
-    let size = Affine::<P>::zero().uncompressed_size();
-    let bytes = take(rest, count.checked_mul(size).ok_or("too many points")?)?;
-    let decode = |point| {
-        let point = Affine::<P>::deserialize_uncompressed_unchecked(point).map_err(|_| "malformed point")?;
-        if point.is_on_curve() { Ok(point) } else { Err("point off the curve") }
-    };
-    bytes.par_chunks(size).with_min_len(CHUNK).map(decode).collect()
+fn number(rest: &mut &[u8]) -> Result<usize, &'static str> {
+    let bytes = take(rest, 8)?.try_into().expect("eight bytes were taken");
+    usize::try_from(u64::from_le_bytes(bytes)).map_err(|_| "too many points")
+}
+
+fn point(rest: &mut &[u8]) -> Result<G1Affine, &'static str> {
+    let bytes = take(rest, size_of::<PackedG1>())?;
+    PackedG1::read_from_bytes(bytes).map_err(|_| "truncated")?.checked()
 }
 
 #[cfg(test)]

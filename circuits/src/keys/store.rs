@@ -9,6 +9,7 @@ use rand_core::CryptoRngCore;
 
 use super::{KeyDigest, Provenance, Statement, file};
 use crate::groth16::{self, Matrices, Proof, ProvingKey, Stage, VerifyingKey, VerifyingKeyDigest};
+use crate::prover::map;
 use crate::r1cs::{Assignment, Shape};
 use crate::{nym, query, token};
 
@@ -207,20 +208,20 @@ impl KeyStore {
     fn load_shaped(&self, statement: Statement, shape: &Shape) -> Result<Option<Keys>, KeyError> {
         let digest = shape.digest();
         let path = self.path(statement, &digest);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
+        let file = match File::open(&path).and_then(|file| map(&file)) {
+            Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(at(&path)(error)),
         };
         let matrices = Matrices::new(shape);
-        let contents = file::read(&bytes, statement, &digest)
+        let contents = file::read(file, statement, &digest)
             .and_then(|contents| contents.key.fits(&matrices).then_some(contents).ok_or("of another size"))
             .map_err(|why| KeyError::Refused { path, why })?;
         Ok(Some(Keys { statement, digest: contents.digest, key: contents.key, matrices }))
     }
 
     fn path(&self, statement: Statement, shape: &[u8; 32]) -> PathBuf {
-        self.folder.join(format!("{}-{}.key", statement.name(), hex::encode(&shape[..8])))
+        self.folder.join(format!("{}-{}.v2.key", statement.name(), hex::encode(&shape[..8])))
     }
 }
 

@@ -1,6 +1,18 @@
 //! A Groth16 prover of our own, for any rank-1 constraint system over BN254's scalar field.
 
 mod domain;
+mod fft;
+mod key;
 pub mod lanes;
+mod map;
+mod matrices;
+mod point;
+mod proof;
 
 pub use domain::Domain;
+pub use key::{Parts, ProvingKey};
+pub(crate) use key::{Query, Section};
+pub(crate) use map::map;
+pub use matrices::Matrices;
+pub use point::{Packed, PackedG1, PackedG2};
+pub(crate) use proof::{Blinding, proof};

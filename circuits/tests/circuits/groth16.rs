@@ -9,7 +9,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use sigveil_circuits::Fr;
 use sigveil_circuits::groth16::{self, Error, Matrices, Proof, ProvingKey, VerifyingKey};
-use sigveil_circuits::r1cs::{Assignment, Cs, Shape};
+use sigveil_circuits::r1cs::{Assignment, Cs, Num, Shape};
 
 /// Knowledge of x and y with x³·y = public, by way of a chain that makes the domain a few dozen points wide.
 fn circuit<C: Cs>(cs: &mut C, x: Fr, y: Fr) {
@@ -118,15 +118,24 @@ fn keys_of_another_circuit_are_noticed() {
 }
 
 #[test]
-fn circuits_without_one_public_input_have_no_key() {
+fn any_number_of_public_inputs_is_proven() {
+    fn circuit<C: Cs>(cs: &mut C, publics: u64) {
+        let x = cs.hint(&[], |_| Fr::from(3u64));
+        cs.equal(&x, &x);
+        (0..publics).for_each(|i| cs.public(&x.times(Fr::from(i))));
+    }
     for publics in [0, 2] {
-        let shape = Shape::of(|cs| {
-            let x = cs.hint(&[], |_| Fr::from(0u64));
-            cs.equal(&x, &x);
-            (0..publics).for_each(|_| cs.public(&x));
-        });
-        let refused = groth16::setup(&shape, &mut rng(1), &mut |_| {}).err();
-        assert_eq!(refused, Some(Error::UnsupportedCircuit));
+        let shape = Shape::of(|cs| circuit(cs, publics));
+        let key = groth16::setup(&shape, &mut rng(1), &mut |_| {}).unwrap();
+        let values = Assignment::of(|cs| circuit(cs, publics));
+        let proof = groth16::prove(&key, &Matrices::new(&shape), &values, &mut rng(2)).unwrap();
+        assert_eq!(groth16::verify_inputs(key.verifying_key(), values.publics(), &proof), Ok(()));
+        let vk = VerifyingKey::from_bytes(&key.verifying_key().to_bytes()).unwrap();
+        assert_eq!(
+            (vk.inputs(), groth16::verify_inputs(&vk, values.publics(), &proof)),
+            (values.publics().len() + 1, Ok(()))
+        );
+        assert_eq!(groth16::verify(&vk, Fr::from(3u64), &proof), Err(Error::ProofInvalid));
     }
 }
 
@@ -231,14 +240,15 @@ fn malformed_verifying_keys_are_refused() {
     let good = keys(1).0.verifying_key().to_bytes();
     for (at, length) in [(0, 32), (32, 64), (96, 64), (160, 64), (224, 32), (256, 32)] {
         for (point, why) in bad_points(&good[at..at + length]) {
-            let mut bytes = good;
+            let mut bytes = good.clone();
             bytes[at..at + length].copy_from_slice(&point);
             assert_eq!(VerifyingKey::from_bytes(&bytes), Err(Error::VerifyingKeyMalformed(why)), "{at}");
         }
     }
-    let why = Error::VerifyingKeyMalformed("not 288 bytes");
+    let why = Error::VerifyingKeyMalformed("not 224 bytes and 32 for each input");
     assert_eq!(VerifyingKey::from_bytes(&good[..287]), Err(why));
     assert_eq!(VerifyingKey::from_bytes(&[&good[..], &[0]].concat()), Err(why));
+    assert_eq!(VerifyingKey::from_bytes(&good[..224]), Err(why));
 }
 
 #[test]
