@@ -14,6 +14,7 @@ use rand_core::SeedableRng;
 use super::setup::{Trapdoor, with_trapdoor};
 use super::*;
 use crate::Fr;
+use crate::prover::lanes::Path;
 use crate::prover::{Blinding, Domain, Packed, proof};
 use crate::r1cs::{Assignment, Cs, Lc, Num, Shape, Var};
 
@@ -111,8 +112,12 @@ fn keys_and_proofs_are_those_of_arkworks_on_a_domain_of_theirs() {
 
         let values = Assignment::of(|cs| circuit(cs, rows, publics));
         let (r, s) = (Fr::from(11u64), -Fr::from(13u64));
-        let (a, b, c) = proof(&ours, &matrices, &values.full(), &Blinding { r, s });
-        let proof = Proof { a, b, c };
+        let made = |path: Path| {
+            let (a, b, c) = proof(path, &ours, &matrices, &values.full(), &Blinding { r, s });
+            Proof { a, b, c }
+        };
+        let proof = made(Path::detect());
+        assert_eq!(made(Path::Portable).to_bytes(), proof.to_bytes());
         let other = Groth16::<Bn254>::create_proof_with_reduction_and_matrices(
             &theirs,
             r,

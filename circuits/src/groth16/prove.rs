@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{Error, Proof, verify_inputs};
 use crate::Fr;
+use crate::prover::lanes::Path;
 use crate::prover::{Blinding, Matrices, ProvingKey, proof};
 use crate::r1cs::Assignment;
 
@@ -60,7 +61,7 @@ fn of_satisfying(
         return Err(Error::KeyMismatch);
     }
     let blinding = Blinding { r: Fr::rand(rng), s: Fr::rand(rng) };
-    let (a, b, c) = proof(key, matrices, values, &blinding);
+    let (a, b, c) = proof(Path::detect(), key, matrices, values, &blinding);
     let proof = Proof { a, b, c };
     // A key of another circuit of the same size, or memory gone bad: never hand out what does not verify.
     verify_inputs(key.verifying_key(), &values[1..matrices.inputs()], &proof)

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::fft;
+use super::lanes::Path;
 use super::point::Packed;
 use super::{Matrices, ProvingKey};
 use crate::Fr;
@@ -23,6 +24,7 @@ pub(crate) struct Blinding {
 /// A = α + Σ z_j·A_j + r·δ    B = β + Σ z_j·B_j + s·δ    C = Σ z_j·L_j + Σ u_i·H_i + s·A + r·B − r·s·δ
 /// ```
 pub(crate) fn proof(
+    path: Path,
     key: &ProvingKey,
     matrices: &Matrices,
     values: &[Fr],
@@ -30,7 +32,7 @@ pub(crate) fn proof(
 ) -> (G1Affine, G2Affine, G1Affine) {
     let Blinding { r, s } = blinding;
     let quotient = || {
-        let odd = odd_products(key, matrices, values);
+        let odd = fft::odd_products(path, key.domain, matrices.evaluate(key.domain.size(), values));
         multiply(&key.h, &odd)
     };
     let linear = || {
@@ -55,14 +57,6 @@ pub(crate) fn proof(
     let b_g1 = b_g1 + key.beta + key.delta * s;
     let c = l + h + a * s + b_g1 * r - key.delta * (*r * s);
     (a.into_affine(), b.into_affine(), c.into_affine())
-}
-
-/// u_i = A(ψωⁱ)·B(ψωⁱ) for i < n.
-fn odd_products(key: &ProvingKey, matrices: &Matrices, values: &[Fr]) -> Zeroizing<Vec<Fr>> {
-    let [a, b] = matrices.evaluate(key.domain.size(), values);
-    let (mut a, b) = rayon::join(|| fft::to_odd_coset(&key.domain, a), || fft::to_odd_coset(&key.domain, b));
-    a.par_iter_mut().zip(b.par_iter()).for_each(|(a, b)| *a *= b);
-    a
 }
 
 fn multiply<P: Packed>(points: &[P], scalars: &[Fr]) -> <P::Affine as ark_ec::AffineRepr>::Group
