@@ -8,6 +8,7 @@
 
 mod bundle;
 mod signing_config;
+mod timestamp;
 mod trusted_root;
 mod verdict;
 

@@ -1,8 +1,10 @@
 //! The stock trust root (`application/vnd.dev.sigstore.trustedroot+json;version=0.1`), written and parsed.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ed25519_dalek::pkcs8::DecodePublicKey;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use sigveil_log::note::NoteKey;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.trustedroot+json;version=0.1";
@@ -162,6 +164,21 @@ impl TrustedRoot {
         self.inner.certificate_authorities.iter().map(|ca| {
             ca.cert_chain.certificates.iter().map(|certificate| certificate.raw_bytes.as_bytes()).collect()
         })
+    }
+
+    /// The certificates of every timestamp authority, DER.
+    pub(super) fn timestamp_certificates(&self) -> Vec<&[u8]> {
+        let chains = self.inner.timestamp_authorities.iter().flat_map(|tsa| &tsa.cert_chain.certificates);
+        chains.map(|certificate| certificate.raw_bytes.as_bytes()).collect()
+    }
+
+    /// The key of the Ed25519 signature log with this identifier, under the name that its checkpoints carry.
+    pub(super) fn log_key(&self, id: &[u8; 32]) -> Option<NoteKey> {
+        let mut keys = self.tlogs().filter_map(|(origin, spki)| {
+            let key = ed25519_dalek::VerifyingKey::from_public_key_der(spki).ok()?;
+            NoteKey::ed25519(origin, key).ok()
+        });
+        keys.find(|key| key.log_id().0 == *id)
     }
 
     /// (host name of the base URL, SubjectPublicKeyInfo) of every signature log.

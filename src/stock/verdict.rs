@@ -5,6 +5,9 @@ use sigstore_verify::{
     Verifier,
 };
 
+use sigveil_log::checkpoint::VerifiedCheckpoint;
+
+use super::timestamp::nothing_unsigned;
 use super::{Bundle, TrustedRoot};
 
 /// What a bundle that the stock checks accepted says.
@@ -34,6 +37,9 @@ pub enum StockError {
         /// What it said.
         detail: String,
     },
+    /// The log that the bundle names did not sign its checkpoint.
+    #[error("the bundle names another log than the one that signed its checkpoint")]
+    LogId,
     /// The certificate's subject is not one URI.
     #[error("the certificate does not name exactly one URI as its subject")]
     Subject,
@@ -48,6 +54,7 @@ impl StockError {
         match self {
             Self::ArtifactMismatch => "artifact-mismatch",
             Self::Refused { reason, .. } => reason,
+            Self::LogId => "log-id-mismatch",
             Self::Subject => "certificate-subject",
             Self::Issuer => "certificate-issuer",
         }
@@ -57,7 +64,8 @@ impl StockError {
 crate::failure::failures!(StockError);
 
 /// Runs every stock check on the bundle for a file with this SHA-256, except the two policy comparisons (identity and
-/// issuer), which [`crate::verify`] makes byte for byte.
+/// issuer), which [`crate::verify`] makes byte for byte; and two that stock verifiers leave out: that the log which the
+/// bundle names signed the checkpoint, and that the timestamp holds nothing which nobody signed.
 ///
 /// # Errors
 /// The first check that refuses.
@@ -66,6 +74,12 @@ pub fn verify(digest: [u8; 32], bundle: &Bundle, root: &TrustedRoot) -> Result<E
     let digest = sigstore_types::Sha256Hash::new(digest);
     let result =
         verifier.verify(digest, &bundle.inner, &VerificationPolicy::any_identity()).map_err(refused)?;
+    let log = root.log_key(&bundle.log_id).ok_or(StockError::LogId)?;
+    VerifiedCheckpoint::open(bundle.checkpoint().as_bytes(), &log, &[]).map_err(|_| StockError::LogId)?;
+    nothing_unsigned(&bundle.timestamp, &root.timestamp_certificates()).map_err(|what| {
+        let (reason, detail) = ("timestamp-unsigned-part", what.to_owned());
+        StockError::Refused { reason, what: "the timestamp holds what nobody vouches for", detail }
+    })?;
     let Some(SubjectAltName::Uri(san)) = result.identity().cloned() else { return Err(StockError::Subject) };
     let issuer = result.issuer().ok_or(StockError::Issuer)?.to_owned();
     // Exactly one timestamp stands in a parsed bundle, and a log entry of this version carries no time of its own.

@@ -5,6 +5,7 @@
 
 mod support;
 
+mod alteration;
 mod command_line;
 mod leak;
 mod restart;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::alteration::Altered;
 use crate::stock_clients::{available, sigstore_python};
 use crate::support::{copy, demo, run_json, scratch, sigveil};
 
@@ -54,6 +55,10 @@ impl Served {
 
     fn path(&self, name: &str) -> String {
         self.dir.join(name).to_str().unwrap().to_owned()
+    }
+
+    fn json(&self, name: &str) -> Value {
+        serde_json::from_slice(&std::fs::read(self.dir.join(name)).unwrap()).unwrap()
     }
 
     fn verify(&self, file: &Path, san: &str, issuer: &str, extra: &[&str]) -> (i32, Value) {
@@ -113,6 +118,10 @@ fn bound_signature(served: &Served) {
     ];
     let (status, answer) = served.verify(&file, san, issuer, &extra);
     assert_eq!(status, 0, "{answer}");
+    // The log has grown since the demo, so this bundle's proof has hashes.
+    let companion = std::fs::read_to_string(&sigveil).unwrap();
+    let altered = Altered::new(&served.dir, &file, Some(&companion));
+    altered.refuses_every_alteration(&served.json("release.tar.sigstore.json"));
     // What was disclosed is not replaced unless somebody says so.
     let (status, answer) = run_json([&sign[..], &["--disclose"]].concat());
     assert_eq!((status, answer["reason"].as_str()), (1, Some("secret-exists")), "{answer}");
@@ -160,6 +169,8 @@ fn stock_signature(served: &Served) {
     arguments.extend(any);
     let (status, answer) = run_json(arguments);
     assert_eq!(status, 0, "{answer}");
+    let altered = Altered::new(&served.dir, &file, None);
+    altered.refuses_every_alteration(&served.json("wheel.whl.sigstore.json"));
 }
 
 #[test]

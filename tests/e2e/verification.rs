@@ -3,6 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
+use crate::alteration::Altered;
 use crate::support::{Demo, demo, run_json, scratch};
 
 const ALL: &[&str] = &["--require", "proof,search,witness=1,reexecutor=1"];
@@ -89,8 +90,7 @@ fn with_text(demo: &Demo, flag: &str, text: &str) -> (i32, Value) {
     run_json(arguments)
 }
 
-/// Flips one bit near the end of a base64 member: of a timestamp and a certificate that is the signature, while
-/// elsewhere a timestamp also carries certificates that nobody needs to believe.
+/// Flips one bit near the end of a base64 member: of a timestamp and a certificate that is the signature.
 fn flip(value: &mut Value) {
     let mut bytes = STANDARD.decode(value.as_str().unwrap()).unwrap();
     let near_end = bytes.len() - 8;
@@ -102,13 +102,35 @@ fn flip(value: &mut Value) {
 fn every_part_of_the_bundle_is_checked() {
     let demo = demo();
     type Alter = fn(&mut Value);
+    const ENTRY: &str = "/verificationMaterial/tlogEntries/0";
+    fn at<'a>(bundle: &'a mut Value, member: &str) -> &'a mut Value {
+        bundle.pointer_mut(&format!("{ENTRY}/{member}")).unwrap()
+    }
     let cases: &[(&str, Alter, &[&str])] = &[
         (
             "signature",
             |b| flip(&mut b["messageSignature"]["signature"]),
             &["timestamp-invalid", "signature-invalid"],
         ),
-        ("digest", |b| flip(&mut b["messageSignature"]["messageDigest"]["digest"]), &["artifact-mismatch"]),
+        (
+            "digest",
+            |b| flip(&mut b["messageSignature"]["messageDigest"]["digest"]),
+            &["bundle-contradiction"],
+        ),
+        (
+            "no digest",
+            |b| {
+                b["messageSignature"].as_object_mut().unwrap().remove("messageDigest");
+            },
+            &["bundle-unsupported"],
+        ),
+        ("log", |b| flip(at(b, "logId/keyId")), &["log-id-mismatch"]),
+        ("integrated time", |b| *at(b, "integratedTime") = "1".into(), &["bundle-contradiction"]),
+        ("promise", |b| *at(b, "inclusionPromise") = serde_json::json!({}), &["bundle-malformed"]),
+        ("root", |b| flip(at(b, "inclusionProof/rootHash")), &["bundle-contradiction"]),
+        ("tree size", |b| *at(b, "inclusionProof/treeSize") = "1000".into(), &["bundle-contradiction"]),
+        ("index in proof", |b| *at(b, "inclusionProof/logIndex") = "1000".into(), &["bundle-contradiction"]),
+        ("unknown member", |b| at(b, "inclusionProof")["more"] = 1.into(), &["bundle-malformed"]),
         (
             "certificate",
             |b| flip(&mut b["verificationMaterial"]["certificate"]["rawBytes"]),
@@ -124,12 +146,15 @@ fn every_part_of_the_bundle_is_checked() {
         ),
         (
             "entry body",
-            |b| flip(&mut b["verificationMaterial"]["tlogEntries"][0]["canonicalizedBody"]),
+            |b| flip(at(b, "canonicalizedBody")),
             &["inclusion-proof-invalid", "log-entry-mismatch", "bundle-malformed"],
         ),
         (
             "entry index",
-            |b| b["verificationMaterial"]["tlogEntries"][0]["logIndex"] = "1000000".into(),
+            |b| {
+                *at(b, "logIndex") = "1000".into();
+                *at(b, "inclusionProof/logIndex") = "1000".into();
+            },
             &["inclusion-proof-invalid", "bundle-malformed"],
         ),
         (
@@ -164,6 +189,14 @@ fn every_part_of_the_bundle_is_checked() {
         let reason = answer["reason"].as_str().unwrap();
         assert!(reasons.contains(&reason), "{name}: {answer}");
     }
+}
+
+#[test]
+fn every_leaf_of_the_bundle_altered_is_refused() {
+    let demo = demo();
+    let companion = std::fs::read_to_string(demo.path("artifact.sigveil.json")).unwrap();
+    let altered = Altered::new(&demo.dir, &demo.path("artifact"), Some(&companion));
+    altered.refuses_every_alteration(&demo.json("artifact.sigstore.json"));
 }
 
 #[test]
