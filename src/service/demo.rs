@@ -67,7 +67,12 @@ pub fn run(arguments: &Arguments, cache: Option<&Path>, progress: &Progress) -> 
         files::check_readable(file)?;
     }
     let mut steps = Steps::new(*progress);
-    steps.run("folder", || prepare(&folder, arguments.file.as_deref()))?;
+    let lock = steps.run("folder", || {
+        // Whoever works in the folder already keeps everything in it as it is.
+        let lock = Instance::lock(&folder.join("store"))?;
+        prepare(&folder, arguments.file.as_deref())?;
+        Ok(lock)
+    })?;
     let config = config(&folder, given.as_ref(), arguments)?;
     let classes = config.classes()?;
     let cache = cache_folder(cache)?;
@@ -75,7 +80,7 @@ pub fn run(arguments: &Arguments, cache: Option<&Path>, progress: &Progress) -> 
     let runtime = runtime()?;
     let inside = runtime.enter();
     let mut instance = steps.run("roles", || {
-        let mut instance = Instance::open(config, circuits)?;
+        let mut instance = Instance::open_locked(config, circuits, lock)?;
         instance.publish(&folder)?;
         instance.serve()?;
         Ok(instance)
@@ -148,11 +153,9 @@ fn acceptable(given: &Given, jwks: &Path) -> Result<(), Failure> {
 }
 
 fn prepare(folder: &Path, file: Option<&Path>) -> Result<(), Failure> {
-    files::make_folder(folder)?;
     files::sweep_partial(folder)?;
     files::make_secret_folder(&folder.join("secret"))?;
     files::sweep_partial(&folder.join("secret"))?;
-    files::make_folder(&folder.join("store"))?;
     let artifact = folder.join("artifact");
     match file {
         Some(file) => files::copy(file, &artifact)?,

@@ -20,6 +20,7 @@ use rand_core::OsRng;
 use sigveil_log::ct::CertificateLog as CtLog;
 use sigveil_log::engine::{Clock, Config as LogConfig, Log};
 use sigveil_log::note::NoteSigner;
+use sigveil_log::store::files::FolderLock;
 use sigveil_verifiable_search::service::Indexer;
 use sigveil_vrf_identity::service::InProcessEvaluator;
 use sigveil_zk_ca::service::clock::{SharedClock, SystemClock};
@@ -63,7 +64,7 @@ pub struct Instance {
     ct: CtLog,
     ca: Arc<Ca>,
     tsa: sigveil_zk_ca::timestamp::TimestampAuthority,
-    _lock: sigveil_log::store::files::FolderLock,
+    _lock: FolderLock,
 }
 
 /// Milliseconds since the Unix epoch, by this machine's clock.
@@ -80,15 +81,30 @@ pub fn now() -> u64 {
 }
 
 impl Instance {
+    /// Takes the store for this process, making the folder if it is not there.
+    ///
+    /// # Errors
+    /// When another process has it, or it cannot be made; nothing in it is then changed.
+    pub fn lock(store: &Path) -> Result<FolderLock, InstanceError> {
+        files::make_folder(store)?;
+        let lock = FolderLock::take(store).map_err(|error| InstanceError::Store(error.to_string()))?;
+        lock.ok_or_else(|| InstanceError::InUse(store.to_owned()))
+    }
+
     /// Opens every role. Must be called where blocking is allowed, inside a multi-threaded runtime.
     ///
     /// # Errors
     /// When a port is taken, the store is in use or damaged, or a role refuses its part.
     pub fn open(config: Config, circuits: Circuits) -> Result<Self, InstanceError> {
-        files::make_folder(&config.store)?;
-        let lock = sigveil_log::store::files::FolderLock::take(&config.store);
-        let lock = lock.map_err(|error| InstanceError::Store(error.to_string()))?;
-        let lock = lock.ok_or_else(|| InstanceError::InUse(config.store.clone()))?;
+        let lock = Self::lock(&config.store)?;
+        Self::open_locked(config, circuits, lock)
+    }
+
+    /// As [`Self::open`], over a store that [`Self::lock`] has taken.
+    ///
+    /// # Errors
+    /// When a port is taken, the store is damaged, or a role refuses its part.
+    pub fn open_locked(config: Config, circuits: Circuits, lock: FolderLock) -> Result<Self, InstanceError> {
         files::sweep_partial(&config.store)?;
         let mut bound = None;
         let beginning = Beginning::keep(&config.store, || {
@@ -111,7 +127,7 @@ impl Instance {
         listeners: Listeners,
         material: Material,
         circuits: Circuits,
-        lock: sigveil_log::store::files::FolderLock,
+        lock: FolderLock,
     ) -> Result<Self, InstanceError> {
         let ports = beginning.ports;
         let issuer = match &material.issuer {

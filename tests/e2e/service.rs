@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::alteration::Altered;
 use crate::stock_clients::{available, sigstore_python};
-use crate::support::{copy, demo, run_json, scratch, sigveil};
+use crate::support::{copy, demo, files_below, run_json, scratch, sigveil};
 
 /// A copy of the demo's folder, with its roles running.
 struct Served {
@@ -86,11 +86,29 @@ fn a_served_instance_signs_for_our_client_and_for_a_stock_one() {
     let config = served.path("store/serve.toml");
     let (status, answer) = run_json(["serve", "--config", &config]);
     assert_eq!((status, answer["reason"].as_str()), (3, Some("store-in-use")));
+    a_second_demo_changes_nothing(&served);
     bound_signature(&served);
     owner(&served);
     if available("python3") {
         stock_signature(&served);
     }
+}
+
+/// A demo in a folder in use is refused before it touches a file, even its own artifact.
+fn a_second_demo_changes_nothing(served: &Served) {
+    let contents = || {
+        let mut files = files_below(&served.dir);
+        // The roles go on working meanwhile, in their own folder.
+        files.retain(|(path, _)| !path.starts_with(served.dir.join("store")));
+        files.sort();
+        files
+    };
+    let file = served.dir.join("another");
+    std::fs::write(&file, b"another file").unwrap();
+    let before = contents();
+    let (status, answer) = run_json(["demo", "--dir", &served.path(""), "--file", file.to_str().unwrap()]);
+    assert_eq!((status, answer["reason"].as_str()), (3, Some("store-in-use")), "{answer}");
+    assert!(contents() == before, "the folder was changed");
 }
 
 /// Our client asks for a token that is bound to the key, and discloses.
