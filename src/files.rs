@@ -68,6 +68,13 @@ pub enum Replace {
     Always,
 }
 
+impl Replace {
+    /// What a flag `--force` says.
+    pub fn forced(force: bool) -> Self {
+        if force { Self::Always } else { Self::Never }
+    }
+}
+
 fn read_error(path: &Path) -> impl FnOnce(std::io::Error) -> FileError + '_ {
     move |source| FileError::Read { path: path.to_owned(), source }
 }
@@ -122,10 +129,19 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 /// # Errors
 /// As [`write()`], and when a secret stands there and `replace` forbids it.
 pub fn write_secret(path: &Path, bytes: &[u8], replace: Replace) -> Result<(), FileError> {
+    check_free(path, replace)?;
+    persist(path, bytes, 0o600)
+}
+
+/// Whether a secret may be written there, found out before anything is done for it.
+///
+/// # Errors
+/// When a secret stands there and `replace` forbids it.
+pub fn check_free(path: &Path, replace: Replace) -> Result<(), FileError> {
     if replace == Replace::Never && path.symlink_metadata().is_ok() {
         return Err(FileError::SecretExists(path.to_owned()));
     }
-    persist(path, bytes, 0o600)
+    Ok(())
 }
 
 /// Whether a file can be read at all, found out without reading it.

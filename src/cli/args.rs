@@ -274,6 +274,9 @@ pub struct DiscloseOpen {
     /// The verifier's context string, which the disclosure is then good for alone
     #[arg(long, value_name = "TEXT")]
     pub context: Option<String>,
+    /// Replace a disclosure that stands there
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `disclose check`.

@@ -16,6 +16,8 @@ use crate::stock::{self, Bundle};
 
 /// `disclose open`.
 pub fn open(arguments: &args::DiscloseOpen, progress: &Progress) -> Result<Report, Failure> {
+    let replace = Replace::forced(arguments.force);
+    files::check_free(&arguments.out, replace)?;
     let bundle = Bundle::from_json(&files::read_text(&arguments.bundle, JSON_LIMIT)?)?;
     let certificate = CertificateView::parse(bundle.certificate())?;
     let opening = OpeningFile::parse(&files::read_text(&arguments.opening, keyfile::LIMIT)?)?;
@@ -28,7 +30,7 @@ pub fn open(arguments: &args::DiscloseOpen, progress: &Progress) -> Result<Repor
         ));
     }
     let disclosure = disclose::open(&certificate, artifact, &opening, context)?;
-    files::write_secret(&arguments.out, disclosure.to_json().as_bytes(), Replace::Never)?;
+    files::write_secret(&arguments.out, disclosure.to_json().as_bytes(), replace)?;
     let object = json!({"disclosure": arguments.out, "san": certificate.san().to_string()});
     Ok(Report::done(object, format!("{} says who signed", arguments.out.display())))
 }
@@ -109,11 +111,14 @@ pub fn label(arguments: &args::IdentityLabel) -> Result<Report, Failure> {
 #[cfg(feature = "service")]
 pub fn login(arguments: &args::Login) -> Result<Report, Failure> {
     use crate::service::{client::Client, instance::now, login, sign};
+    let replace = Replace::forced(arguments.force);
+    // Both before either: half a login is none, and the services need not hear of one that cannot be kept.
+    files::check_free(&arguments.key, replace)?;
+    files::check_free(&arguments.opening, replace)?;
     let trust = roots::of_instance(&arguments.instance)?;
     let services = sign::services(&files::read_text(&arguments.instance.trust_config, JSON_LIMIT)?)?;
     let token = files::read_text(&arguments.token, JSON_LIMIT)?;
     let (monitoring, opening) = login::login(&Client::new()?, &services, &trust, token.trim(), now())?;
-    let replace = if arguments.force { Replace::Always } else { Replace::Never };
     files::write_secret(&arguments.key, monitoring.to_json().as_bytes(), replace)?;
     files::write_secret(&arguments.opening, opening.to_json().as_bytes(), replace)?;
     let text = format!(

@@ -16,10 +16,18 @@ use crate::service::sign::{self, Signed, TokenSource};
 use crate::stock::Services;
 use crate::trust::Trust;
 
+/// What a disclosure's name ends with.
+const DISCLOSURE: &str = "disclosure.json";
+
 /// Runs the command.
 pub fn run(arguments: &args::Sign, progress: &Progress) -> Result<Report, Failure> {
     if arguments.mode == ModeName::Blind {
         return Err(Failure::not_built("sign --mode blind"));
+    }
+    let replace = Replace::forced(arguments.force);
+    if arguments.disclose {
+        // Before anything is signed: a log entry cannot be taken back.
+        arguments.files.iter().try_for_each(|file| files::check_free(&beside(file, DISCLOSURE), replace))?;
     }
     let trust = roots::of_instance(&arguments.instance)?;
     let services = sign::services(&files::read_text(&arguments.instance.trust_config, JSON_LIMIT)?)?;
@@ -101,8 +109,8 @@ fn disclosure(
     };
     let (_, opening) = login::login(client, services, trust, &token, signed.certificate.time())?;
     let disclosure = disclose::open(&signed.certificate, digest, &opening, String::new())?;
-    let replace = if arguments.force { Replace::Always } else { Replace::Never };
-    Ok(files::write_secret(&beside(file, "disclosure.json"), disclosure.to_json().as_bytes(), replace)?)
+    let replace = Replace::forced(arguments.force);
+    Ok(files::write_secret(&beside(file, DISCLOSURE), disclosure.to_json().as_bytes(), replace)?)
 }
 
 /// `FILE.extension`.

@@ -140,9 +140,15 @@ fn bound_signature(served: &Served) {
     let companion = std::fs::read_to_string(&sigveil).unwrap();
     let altered = Altered::new(&served.dir, &file, Some(&companion));
     altered.refuses_every_alteration(&served.json("release.tar.sigstore.json"));
-    // What was disclosed is not replaced unless somebody says so.
+    // What was disclosed is not replaced unless somebody says so, and nothing is signed that could not be disclosed.
+    let bundle = || std::fs::read(format!("{}.sigstore.json", file.display())).unwrap();
+    let before = bundle();
     let (status, answer) = run_json([&sign[..], &["--disclose"]].concat());
     assert_eq!((status, answer["reason"].as_str()), (1, Some("secret-exists")), "{answer}");
+    assert!(bundle() == before, "a signature was made");
+    let (status, answer) = run_json([&sign[..], &["--disclose", "--force"]].concat());
+    assert_eq!(status, 0, "{answer}");
+    assert!(bundle() != before);
 }
 
 /// The owner logs in, and finds the event over the network.
@@ -155,6 +161,15 @@ fn owner(served: &Served) {
     let login = ["identity", "login", "--trust-config", &config, "--token", token, "--key", &key];
     let (status, answer) = run_json([&login[..], &["--opening", &opening]].concat());
     assert_eq!(status, 0, "{answer}");
+    // Either file alone stops a second login, before the other is written.
+    for (kept, other) in [(&key, &opening), (&opening, &key)] {
+        std::fs::remove_file(other).unwrap();
+        let (status, answer) = run_json([&login[..], &["--opening", &opening]].concat());
+        assert_eq!((status, answer["reason"].as_str()), (1, Some("secret-exists")), "{answer}");
+        assert!(!Path::new(other).exists() && Path::new(kept).exists());
+        let (status, answer) = run_json([&login[..], &["--opening", &opening, "--force"]].concat());
+        assert_eq!(status, 0, "{answer}");
+    }
     let (url, root) = (served.url("index"), served.path("trusted_root.json"));
     let (status, answer) = run_json(["monitor", "--key", &key, "--url", &url, "--trusted-root", &root]);
     assert_eq!(status, 0, "{answer}");

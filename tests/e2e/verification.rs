@@ -242,6 +242,24 @@ fn a_disclosure_is_checked_and_must_say_what_is_expected() {
 }
 
 #[test]
+fn a_disclosure_is_not_replaced_unless_somebody_says_so() {
+    let demo = demo();
+    let folder = tempfile::tempdir_in(scratch("verification")).unwrap();
+    let out = folder.path().join("disclosure.json");
+    std::fs::write(&out, b"an older one").unwrap();
+    let path = |name: &str| demo.path(name).to_str().unwrap().to_owned();
+    let (bundle, opening) = (path("artifact.sigstore.json"), path("secret/opening.json"));
+    let open =
+        ["disclose", "open", "--bundle", &bundle, "--opening", &opening, "--out", out.to_str().unwrap()];
+    let (status, answer) = run_json(open);
+    assert_eq!((status, answer["reason"].as_str()), (1, Some("secret-exists")), "{answer}");
+    assert_eq!(std::fs::read(&out).unwrap(), b"an older one");
+    let (status, answer) = run_json([&open[..], &["--force"]].concat());
+    assert_eq!(status, 0, "{answer}");
+    assert!(std::fs::read(&out).unwrap() != b"an older one");
+}
+
+#[test]
 fn what_the_demo_showed_being_refused_is_refused_by_a_user_too() {
     let demo = demo();
     let refusals = demo.report["refusals"].as_array().unwrap();
