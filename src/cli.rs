@@ -31,7 +31,7 @@ pub fn run(cli: Cli) -> Report {
 fn dispatch(cli: Cli, progress: &Progress) -> Result<Report, Failure> {
     match cli.command {
         Command::Verify(arguments) => Ok(verify::run(&arguments)),
-        Command::Token(Token::Check(arguments)) => token::run(&arguments),
+        Command::Token(Token::Check(arguments)) => Ok(token::run(&arguments)),
         Command::Disclose(command) => disclose(&command, progress),
         Command::Identity(Identity::Show(arguments)) => owner::show(&arguments),
         Command::Identity(Identity::Label(arguments)) => owner::label(&arguments),

@@ -1,9 +1,12 @@
-//! Commands and flags, as cli.md names them. Every long flag can be set by `SIGVEIL_` and its name in capitals.
+//! Commands and flags, as cli.md names them. Every long flag can be set by `SIGVEIL_` and its name in capitals; a flag
+//! on the command line goes before the variables of those that it excludes.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Id, Parser, Subcommand, ValueEnum};
 
 /// Code signing with transparency, without publishing who signs.
 #[derive(Debug, Parser)]
@@ -529,7 +532,7 @@ pub struct TrustShow {
 
 /// The whole command with an environment variable for every long flag.
 pub fn command() -> clap::Command {
-    with_environment(Cli::command())
+    with_environment(Cli::command(), &BTreeSet::new())
 }
 
 /// Parses this process's arguments.
@@ -537,14 +540,26 @@ pub fn command() -> clap::Command {
 /// # Errors
 /// clap's own, which knows how to print itself; asking for help is one of them.
 pub fn parse() -> Result<Cli, clap::Error> {
-    Cli::from_arg_matches(&command().try_get_matches()?)
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let command = with_environment(Cli::command(), &long_flags(&arguments));
+    Cli::from_arg_matches(&command.try_get_matches_from(arguments)?)
 }
 
-fn with_environment(command: clap::Command) -> clap::Command {
+/// The long flags that a command line gives; nothing after `--` is one.
+fn long_flags(arguments: &[OsString]) -> BTreeSet<String> {
+    let texts = arguments.iter().filter_map(|argument| argument.to_str());
+    let flags = texts.take_while(|text| *text != "--").filter_map(|text| text.strip_prefix("--"));
+    flags.map(|flag| flag.split('=').next().unwrap_or(flag).to_owned()).collect()
+}
+
+/// Gives every long flag its variable, but where one of the flags `given` excludes it: what is typed goes before what
+/// is set for all commands.
+fn with_environment(command: clap::Command, given: &BTreeSet<String>) -> clap::Command {
+    let overruled = overruled(&command, given);
     let command = command.mut_args(|argument| {
         // Help and version are questions, not settings.
         match argument.get_long() {
-            Some(long) if !matches!(long, "help" | "version") => {
+            Some(long) if !matches!(long, "help" | "version") && !overruled.contains(argument.get_id()) => {
                 let variable = format!("SIGVEIL_{}", long.replace('-', "_").to_ascii_uppercase());
                 let switch = matches!(argument.get_action(), clap::ArgAction::SetTrue);
                 let argument = argument.env(variable).hide_env_values(true);
@@ -555,7 +570,34 @@ fn with_environment(command: clap::Command) -> clap::Command {
         }
     });
     let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
-    names.into_iter().fold(command, |command, name| command.mut_subcommand(name, with_environment))
+    names.into_iter().fold(command, |command, name| {
+        command.mut_subcommand(name, |subcommand| with_environment(subcommand, given))
+    })
+}
+
+/// The arguments of a command that cannot stand beside one of the flags given.
+fn overruled(command: &clap::Command, given: &BTreeSet<String>) -> BTreeSet<Id> {
+    let is_given = |argument: &Arg| argument.get_long().is_some_and(|long| given.contains(long));
+    let mut overruled = BTreeSet::new();
+    for argument in command.get_arguments() {
+        for other in command.get_arg_conflicts_with(argument) {
+            // A conflict is declared on one side and holds on both.
+            for (flag, excluded) in [(argument, other), (other, argument)] {
+                if is_given(flag) && !is_given(excluded) {
+                    overruled.insert(excluded.get_id().clone());
+                }
+            }
+        }
+    }
+    for group in command.get_groups().filter(|group| !(*group).clone().is_multiple()) {
+        let members =
+            command.get_arguments().filter(|argument| group.get_args().any(|id| id == argument.get_id()));
+        let (flags, others): (Vec<&Arg>, Vec<&Arg>) = members.partition(|argument| is_given(argument));
+        if !flags.is_empty() {
+            overruled.extend(others.into_iter().map(|argument| argument.get_id().clone()));
+        }
+    }
+    overruled
 }
 
 #[cfg(test)]
@@ -566,6 +608,25 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         command().debug_assert();
+    }
+
+    #[test]
+    fn a_flag_overrules_the_variables_of_those_it_excludes_alone() {
+        let variables = |line: &[&str], name: &str| -> Vec<bool> {
+            let line: Vec<OsString> = line.iter().map(OsString::from).collect();
+            let command = with_environment(Cli::command(), &long_flags(&line));
+            let command = command.find_subcommand(name).unwrap();
+            let flags = command.get_arguments().filter(|argument| {
+                matches!(argument.get_long(), Some("trusted-root" | "trust-config" | "dir" | "url"))
+            });
+            flags.map(|argument| argument.get_env().is_some()).collect()
+        };
+        assert_eq!(variables(&["sigveil", "verify", "x"], "verify"), [true, true]);
+        assert_eq!(variables(&["sigveil", "verify", "--trust-config", "x"], "verify"), [false, true]);
+        assert_eq!(variables(&["sigveil", "verify", "--trusted-root=x"], "verify"), [true, false]);
+        assert_eq!(variables(&["sigveil", "verify", "--", "--trusted-root"], "verify"), [true, true]);
+        // By declaration in a group: dir, url, trusted-root.
+        assert_eq!(variables(&["sigveil", "search", "--url", "x"], "search"), [false, true, true]);
     }
 
     #[test]

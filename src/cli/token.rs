@@ -13,20 +13,28 @@ use crate::files;
 /// Largest file that is read as a token: above what any token may have, so that "too large" is said by the check.
 const TOKEN_LIMIT: u64 = 64 << 10;
 
-/// Runs the command.
-pub fn run(arguments: &args::TokenCheck) -> Result<Report, Failure> {
+/// Runs the command; its object has the same members whatever the outcome.
+pub fn run(arguments: &args::TokenCheck) -> Report {
+    let mut circuit = Value::Null;
+    let outcome = examine(arguments, &mut circuit);
+    let reason = outcome.as_ref().err().map(Failure::reason);
+    let object = json!({"accepted": outcome.is_ok(), "reason": reason, "circuit": circuit});
+    match outcome {
+        Ok(()) => Report::done(object, "accepted"),
+        Err(failure) => Report::refused(object, failure),
+    }
+}
+
+/// The native verdict; `trial` says what the circuit finds, wherever it can be asked.
+fn examine(arguments: &args::TokenCheck, trial: &mut Value) -> Result<(), Failure> {
     let text = files::read_text(&arguments.token, TOKEN_LIMIT)?;
     let token = text.trim_end_matches(['\r', '\n']);
     let keys = KeySet::parse(&files::read(&arguments.jwks, MAX_KEY_SET_BYTES as u64)?)?;
     let kind = kind(&arguments.claim)?;
-    let native = native(token, &keys, arguments, kind);
-    let circuit = if arguments.circuit { circuit(token, &keys, arguments, kind) } else { Value::Null };
-    let reason = native.as_ref().err().map(Failure::reason);
-    let object = json!({"accepted": native.is_ok(), "reason": reason, "circuit": circuit});
-    Ok(match native {
-        Ok(()) => Report::done(object, "accepted"),
-        Err(failure) => Report::refused(object, failure),
-    })
+    if arguments.circuit {
+        *trial = circuit(token, &keys, arguments, kind);
+    }
+    native(token, &keys, arguments, kind)
 }
 
 /// The kind that `--claim` names: a kind's own name, or the claim it is taken from.

@@ -73,6 +73,23 @@ fn a_switch_may_be_set_by_its_variable_as_people_write_it() {
 }
 
 #[test]
+fn a_flag_goes_before_the_variable_of_one_that_it_excludes() {
+    let call = ["verify", "x", "--bundle", "x", "--identity", "x", "--issuer", "x", "--json"];
+    let status = |flags: &[&str], variables: &[&str]| {
+        let mut command = sigveil(call);
+        command.args(flags).envs(variables.iter().map(|name| (name, "nowhere")));
+        command.output().unwrap().status.code()
+    };
+    let (root, config) = ("SIGVEIL_TRUSTED_ROOT", "SIGVEIL_TRUST_CONFIG");
+    // 3: understood, and then the files are missing. 2: not understood.
+    assert_eq!(status(&["--trust-config", "y"], &[root]), Some(3));
+    assert_eq!(status(&["--trusted-root", "y"], &[config]), Some(3));
+    assert_eq!(status(&[], &[root]), Some(3));
+    assert_eq!(status(&[], &[root, config]), Some(2));
+    assert_eq!(status(&["--trusted-root", "y", "--trust-config", "y"], &[]), Some(2));
+}
+
+#[test]
 fn a_demo_refuses_bad_input_before_it_touches_its_folder() {
     use serde_json::json;
     use sigveil::service::issuer::Issuer;

@@ -133,3 +133,25 @@ fn a_key_of_another_size_is_refused() {
     let (status, answer) = bench.check(&bench.sign(&claims().to_string()), &[]);
     assert_eq!((status, answer["reason"].as_str()), (1, Some("modulus-size")));
 }
+
+#[test]
+fn the_object_has_the_same_members_whatever_is_wrong() {
+    let bench = Bench::new();
+    let path = |name: &str| bench.folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("token.jwt"), bench.sign(&claims().to_string())).unwrap();
+    std::fs::write(path("broken.json"), "{").unwrap();
+    for (token, jwks, status, reason) in [
+        ("missing", "jwks.json", 3, "file-unreadable"),
+        ("token.jwt", "missing", 3, "file-unreadable"),
+        ("token.jwt", "broken.json", 1, "jwks-malformed"),
+    ] {
+        let (token, jwks) = (path(token), path(jwks));
+        let mut arguments =
+            vec!["token", "check", "--jwks", &jwks, "--issuer", ISSUER, "--audience", "sigstore"];
+        arguments.extend(["--time", "1", "--circuit", &token]);
+        let (found, answer) = run_json(arguments);
+        assert_eq!((found, answer["reason"].as_str()), (status, Some(reason)), "{answer}");
+        assert_eq!(answer["accepted"], false);
+        assert_eq!(answer.get("circuit"), Some(&Value::Null));
+    }
+}
