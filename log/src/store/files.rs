@@ -130,7 +130,9 @@ pub fn write_derived(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// unlinked. Readers find the old file whole or the new one, never a half: the old bytes are first given a
 /// temporary name, under which the next start finds and overwrites them if a crash comes in between.
 ///
-/// Limits: where the file system has no hard links, a crash between replacing and overwriting leaves the old
+/// Limits: only the file that is there now is overwritten. Partial tiles and bundles that the log outgrew held the same
+/// bytes; they were unlinked as it grew, and their blocks keep what they held until the file system uses them again.
+/// Where the file system has no hard links, a crash between replacing and overwriting leaves the old
 /// blocks free but not overwritten. Copies that a copy-on-write file system, a journal of data, a snapshot or
 /// the device's wear levelling keep are out of reach. A file that is not there is left so.
 ///
