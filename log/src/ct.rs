@@ -1,35 +1,45 @@
 //! The certificate log: static-ct-api over the same engine.
 //!
-//! [`CertificateLog::issue`] is what a CA in the same process calls: the SCT exists only once the entry is
-//! durable and in a published checkpoint. Submission over HTTP (`add-pre-chain`) is not served: the one
-//! submitter is the instance's own CA.
+//! | request | answer |
+//! |---|---|
+//! | `POST /ct/v1/add-chain`, `/ct/v1/add-pre-chain` | 200 with an SCT (RFC 6962 §4.1, §4.2) |
+//! | `GET /ct/v1/get-roots` | the accepted roots (RFC 6962 §4.7) |
+//! | `GET /checkpoint`, `/tile/…`, `/issuer/<sha256>` | static-ct-api |
+//! | `GET /healthz` | 200 |
+//!
+//! The SCT exists only once the entry is durable and in a published checkpoint. A certificate submitted again
+//! is logged again: static-ct-api leaves that to the log, and the one who pays is a CA whose root is accepted.
+//! [`CertificateLog::issue`] is what a CA in the same process calls.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use p256::ecdsa::SigningKey;
 
-use crate::engine::{AppendError, Config, Layout, Log, OpenError};
+use crate::engine::{AppendError, Clock, Config, Layout, Log, OpenError};
 use crate::hash::Hash;
 use crate::http::{guard, problem};
 use crate::note::NoteSigner;
-use crate::sct::{PrecertEntry, SignedCertificateTimestamp, TileLeaf};
+use crate::sct::{
+    AcceptedRoots, AddChain, AddChainAnswer, ChainError, EntryKind, SignedCertificateTimestamp, Submission,
+    TileLeaf,
+};
 use crate::store::files;
 use crate::tile::TileKind;
-
-/// Largest precertificate, in bytes.
-pub const MAX_CERTIFICATE: usize = 65_535;
 
 /// Why there is no SCT.
 #[derive(Debug, thiserror::Error)]
 pub enum IssueError {
-    /// Over [`MAX_CERTIFICATE`] bytes, or a chain of more than 16.
-    #[error("the precertificate or its chain is too large")]
-    TooLarge,
+    /// The certificates.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
     /// The log did not take it.
     #[error(transparent)]
     Append(#[from] AppendError),
@@ -39,7 +49,7 @@ impl IssueError {
     /// Stable reason code.
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::TooLarge => "ct-too-large",
+            Self::Chain(error) => error.reason(),
             Self::Append(error) => error.reason(),
         }
     }
@@ -50,20 +60,24 @@ impl IssueError {
 pub struct CertificateLog {
     log: Log,
     key: SigningKey,
+    clock: Clock,
+    roots: Arc<AcceptedRoots>,
     /// Held while issuers are written: two writers of one file would share its temporary file.
     issuers: Arc<Mutex<()>>,
 }
 
 impl CertificateLog {
-    /// Opens the log `origin` with a P-256 key. Of `config`, layout and signer are replaced.
+    /// Opens the log `origin` with a P-256 key, for chains that end in these roots. Of `config`, layout and signer are
+    /// replaced.
     ///
     /// # Errors
     /// [`OpenError`].
-    pub fn open(mut config: Config, key: SigningKey) -> Result<Self, OpenError> {
+    pub fn open(mut config: Config, key: SigningKey, roots: AcceptedRoots) -> Result<Self, OpenError> {
         let signer = NoteSigner::rfc6962(config.signer.public().name(), key.clone());
         config.signer = signer.expect("the name of a signer is a valid name");
         config.layout = Layout::StaticCt;
-        Ok(Self { log: Log::open(config)?, key, issuers: Arc::default() })
+        let clock = Arc::clone(&config.clock);
+        Ok(Self { log: Log::open(config)?, key, clock, roots: Arc::new(roots), issuers: Arc::default() })
     }
 
     /// The log under it.
@@ -71,32 +85,32 @@ impl CertificateLog {
         &self.log
     }
 
-    /// Logs a precertificate and returns its SCT, with the leaf's index in its extension.
-    ///
-    /// `entry` is what is signed; `precertificate` is the DER kept beside it, and `chain` the DER of the
-    /// certificates above it, issuer first; `timestamp` is in Unix milliseconds.
+    /// Checks a chain of DER certificates, the one to be logged first, logs that one, and returns its SCT, with the
+    /// leaf's index in its extension.
     ///
     /// # Errors
     /// [`IssueError`].
     pub async fn issue(
         &self,
-        entry: PrecertEntry,
-        precertificate: Vec<u8>,
-        chain: &[Vec<u8>],
-        timestamp: u64,
+        chain: Vec<Vec<u8>>,
+        kind: EntryKind,
     ) -> Result<SignedCertificateTimestamp, IssueError> {
-        let sizes = [entry.tbs.len(), precertificate.len()];
-        if sizes.iter().any(|size| *size == 0 || *size > MAX_CERTIFICATE) || chain.len() > 16 {
-            return Err(IssueError::TooLarge);
-        }
-        let chain = self.keep_issuers(chain)?;
+        let log = self.clone();
+        let check = move || {
+            let Submission { entry, issuers } = Submission::check(chain, kind, &log.roots)?;
+            Ok::<_, IssueError>((entry, log.keep_issuers(&issuers)?))
+        };
+        // Signatures are verified and files may be synced: not on a thread that serves others.
+        let checked = tokio::task::spawn_blocking(check).await.map_err(|_| AppendError::Unavailable)?;
+        let (entry, chain) = checked?;
+        let timestamp = (self.clock)();
         let logged = entry.clone();
         let build = move |leaf_index| {
-            let leaf = TileLeaf { entry: logged, timestamp, leaf_index, precertificate, chain };
+            let leaf = TileLeaf { entry: logged, timestamp, leaf_index, chain };
             (leaf.to_bytes(), leaf.leaf_hash())
         };
         let receipt = self.log.append_indexed(build).await?;
-        Ok(SignedCertificateTimestamp::sign(&self.key, &entry, timestamp, receipt.index))
+        Ok(SignedCertificateTimestamp::sign(&self.key, entry.signed(), timestamp, receipt.index))
     }
 
     /// Keeps the chain's certificates under `issuer/<sha256>`, once each.
@@ -115,14 +129,45 @@ impl CertificateLog {
     }
 }
 
-/// `GET /checkpoint`, `/tile/…`, `/issuer/<sha256>` and `/healthz`.
+/// The face over a running log.
 pub fn router(log: CertificateLog) -> Router {
     let routes = Router::new()
+        .route("/ct/v1/add-chain", post(add_chain))
+        .route("/ct/v1/add-pre-chain", post(add_pre_chain))
+        .route("/ct/v1/get-roots", get(roots))
         .route("/checkpoint", get(checkpoint))
         .route("/tile/{*path}", get(tile))
         .route("/issuer/{fingerprint}", get(issuer))
         .route("/healthz", get(|| async { "ok\n" }));
     guard(routes.with_state(log))
+}
+
+async fn add_chain(State(log): State<CertificateLog>, body: Bytes) -> Response {
+    add(&log, &body, EntryKind::Certificate).await
+}
+
+async fn add_pre_chain(State(log): State<CertificateLog>, body: Bytes) -> Response {
+    add(&log, &body, EntryKind::Precertificate).await
+}
+
+async fn add(log: &CertificateLog, body: &[u8], kind: EntryKind) -> Response {
+    let issued = match AddChain::parse(body) {
+        Ok(chain) => log.issue(chain, kind).await,
+        Err(error) => Err(error.into()),
+    };
+    match issued {
+        Ok(sct) => Json(AddChainAnswer::from(&sct)).into_response(),
+        Err(IssueError::Append(error)) => crate::rekor::refuse(&error),
+        Err(IssueError::Chain(error)) => {
+            let status = if error == ChainError::TooLarge { 413 } else { 400 };
+            problem(status, error.reason(), &error.to_string())
+        }
+    }
+}
+
+async fn roots(State(log): State<CertificateLog>) -> Response {
+    let certificates: Vec<_> = log.roots.iter().map(|root| STANDARD.encode(root)).collect();
+    Json(serde_json::json!({ "certificates": certificates })).into_response()
 }
 
 async fn checkpoint(State(log): State<CertificateLog>) -> Response {

@@ -60,7 +60,11 @@ pub(crate) fn problem(status: u16, reason: &str, detail: &str) -> Response {
         "reason": reason,
     });
     let kind = [(header::CONTENT_TYPE, "application/problem+json")];
-    (status, kind, body.to_string()).into_response()
+    let mut response = (status, kind, body.to_string()).into_response();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    }
+    response
 }
 
 /// The published checkpoint.

@@ -1,13 +1,14 @@
 //! Transparency log: Merkle tree, tiles, checkpoints, engine, Rekor v2 and static-ct faces, redaction.
 //!
 //! The pure part (no IO, clock or async) is what verifiers use: [`merkle`], [`tile`], [`bundle`], [`note`],
-//! [`checkpoint`], [`entry`], [`sct`], and the witness's rules. The feature `service` adds what runs: the
+//! [`checkpoint`], [`entry`], [`sct`], [`ca_key`], and the witness's rules. The feature `service` adds what runs: the
 //! store in a folder, the engine, and the HTTP faces.
 
 #[cfg(test)]
 extern crate self as sigveil_log;
 
 pub mod bundle;
+pub mod ca_key;
 pub mod checkpoint;
 #[cfg(feature = "service")]
 pub mod ct;

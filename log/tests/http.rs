@@ -14,25 +14,11 @@ use common::*;
 use serde_json::Value;
 use sigveil_log::Hash;
 use sigveil_log::checkpoint::{Checkpoint, VerifiedCheckpoint};
-use sigveil_log::ct::CertificateLog;
 use sigveil_log::engine::Log;
 use sigveil_log::entry::{Entry, HashedRekord};
 use sigveil_log::merkle::{leaf_hash, verify_inclusion};
 use sigveil_log::note::NoteSigner;
-use sigveil_log::sct::{PrecertEntry, SignedCertificateTimestamp, TileLeaf, extension_value, parse_list};
-use sigveil_log::tile::{TileKind, TilePath, TileSource as _};
 use sigveil_log::witness::{AddCheckpoint, HttpWitness, router as witness_router};
-
-async fn serve(router: Router) -> String {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    url
-}
-
-async fn post(url: &str, body: Vec<u8>) -> reqwest::Response {
-    reqwest::Client::new().post(url).body(body).send().await.unwrap()
-}
 
 fn request(entry: &Entry) -> Vec<u8> {
     let Entry::HashedRekord(entry) = entry else { panic!("a hashedrekord") };
@@ -140,37 +126,6 @@ async fn a_sealed_entry_is_submitted_and_read() {
     payload.fields[0].salt[0] ^= 1;
     let kept = reqwest::get(format!("{url}/api/sigveil/v1/sealed/0")).await.unwrap().bytes().await.unwrap();
     assert_eq!(kept, payload.to_bytes());
-}
-
-#[tokio::test]
-async fn an_sct_is_signed_over_a_logged_leaf() {
-    let folder = tempfile::tempdir().unwrap();
-    let key = p256::ecdsa::SigningKey::from_slice(&[5; 32]).unwrap();
-    let log = CertificateLog::open(config(folder.path()), key.clone()).unwrap();
-    let entry = PrecertEntry { issuer_key_hash: Hash([7; 32]), tbs: b"tbs".to_vec() };
-    let chain = [b"issuer".to_vec()];
-    let sct = log.issue(entry.clone(), b"precertificate".to_vec(), &chain, NOW).await.unwrap();
-    assert_eq!((sct.timestamp, sct.leaf_index()), (NOW, Some(0)));
-    sct.verify(key.verifying_key(), &entry).unwrap();
-    assert_eq!(parse_list(&extension_value(&sct)).unwrap(), std::slice::from_ref(&sct));
-    let other = PrecertEntry { tbs: b"other".to_vec(), ..entry.clone() };
-    assert_eq!(sct.verify(key.verifying_key(), &other).unwrap_err().reason(), "sct-bad-signature");
-    let foreign = p256::ecdsa::SigningKey::from_slice(&[6; 32]).unwrap();
-    assert_eq!(sct.verify(foreign.verifying_key(), &entry).unwrap_err().reason(), "sct-other-log");
-    for cut in 0..sct.to_bytes().len() {
-        assert!(SignedCertificateTimestamp::parse(&sct.to_bytes()[..cut]).is_err());
-    }
-    let path = TilePath::in_tree(TileKind::Data, 0, 1).unwrap();
-    let tile = log.log().reader().read_tile(&path).unwrap();
-    let (leaf, rest) = TileLeaf::parse_prefix(&tile).unwrap();
-    assert!(rest.is_empty());
-    assert_eq!((&leaf.entry, leaf.leaf_index), (&entry, 0));
-    let checkpoint =
-        VerifiedCheckpoint::open(&log.log().checkpoint().unwrap(), log.log().key(), &[]).unwrap();
-    assert_eq!((checkpoint.checkpoint().root, checkpoint.log_time()), (leaf.leaf_hash(), Some(NOW)));
-    let url = serve(sigveil_log::ct::router(log)).await;
-    let issuer = reqwest::get(format!("{url}/issuer/{}", leaf.chain[0].to_hex())).await.unwrap();
-    assert_eq!(issuer.bytes().await.unwrap(), "issuer");
 }
 
 #[tokio::test]

@@ -68,6 +68,10 @@ pub const REASONS: &[Reason] = &[
     refused("claim-type", "Get another token from the issuer; this one cannot be accepted."),
     refused("commitment-malformed", "Ask the signer for a disclosure of this very bundle."),
     refused("companion-malformed", "Get the bundle, and the file beside it, again from whoever signed."),
+    refused(
+        "config-certificate-log",
+        "Correct the config file; `sigveil serve --print-config` shows every member.",
+    ),
     refused("config-issuer", "Correct the config file; `sigveil serve --print-config` shows every member."),
     refused(
         "config-malformed",
@@ -90,6 +94,15 @@ pub const REASONS: &[Reason] = &[
         "Do not trust this index: keep its answer as evidence and tell its operator.",
     ),
     refused("csr-malformed", "Correct the request."),
+    refused("ct-chain-broken", "Correct the request."),
+    refused("ct-malformed", "Correct the request."),
+    refused("ct-poison-missing", "Correct the request."),
+    refused("ct-poison-present", "Correct the request."),
+    refused("ct-precertificate-signer", "Correct the request."),
+    refused(
+        "ct-root-unknown",
+        "Have the certificate log's operator accept the root; its get-roots lists those it takes.",
+    ),
     refused("ct-too-large", "Do not trust this log: what it serves does not hold together."),
     refused("deferred-unsupported", "Correct the request."),
     refused("demo-step", "Start the demo again in another folder; if it stays, report it."),

@@ -7,15 +7,10 @@ use sigveil_circuits::groth16::Proof;
 use sigveil_circuits::token::SizeClass;
 use sigveil_circuits::{nym, token};
 use sigveil_log::checkpoint::Checkpoint;
-use sigveil_log::ct::CertificateLog as CtLog;
-use sigveil_log::engine::Clock;
 use sigveil_log::note::NoteKey;
-use sigveil_log::sct::PrecertEntry;
 use sigveil_log::store::Reader;
 use sigveil_log::tile::{TilePath, TileSource};
 use sigveil_verifiable_search::service::{FolderLog, InputLog, OutputLog, Pending, Unavailable};
-use sigveil_zk_ca::authority::CertificateDer;
-use sigveil_zk_ca::service::certificate_log::{CertificateLog, CertificateLogError, SctFuture};
 use sigveil_zk_ca::service::prover::{Prover, ProverError};
 
 use super::circuits::Circuits;
@@ -58,35 +53,6 @@ impl OutputLog for ReadOnlyOutput {
 
     fn tile(&self, path: &TilePath) -> Result<Vec<u8>, Unavailable> {
         self.reader.read_tile(path).map_err(|error| Unavailable(error.to_string()))
-    }
-}
-
-/// The certificate log in this process, as the authority asks it.
-pub struct LocalCertificateLog {
-    log: CtLog,
-    clock: Clock,
-}
-
-impl LocalCertificateLog {
-    /// With the clock that its SCTs tell.
-    pub fn new(log: CtLog, clock: Clock) -> Self {
-        Self { log, clock }
-    }
-}
-
-impl CertificateLog for LocalCertificateLog {
-    fn add_precertificate<'a>(
-        &'a self,
-        chain: &'a [CertificateDer; 3],
-        entry: &'a PrecertEntry,
-    ) -> SctFuture<'a> {
-        Box::pin(async move {
-            let [precertificate, above @ ..] = chain;
-            let above: Vec<Vec<u8>> = above.iter().map(|der| der.as_bytes().to_vec()).collect();
-            let now = (self.clock)();
-            let issued = self.log.issue(entry.clone(), precertificate.as_bytes().to_vec(), &above, now).await;
-            issued.map_err(|_| CertificateLogError::Unavailable)
-        })
     }
 }
 

@@ -35,9 +35,25 @@ pub struct Config {
     pub witness_delay_seconds: u64,
     /// Run the embedded identity provider, which gives anybody any token: loopback and development only.
     pub embedded_issuer: bool,
+    /// PEM files: roots of other authorities whose chains this instance's certificate log takes too.
+    #[serde(default)]
+    pub certificate_log_roots: Vec<PathBuf>,
+    /// A certificate log elsewhere, which the certificate authority uses in place of this instance's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_log: Option<CertificateLogConfig>,
     /// Whose tokens the certificate authority takes.
     #[serde(default, rename = "issuer")]
     pub issuers: Vec<IssuerConfig>,
+}
+
+/// A certificate log elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateLogConfig {
+    /// Its submission prefix; `/ct/v1/add-pre-chain` is under it.
+    pub url: String,
+    /// PEM file of its P-256 public key, which its SCTs must verify under.
+    pub public_key: PathBuf,
 }
 
 /// A port for each role.
@@ -127,8 +143,10 @@ impl Config {
         let folder = path.parent().unwrap_or(Path::new(""));
         config.store = folder.join(&config.store);
         config.publish = folder.join(&config.publish);
-        for jwks in config.issuers.iter_mut().filter_map(|issuer| issuer.jwks.as_mut()) {
-            *jwks = folder.join(&jwks);
+        let jwks = config.issuers.iter_mut().filter_map(|issuer| issuer.jwks.as_mut());
+        let key = config.certificate_log.iter_mut().map(|log| &mut log.public_key);
+        for path in jwks.chain(key).chain(&mut config.certificate_log_roots) {
+            *path = folder.join(&path);
         }
         Ok(config)
     }

@@ -3,6 +3,7 @@
 //! Opening repairs what a kill left behind (each log replays its own), builds the trust root from what the roles hold,
 //! and brings the index up to the log. Nothing is served before [`Instance::serve`].
 
+mod certificates;
 mod error;
 mod listen;
 mod logs;
@@ -29,7 +30,7 @@ use sigveil_zk_ca::service::oidc::{FetchPolicy, IssuerKeys};
 use sigveil_zk_ca::service::prover::ProverPool;
 use sigveil_zk_ca::service::{fulcio, tsa};
 
-use super::adapters::{LocalCertificateLog, LocalProver};
+use super::adapters::LocalProver;
 use super::circuits::Circuits;
 use super::config::{Config, Ports};
 use super::issuer::Issuer;
@@ -136,12 +137,11 @@ impl Instance {
         };
         let trust = Arc::new(trust::build(&config, &beginning, &material, issuer.as_deref(), &circuits)?);
         let history = trust::keep_history(&config.store, &trust, material.ca.certificate())?;
-        let clock = clock();
         let LogSide { rekor, indexer } = LogSide::open(&config.store, &material, &trust, history)?;
         let ct_signer = NoteSigner::rfc6962(&format!("{}/ct", config.host), material.ct.clone())?;
-        let ct_config = LogConfig::new(&config.store.join("ct"), ct_signer, clock.clone());
-        let ct = CtLog::open(ct_config, material.ct.clone())?;
-        let ca = authority(&config, &trust, &material, circuits, &ct, clock)?;
+        let ct_config = LogConfig::new(&config.store.join("ct"), ct_signer, clock());
+        let ct = CtLog::open(ct_config, material.ct.clone(), certificates::roots(&config, &material)?)?;
+        let ca = authority(&config, &trust, &material, circuits, &ct)?;
         Ok(Self {
             ports,
             listeners: Some(listeners),
@@ -256,7 +256,6 @@ fn authority(
     material: &Material,
     circuits: Circuits,
     ct: &CtLog,
-    clock: Clock,
 ) -> Result<Arc<Ca>, InstanceError> {
     let mut issuer_keys = BTreeMap::new();
     for (configured, trusted) in config.issuers.iter().zip(&trust.section.proofs.issuers) {
@@ -277,7 +276,7 @@ fn authority(
         evaluator: Arc::new(InProcessEvaluator::new(material.vrf()?)),
         prover: Arc::new(LocalProver(Arc::new(circuits))),
         pool: ProverPool::new(PROVERS, WAITING),
-        certificate_log: Arc::new(LocalCertificateLog::new(ct.clone(), clock)),
+        certificate_log: certificates::log(config, ct)?,
         clock: system_clock(),
     })))
 }

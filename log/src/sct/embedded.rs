@@ -8,7 +8,7 @@ use super::{PrecertEntry, Reader, SctError, SignedCertificateTimestamp, push_u16
 use crate::hash::Hash;
 
 const SCT_LIST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11129.2.4.2");
-const POISON: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11129.2.4.3");
+pub(super) const POISON: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11129.2.4.3");
 
 /// Value of the certificate extension 1.3.6.1.4.1.11129.2.4.2 for this one SCT: the DER `OCTET STRING` of the
 /// TLS list (RFC 6962 §3.3).

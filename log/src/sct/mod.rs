@@ -1,24 +1,75 @@
 //! Signed certificate timestamps of a static-ct-api log (RFC 6962 §3.2, C2SP static-ct-api 1.1): made over a
-//! precertificate, embedded in the certificate, verified from it.
+//! certificate or precertificate whose chain ends in an accepted root ([`Submission`]), embedded in the
+//! certificate, verified from it.
 
+mod chain;
 mod embedded;
 mod tile_leaf;
+mod wire;
 
+pub use chain::{AcceptedRoots, ChainError, EntryKind, Submission};
 pub use embedded::{embedded, extension_value, issuer_key_hash, parse_list, precertificate_tbs};
 pub use tile_leaf::TileLeaf;
+pub use wire::{AddChain, AddChainAnswer};
 
 use p256::ecdsa::signature::{Signer as _, Verifier as _};
 use p256::ecdsa::{DerSignature, SigningKey, VerifyingKey};
 
 use crate::hash::Hash;
 
-/// What a certificate log signs and keeps: the certificate to be issued, without poison and SCT.
+/// What a certificate log signs for a precertificate: the certificate to be issued, without poison and SCT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrecertEntry {
     /// SHA-256 of the issuer's DER `SubjectPublicKeyInfo`.
     pub issuer_key_hash: Hash,
     /// DER of the `TBSCertificate`.
     pub tbs: Vec<u8>,
+}
+
+/// What a certificate log keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoggedCertificate {
+    /// DER of a final certificate.
+    Certificate(Vec<u8>),
+    /// A precertificate.
+    Precertificate {
+        /// What is signed.
+        entry: PrecertEntry,
+        /// DER as submitted.
+        der: Vec<u8>,
+    },
+}
+
+impl LoggedCertificate {
+    /// What the log signs of it.
+    pub fn signed(&self) -> SignedEntry<'_> {
+        match self {
+            Self::Certificate(der) => SignedEntry::Certificate(der),
+            Self::Precertificate { entry, .. } => SignedEntry::Precertificate(entry),
+        }
+    }
+
+    /// DER as submitted.
+    pub fn der(&self) -> &[u8] {
+        match self {
+            Self::Certificate(der) | Self::Precertificate { der, .. } => der,
+        }
+    }
+}
+
+/// What an SCT is over (RFC 6962 §3.2 `signed_entry`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignedEntry<'a> {
+    /// DER of a final certificate.
+    Certificate(&'a [u8]),
+    /// The certificate that a precertificate stands for.
+    Precertificate(&'a PrecertEntry),
+}
+
+impl<'a> From<&'a PrecertEntry> for SignedEntry<'a> {
+    fn from(entry: &'a PrecertEntry) -> Self {
+        Self::Precertificate(entry)
+    }
 }
 
 /// Why an SCT is refused.
@@ -69,9 +120,14 @@ pub struct SignedCertificateTimestamp {
 
 impl SignedCertificateTimestamp {
     /// Signs `entry`, which the log holds at `leaf_index`.
-    pub fn sign(key: &SigningKey, entry: &PrecertEntry, timestamp: u64, leaf_index: u64) -> Self {
+    pub fn sign<'a>(
+        key: &SigningKey,
+        entry: impl Into<SignedEntry<'a>>,
+        timestamp: u64,
+        leaf_index: u64,
+    ) -> Self {
         let extensions = leaf_index_extension(leaf_index);
-        let signature: DerSignature = key.sign(&merkle_tree_leaf(entry, timestamp, &extensions));
+        let signature: DerSignature = key.sign(&merkle_tree_leaf(entry.into(), timestamp, &extensions));
         let log_id = crate::note::rfc6962_log_id(key.verifying_key());
         Self { log_id, timestamp, extensions, signature: signature.as_bytes().to_vec() }
     }
@@ -80,12 +136,12 @@ impl SignedCertificateTimestamp {
     ///
     /// # Errors
     /// [`SctError::OtherLog`], [`SctError::Malformed`] or [`SctError::BadSignature`].
-    pub fn verify(&self, key: &VerifyingKey, entry: &PrecertEntry) -> Result<(), SctError> {
+    pub fn verify<'a>(&self, key: &VerifyingKey, entry: impl Into<SignedEntry<'a>>) -> Result<(), SctError> {
         if self.log_id != crate::note::rfc6962_log_id(key) {
             return Err(SctError::OtherLog);
         }
         let signature = p256::ecdsa::Signature::from_der(&self.signature).map_err(|_| SctError::Malformed)?;
-        let signed = merkle_tree_leaf(entry, self.timestamp, &self.extensions);
+        let signed = merkle_tree_leaf(entry.into(), self.timestamp, &self.extensions);
         key.verify(&signed, &signature).map_err(|_| SctError::BadSignature)
     }
 
@@ -100,7 +156,13 @@ impl SignedCertificateTimestamp {
         bytes.extend(self.log_id.0);
         bytes.extend(self.timestamp.to_be_bytes());
         push_u16(&mut bytes, &self.extensions);
-        bytes.extend([4, 3]);
+        bytes.extend(self.digitally_signed());
+        bytes
+    }
+
+    /// TLS `DigitallySigned`: SHA-256, ECDSA, and the signature with its length (RFC 5246 §4.7).
+    fn digitally_signed(&self) -> Vec<u8> {
+        let mut bytes = vec![4, 3];
         push_u16(&mut bytes, &self.signature);
         bytes
     }
@@ -144,18 +206,26 @@ pub(crate) fn parse_leaf_index(extensions: &[u8]) -> Option<u64> {
     index
 }
 
-/// RFC 6962 §3.4 `TimestampedEntry` of a precertificate.
-pub(crate) fn timestamped_entry(entry: &PrecertEntry, timestamp: u64, extensions: &[u8]) -> Vec<u8> {
+/// RFC 6962 §3.4 `TimestampedEntry`.
+pub(crate) fn timestamped_entry(entry: SignedEntry<'_>, timestamp: u64, extensions: &[u8]) -> Vec<u8> {
     let mut bytes = timestamp.to_be_bytes().to_vec();
-    bytes.extend([0, 1]);
-    bytes.extend(entry.issuer_key_hash.0);
-    push_u24(&mut bytes, &entry.tbs);
+    match entry {
+        SignedEntry::Certificate(der) => {
+            bytes.extend([0, 0]);
+            push_u24(&mut bytes, der);
+        }
+        SignedEntry::Precertificate(entry) => {
+            bytes.extend([0, 1]);
+            bytes.extend(entry.issuer_key_hash.0);
+            push_u24(&mut bytes, &entry.tbs);
+        }
+    }
     push_u16(&mut bytes, extensions);
     bytes
 }
 
 /// RFC 6962 §3.4 `MerkleTreeLeaf`. The SCT signs the same bytes: version and type are zero in both.
-pub(crate) fn merkle_tree_leaf(entry: &PrecertEntry, timestamp: u64, extensions: &[u8]) -> Vec<u8> {
+pub(crate) fn merkle_tree_leaf(entry: SignedEntry<'_>, timestamp: u64, extensions: &[u8]) -> Vec<u8> {
     [&[0, 0][..], &timestamped_entry(entry, timestamp, extensions)].concat()
 }
 

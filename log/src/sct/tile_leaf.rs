@@ -1,24 +1,21 @@
 //! Items of static-ct-api data tiles.
 
 use super::{
-    PrecertEntry, Reader, leaf_index_extension, merkle_tree_leaf, parse_leaf_index, timestamped_entry,
+    LoggedCertificate, PrecertEntry, Reader, leaf_index_extension, merkle_tree_leaf, parse_leaf_index,
+    push_u16, push_u24, timestamped_entry,
 };
-use super::{push_u16, push_u24};
 use crate::hash::Hash;
 use crate::merkle::leaf_hash;
 
-/// static-ct-api `TileLeaf` of a precertificate. Final certificates are not logged here: the type
-/// `x509_entry` is refused.
+/// static-ct-api `TileLeaf`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TileLeaf {
-    /// What was signed.
-    pub entry: PrecertEntry,
+    /// What was submitted.
+    pub entry: LoggedCertificate,
     /// Unix milliseconds.
     pub timestamp: u64,
     /// Index in the log.
     pub leaf_index: u64,
-    /// DER of the precertificate as submitted.
-    pub precertificate: Vec<u8>,
     /// SHA-256 of each certificate of the chain above it.
     pub chain: Vec<Hash>,
 }
@@ -27,14 +24,16 @@ impl TileLeaf {
     /// Merkle leaf hash.
     pub fn leaf_hash(&self) -> Hash {
         let extensions = leaf_index_extension(self.leaf_index);
-        leaf_hash(&merkle_tree_leaf(&self.entry, self.timestamp, &extensions))
+        leaf_hash(&merkle_tree_leaf(self.entry.signed(), self.timestamp, &extensions))
     }
 
     /// Bytes in the data tile.
     pub fn to_bytes(&self) -> Vec<u8> {
         let extensions = leaf_index_extension(self.leaf_index);
-        let mut bytes = timestamped_entry(&self.entry, self.timestamp, &extensions);
-        push_u24(&mut bytes, &self.precertificate);
+        let mut bytes = timestamped_entry(self.entry.signed(), self.timestamp, &extensions);
+        if let LoggedCertificate::Precertificate { der, .. } = &self.entry {
+            push_u24(&mut bytes, der);
+        }
         let fingerprints: Vec<u8> = self.chain.iter().flat_map(|hash| hash.0).collect();
         push_u16(&mut bytes, &fingerprints);
         bytes
@@ -44,14 +43,23 @@ impl TileLeaf {
     pub fn parse_prefix(bytes: &[u8]) -> Option<(Self, &[u8])> {
         let mut reader = Reader(bytes);
         let timestamp = u64::from_be_bytes(reader.array()?);
-        let [0, 1] = reader.array::<2>()? else { return None };
-        let issuer_key_hash = Hash(reader.array()?);
-        let tbs = reader.opaque_u24()?.to_vec();
+        let kind = reader.array::<2>()?;
+        let issuer_key_hash = match kind {
+            [0, 0] => None,
+            [0, 1] => Some(Hash(reader.array()?)),
+            _ => return None,
+        };
+        let signed = reader.opaque_u24()?.to_vec();
         let leaf_index = parse_leaf_index(reader.opaque_u16()?)?;
-        let precertificate = reader.opaque_u24()?.to_vec();
+        let entry = match issuer_key_hash {
+            None => LoggedCertificate::Certificate(signed),
+            Some(issuer_key_hash) => LoggedCertificate::Precertificate {
+                entry: PrecertEntry { issuer_key_hash, tbs: signed },
+                der: reader.opaque_u24()?.to_vec(),
+            },
+        };
         let (chain, rest) = reader.opaque_u16()?.as_chunks::<32>();
         let chain = rest.is_empty().then(|| chain.iter().map(|bytes| Hash(*bytes)).collect())?;
-        let entry = PrecertEntry { issuer_key_hash, tbs };
-        Some((Self { entry, timestamp, leaf_index, precertificate, chain }, reader.0))
+        Some((Self { entry, timestamp, leaf_index, chain }, reader.0))
     }
 }

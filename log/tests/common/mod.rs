@@ -1,6 +1,8 @@
 //! What the tests of the running parts share.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod certificates;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,6 +17,27 @@ use spki::EncodePublicKey as _;
 
 pub const ORIGIN: &str = "log.example";
 pub const NOW: u64 = 1_790_000_000_000;
+
+/// Serves a router on a free port; its URL.
+pub async fn serve(router: axum::Router) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+pub async fn post(url: &str, body: Vec<u8>) -> reqwest::Response {
+    reqwest::Client::new().post(url).body(body).send().await.unwrap()
+}
+
+/// Status and reason of a refusal, which must be a problem document (RFC 9457).
+pub async fn refusal(answer: reqwest::Response) -> (u16, String) {
+    let status = answer.status().as_u16();
+    assert_eq!(answer.headers()["content-type"], "application/problem+json");
+    let problem: serde_json::Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+    assert_eq!(problem["status"], status);
+    (status, problem["reason"].as_str().unwrap().to_owned())
+}
 
 pub fn log_signer() -> NoteSigner {
     NoteSigner::ed25519(ORIGIN, SigningKey::from_bytes(&[1; 32])).unwrap()

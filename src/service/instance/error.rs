@@ -45,6 +45,9 @@ pub enum InstanceError {
     /// A configured issuer is not understood.
     #[error("the config of issuer {0} is not understood: {1}")]
     IssuerConfig(String, &'static str),
+    /// The configured certificate log, or a root for the own one.
+    #[error("the config of the certificate log is not understood: {0}")]
+    CertificateLog(String),
     /// An issuer's key set.
     #[error(transparent)]
     Jwks(#[from] JwksError),
@@ -78,6 +81,7 @@ impl InstanceError {
             Self::TrustedRoot(error) => error.reason(),
             Self::Trust(error) => error.reason(),
             Self::IssuerConfig(..) => "config-issuer",
+            Self::CertificateLog(_) => "config-certificate-log",
             Self::Jwks(error) => error.reason(),
             Self::Oidc(error) => error.reason(),
             Self::Log(error) => error.reason(),

@@ -17,7 +17,7 @@ use sigveil_zk_ca::trust::{
 use x509_cert::Certificate;
 use x509_cert::der::{Decode, Encode};
 
-use super::{InstanceError, url};
+use super::{InstanceError, certificates, url};
 use crate::files;
 use crate::service::circuits::Circuits;
 use crate::service::config::{Config, IssuerConfig};
@@ -103,10 +103,19 @@ fn stock(
     };
     let ca = [material.ca.certificate(), material.ca.root()];
     let [tsa_leaf, tsa_root] = material.tsa.chain();
-    let ct_key = material.ct.verifying_key().to_public_key_der();
-    let ct_key = ct_key.expect("a P-256 key always has an SPKI encoding").into_vec();
     let rekor_key = material.rekor_key.verifying_key().to_public_key_der();
     let rekor_key = rekor_key.expect("an Ed25519 key always has an SPKI encoding").into_vec();
+    let certificate_log = |base_url: String, key: &p256::ecdsa::VerifyingKey| {
+        let public_key = key.to_public_key_der().expect("a P-256 key always has an SPKI encoding").into_vec();
+        let key_id = Sha256::digest(&public_key).into();
+        Log { base_url, key_id, public_key, details: KeyDetails::EcdsaP256, valid_from }
+    };
+    // Both: what the own log has signed before stays good.
+    let mut ctlogs = vec![certificate_log(url(config, ports.ct), material.ct.verifying_key())];
+    if let Some(outside) = &config.certificate_log {
+        ctlogs
+            .insert(0, certificate_log(outside.url.clone(), &certificates::public_key(&outside.public_key)?));
+    }
     Ok(TrustedRoot::build(&RootContents {
         tlogs: vec![Log {
             base_url: url(config, ports.rekor),
@@ -116,13 +125,7 @@ fn stock(
             valid_from,
         }],
         certificate_authorities: vec![authority("sigveil certificate authority", ports.ca, ca)],
-        ctlogs: vec![Log {
-            base_url: url(config, ports.ct),
-            key_id: Sha256::digest(&ct_key).into(),
-            public_key: ct_key,
-            details: KeyDetails::EcdsaP256,
-            valid_from,
-        }],
+        ctlogs,
         timestamp_authorities: vec![authority(
             "sigveil timestamp authority",
             ports.tsa,

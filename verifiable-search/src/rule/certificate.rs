@@ -1,6 +1,6 @@
 //! What the rule reads in a certificate.
 
-use super::ca_key::CaKey;
+use super::CaKey;
 use super::der::{
     BIT_STRING, GENERALIZED_TIME, INTEGER, Item, OCTET_STRING, OID, SEQUENCE, UTC_TIME, item, items, tagged,
 };

@@ -23,12 +23,11 @@
 //! Sealed claims are read from the certificate's extension [`SEALED_CLAIMS`], a SEQUENCE OF OCTET STRING, as
 //! `sigveil-zk-ca` writes it.
 
-mod ca_key;
 mod certificate;
 mod der;
 mod label;
 
-pub use ca_key::{CaKey, CaKeyError};
+pub use sigveil_log::ca_key::{CaKey, CaKeyError};
 
 use crate::key::{KeyKind, MapKey};
 use crate::key_list::{EntryKeys, Flags};

@@ -4,11 +4,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use p256::ecdsa::VerifyingKey;
-use serde::{Deserialize, Serialize};
-use sigveil_log::sct::{PrecertEntry, SctError, SignedCertificateTimestamp};
+use sigveil_log::ct::CertificateLog as CtLog;
+use sigveil_log::sct::{
+    AddChain, AddChainAnswer, EntryKind, PrecertEntry, SctError, SignedCertificateTimestamp,
+};
 
 use crate::authority::CertificateDer;
 
@@ -75,8 +75,8 @@ impl HttpCertificateLog {
         chain: &[CertificateDer; 3],
         entry: &PrecertEntry,
     ) -> Result<SignedCertificateTimestamp, CertificateLogError> {
-        let chain = chain.iter().map(|certificate| BASE64_STANDARD.encode(certificate.as_bytes())).collect();
-        let request = self.client.post(&self.address).json(&AddChain { chain });
+        let request =
+            self.client.post(&self.address).json(&AddChain::new(chain.iter().map(CertificateDer::as_bytes)));
         let mut response = request.send().await.map_err(|_| CertificateLogError::Unavailable)?;
         if response.status() != reqwest::StatusCode::OK {
             return Err(CertificateLogError::Unavailable);
@@ -90,7 +90,7 @@ impl HttpCertificateLog {
         }
         let answer: AddChainAnswer =
             serde_json::from_slice(&body).map_err(|_| CertificateLogError::Malformed)?;
-        let sct = answer.sct().ok_or(CertificateLogError::Malformed)?;
+        let sct = SignedCertificateTimestamp::try_from(answer).map_err(|_| CertificateLogError::Malformed)?;
         sct.verify(&self.key, entry)?;
         Ok(sct)
     }
@@ -106,31 +106,20 @@ impl CertificateLog for HttpCertificateLog {
     }
 }
 
-#[derive(Serialize)]
-struct AddChain {
-    chain: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct AddChainAnswer {
-    sct_version: u8,
-    id: String,
-    timestamp: u64,
-    extensions: String,
-    signature: String,
-}
-
-impl AddChainAnswer {
-    /// Puts the parts into the TLS encoding, which the strict parser reads.
-    fn sct(&self) -> Option<SignedCertificateTimestamp> {
-        let decode = |text: &str| BASE64_STANDARD.decode(text).ok();
-        let extensions = decode(&self.extensions)?;
-        let mut bytes = vec![self.sct_version];
-        bytes.extend(decode(&self.id)?);
-        bytes.extend(self.timestamp.to_be_bytes());
-        bytes.extend(u16::try_from(extensions.len()).ok()?.to_be_bytes());
-        bytes.extend(extensions);
-        bytes.extend(decode(&self.signature)?);
-        SignedCertificateTimestamp::parse(&bytes).ok()
+/// A log in the same process, which signs for itself.
+impl CertificateLog for CtLog {
+    fn add_precertificate<'a>(
+        &'a self,
+        chain: &'a [CertificateDer; 3],
+        _: &'a PrecertEntry,
+    ) -> SctFuture<'a> {
+        Box::pin(async move {
+            let chain = chain.iter().map(|certificate| certificate.as_bytes().to_vec()).collect();
+            let issued = self.issue(chain, EntryKind::Precertificate).await;
+            issued.map_err(|error| {
+                tracing::warn!(reason = error.reason(), "the certificate log refused a precertificate");
+                CertificateLogError::Unavailable
+            })
+        })
     }
 }

@@ -1,53 +1,45 @@
-//! The certificate log over HTTP: the real log behind a submission path, and answers that are none.
+//! The certificate log over HTTP: the real log behind its own face, and answers that are none.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use der::Encode;
+use der::{Decode, Encode};
 use p256::ecdsa::SigningKey;
 use rand_core::OsRng;
 use serde_json::{Value, json};
 use sigveil_log::ct::{self, CertificateLog as RealLog};
 use sigveil_log::engine::Config;
 use sigveil_log::note::NoteSigner;
-use sigveil_log::sct::{self, PrecertEntry, SignedCertificateTimestamp, TileLeaf};
+use sigveil_log::sct::{
+    self, AcceptedRoots, AddChainAnswer, LoggedCertificate, PrecertEntry, SignedCertificateTimestamp,
+    TileLeaf,
+};
 use sigveil_log::tile::{TileKind, TilePath, TileSource};
 use sigveil_zk_ca::authority::CertificateDer;
+use sigveil_zk_ca::key::SigningKeyP256;
 use sigveil_zk_ca::profile::{CertificateView, Precertificate};
 use sigveil_zk_ca::service::certificate_log::{CertificateLog, CertificateLogError, HttpCertificateLog};
 use sigveil_zk_ca::verify;
 
 use crate::profile::sample;
 use crate::verdict::content;
-use crate::world::{NOW, World, serve};
-
-/// `add-pre-chain` (RFC 6962 §4.2) in front of the log, which serves static-ct-api and takes entries in process only.
-async fn add_pre_chain(State(log): State<RealLog>, Json(body): Json<Value>) -> Json<Value> {
-    let chain = body["chain"].as_array().unwrap().iter();
-    let chain: Vec<_> = chain.map(|text| BASE64_STANDARD.decode(text.as_str().unwrap()).unwrap()).collect();
-    let entry = PrecertEntry {
-        issuer_key_hash: sct::issuer_key_hash(&chain[1]).unwrap(),
-        tbs: sct::precertificate_tbs(&chain[0]).unwrap(),
-    };
-    Json(answer(&log.issue(entry, chain[0].clone(), &chain[1..], NOW * 1000).await.unwrap()))
-}
+use crate::world::{NOW, Plan, World, leaf, serve};
 
 /// An SCT in the JSON of RFC 6962 §4.1.
 fn answer(sct: &SignedCertificateTimestamp) -> Value {
-    let signature = &sct.to_bytes()[43 + sct.extensions.len()..];
-    json!({
-        "sct_version": 0,
-        "id": BASE64_STANDARD.encode(sct.log_id.0),
-        "timestamp": sct.timestamp,
-        "extensions": BASE64_STANDARD.encode(&sct.extensions),
-        "signature": BASE64_STANDARD.encode(signature),
-    })
+    serde_json::to_value(AddChainAnswer::from(sct)).unwrap()
+}
+
+/// A certificate log over a folder, which takes chains that end in this root.
+fn open(folder: &Path, key: &SigningKey, root: &CertificateDer) -> RealLog {
+    let signer = NoteSigner::rfc6962("ct.example", key.clone()).unwrap();
+    let config = Config::new(folder, signer, Arc::new(|| NOW * 1000));
+    RealLog::open(config, key.clone(), AcceptedRoots::new([root.as_bytes().to_vec()]).unwrap()).unwrap()
 }
 
 struct Submission {
@@ -84,15 +76,12 @@ async fn the_embedded_timestamp_is_of_a_leaf_in_the_log() {
     let submission = Submission::new().await;
     let folder = tempfile::tempdir().unwrap();
     let key = SigningKey::random(&mut OsRng);
-    let signer = NoteSigner::rfc6962("ct.example", key.clone()).unwrap();
-    let config = Config::new(folder.path(), signer, std::sync::Arc::new(|| NOW * 1000));
-    let log = RealLog::open(config, key.clone()).unwrap();
-    let submit = Router::new().route("/ct/v1/add-pre-chain", post(add_pre_chain)).with_state(log.clone());
-    let url = serve(submit.merge(ct::router(log.clone()))).await;
+    let authority = submission.world.ca.authority();
+    let log = open(folder.path(), &key, authority.root());
+    let url = serve(ct::router(log.clone())).await;
     let timestamp = submission.submit(&format!("{url}/"), &key).await.unwrap();
     assert_eq!(timestamp.leaf_index(), Some(0));
 
-    let authority = submission.world.ca.authority();
     let leaf = submission.precertificate.finish(&timestamp, authority).unwrap();
     let (embedded, entry) = sct::embedded(leaf.as_bytes(), authority.certificate().as_bytes()).unwrap();
     embedded.verify(key.verifying_key(), &entry).unwrap();
@@ -101,8 +90,34 @@ async fn the_embedded_timestamp_is_of_a_leaf_in_the_log() {
     let tile = log.log().reader().read_tile(&TilePath::in_tree(TileKind::Data, 0, 1).unwrap()).unwrap();
     let (logged, rest) = TileLeaf::parse_prefix(&tile).unwrap();
     assert!(rest.is_empty());
-    assert_eq!((logged.entry, logged.leaf_index), (entry, 0));
-    assert_eq!(logged.precertificate, submission.chain[0].as_bytes());
+    let der = submission.chain[0].as_bytes().to_vec();
+    assert_eq!(logged.entry, LoggedCertificate::Precertificate { entry, der });
+    assert_eq!(logged.leaf_index, 0);
+}
+
+/// What a CA issues when its certificate log is elsewhere; and what it does not when that log does not take its root.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ca_issues_through_a_log_elsewhere_that_accepts_its_root() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = SigningKey::random(&mut OsRng);
+    let issue = |accepted: bool| {
+        let (folder, key) = (folder.path().join(accepted.to_string()), &key);
+        async move {
+            let plan = Plan::simple();
+            let root = if accepted { plan.authority.root() } else { plan.authority.certificate() };
+            let url = serve(ct::router(open(&folder, key, root))).await;
+            let log = HttpCertificateLog::new(&url, *key.verifying_key(), Duration::from_secs(5)).unwrap();
+            let world = World::build(Plan { certificate_log: Arc::new(log), ..plan }).await;
+            let token = world.issuer.token(&world.payload());
+            (world.request(&SigningKeyP256::generate(&mut OsRng), &token, Value::Null).await, world)
+        }
+    };
+    let ((status, answer), world) = issue(true).await;
+    assert_eq!(status, 200, "{answer}");
+    let view = CertificateView::parse(leaf(&answer).as_bytes()).unwrap();
+    verify::sct(&view, world.ca.authority().certificate(), key.verifying_key()).unwrap();
+    let ((status, answer), _) = issue(false).await;
+    assert_eq!((status, answer["reason"].as_str()), (502, Some("certificate-log-unavailable")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

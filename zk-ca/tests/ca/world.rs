@@ -154,37 +154,71 @@ pub fn policy() -> FetchPolicy {
     FetchPolicy { allow_loopback_http: true, timeout: Duration::from_secs(5) }
 }
 
-pub fn authority(rng: &mut ChaCha20Rng) -> CertificateAuthority {
+pub fn authority() -> CertificateAuthority {
     let plan = ChainPlan {
         organization: "sigveil test",
         common_name: "test authority",
         validity: ValidityPeriod { not_before: NOW - 1000, not_after: NOW + 100_000_000 },
     };
-    let (root, key) = (SigningKeyP256::generate(rng), SigningKeyP256::generate(rng));
-    CertificateAuthority::create(&root, key, &plan, [Serial::draw(rng), Serial::draw(rng)]).unwrap()
+    let mut rng = ChaCha20Rng::seed_from_u64(4);
+    let (root, key) = (SigningKeyP256::generate(&mut rng), SigningKeyP256::generate(&mut rng));
+    CertificateAuthority::create(&root, key, &plan, [Serial::draw(&mut rng), Serial::draw(&mut rng)]).unwrap()
+}
+
+fn log_key() -> p256::ecdsa::SigningKey {
+    p256::ecdsa::SigningKey::from_slice(&[5; 32]).unwrap()
+}
+
+/// The parts of a CA that a test may choose.
+pub struct Plan {
+    pub authority: CertificateAuthority,
+    pub certificate_log: Arc<dyn CertificateLog>,
+    pub prover: Arc<dyn Prover>,
+    pub circuits: CircuitTrust,
+}
+
+impl Plan {
+    /// With the prover that proves nothing, which waits for the gate, and the log that only signs.
+    fn gated(gate: Arc<Gate>) -> Self {
+        let prover = NativeProver::new(gate);
+        let verifying = Base64Bytes(prover.key.verifying_key().to_bytes().to_vec());
+        Self {
+            authority: authority(),
+            certificate_log: Arc::new(Log(log_key())),
+            prover: Arc::new(prover),
+            circuits: CircuitTrust {
+                token: vec![TokenCircuit { size_class: 768, verifying_key: verifying.clone() }],
+                nym: verifying,
+                development: true,
+            },
+        }
+    }
+
+    /// The same with an open gate.
+    pub fn simple() -> Self {
+        let gate = Arc::<Gate>::default();
+        gate.open();
+        Self::gated(gate)
+    }
 }
 
 impl World {
     pub async fn start() -> Self {
-        let (world, gate) = Self::start_gated().await;
-        gate.open();
-        world
+        Self::build(Plan::simple()).await
     }
 
     /// A world with one prover, which waits for the gate, and room for two more requests.
     pub async fn start_gated() -> (Self, Arc<Gate>) {
         let gate = Arc::<Gate>::default();
-        (Self::build(Arc::clone(&gate)).await, gate)
+        (Self::build(Plan::gated(Arc::clone(&gate))).await, gate)
     }
 
-    async fn build(gate: Arc<Gate>) -> Self {
+    pub async fn build(plan: Plan) -> Self {
         let issuer = Issuer::generate();
         let iss = serve_issuer(json!({ "keys": [issuer.jwk()] })).await;
         let mut rng = ChaCha20Rng::seed_from_u64(3);
         let secret = SecretKey::generate(&mut rng);
         let evaluator = InProcessEvaluator::new(secret);
-        let prover = NativeProver::new(gate);
-        let verifying = Base64Bytes(prover.key.verifying_key().to_bytes().to_vec());
         let header = Jwt::parse(&issuer.token("{}")).unwrap().compact().header().to_vec();
         let trust = ProofTrust {
             issuers: vec![IssuerTrust {
@@ -211,21 +245,16 @@ impl World {
                 first_epoch: 1,
                 valid_for: Interval::from(NOW - 200_000),
             }],
-            circuits: CircuitTrust {
-                token: vec![TokenCircuit { size_class: 768, verifying_key: verifying.clone() }],
-                nym: verifying,
-                development: true,
-            },
+            circuits: plan.circuits,
         };
-        let log = p256::ecdsa::SigningKey::random(&mut rng);
         let ca = Arc::new(Ca::new(CaParts {
-            authority: authority(&mut rng),
+            authority: plan.authority,
             trust: CheckedTrust::new(&trust).unwrap(),
             issuer_keys: BTreeMap::from([(iss.clone(), IssuerKeys::discover(&iss, policy()).unwrap())]),
             evaluator: Arc::new(evaluator),
-            prover: Arc::new(prover),
+            prover: plan.prover,
             pool: ProverPool::new(1, 2),
-            certificate_log: Arc::new(Log(log.clone())),
+            certificate_log: plan.certificate_log,
             clock: Arc::new(FixedClock),
         }));
         let url = serve(fulcio::router(Arc::clone(&ca))).await;
@@ -235,7 +264,7 @@ impl World {
             url,
             ca,
             trust,
-            log,
+            log: log_key(),
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
         }
     }

@@ -1,11 +1,11 @@
-//! The keys of certificate authorities, as far as the rule uses them: to tell who signed a certificate.
+//! The keys of certificate authorities: to tell who signed a certificate.
 
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use der::Decode as _;
 use der::asn1::ObjectIdentifier;
-use sha2::{Digest as _, Sha256};
-use sigveil_log::hash::Hash;
-use x509_cert::spki::SubjectPublicKeyInfoRef;
+use spki::SubjectPublicKeyInfoRef;
+
+use crate::hash::Hash;
 
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const SECP256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
@@ -27,7 +27,7 @@ const RSA: Algorithms = &[
 ];
 const EDDSA: Algorithms = &[&signature::ED25519];
 
-/// A CA key that the rule cannot use. Leaving it out would hide what it signs, so the trust root is refused.
+/// A CA key that cannot be used. Leaving it out of an index would hide what it signs, so its trust root is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CaKeyError {
     /// Not the DER of a `SubjectPublicKeyInfo`.
@@ -72,7 +72,7 @@ impl CaKey {
             ED25519 => EDDSA,
             other => return Err(CaKeyError::Unsupported(other.to_string())),
         };
-        Ok(Self { fingerprint: Hash(Sha256::digest(spki).into()), raw, algorithms })
+        Ok(Self { fingerprint: Hash::of(&[spki]), raw, algorithms })
     }
 
     /// SHA-256 of the `SubjectPublicKeyInfo`.
@@ -82,7 +82,7 @@ impl CaKey {
 
     /// True when this key made `signature` over `message` by any algorithm that fits it: which one the
     /// certificate names is a matter for those who are stricter.
-    pub(super) fn signed(&self, message: &[u8], signature: &[u8]) -> bool {
+    pub fn signed(&self, message: &[u8], signature: &[u8]) -> bool {
         self.algorithms
             .iter()
             .any(|algorithm| UnparsedPublicKey::new(*algorithm, &self.raw).verify(message, signature).is_ok())

@@ -1,0 +1,263 @@
+//! The certificate log on loopback: submissions, their refusals, and SCTs as they are embedded.
+#![cfg(feature = "service")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod common;
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use common::certificates::*;
+use common::*;
+use der::Decode as _;
+use p256::ecdsa::{SigningKey, VerifyingKey};
+use p256::pkcs8::DecodePublicKey as _;
+use serde_json::{Value, json};
+use sigveil_log::Hash;
+use sigveil_log::checkpoint::VerifiedCheckpoint;
+use sigveil_log::ct::CertificateLog;
+use sigveil_log::sct::{
+    AcceptedRoots, AddChainAnswer, LoggedCertificate, PrecertEntry, SctError, SignedCertificateTimestamp,
+    SignedEntry, TileLeaf, embedded, extension_value, parse_list,
+};
+use sigveil_log::tile::{TileKind, TilePath, TileSource as _};
+
+fn log_key() -> SigningKey {
+    SigningKey::from_slice(&[5; 32]).unwrap()
+}
+
+fn subject_key() -> SigningKey {
+    SigningKey::from_slice(&[9; 32]).unwrap()
+}
+
+/// A certificate log that accepts these roots.
+fn open(folder: &Path, roots: &[&[u8]]) -> CertificateLog {
+    let roots = AcceptedRoots::new(roots.iter().map(|root| root.to_vec())).unwrap();
+    CertificateLog::open(config(folder), log_key(), roots).unwrap()
+}
+
+async fn submit(url: &str, path: &str, chain: &[&[u8]]) -> reqwest::Response {
+    let chain: Vec<_> = chain.iter().map(|der| STANDARD.encode(der)).collect();
+    post(&format!("{url}/ct/v1/{path}"), json!({ "chain": chain }).to_string().into_bytes()).await
+}
+
+async fn timestamp(answer: reqwest::Response) -> SignedCertificateTimestamp {
+    assert_eq!(answer.status(), 200);
+    let answer: AddChainAnswer = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+    answer.try_into().unwrap()
+}
+
+fn leaves(log: &CertificateLog, count: u16) -> Vec<TileLeaf> {
+    let path = TilePath::in_tree(TileKind::Data, 0, u64::from(count)).unwrap();
+    let tile = log.log().reader().read_tile(&path).unwrap();
+    let (mut rest, mut found) = (tile.as_slice(), Vec::new());
+    while !rest.is_empty() {
+        let (leaf, after) = TileLeaf::parse_prefix(rest).unwrap();
+        assert_eq!(leaf.to_bytes(), rest[..rest.len() - after.len()]);
+        found.push(leaf);
+        rest = after;
+    }
+    found
+}
+
+/// The way of a certificate: precertificate logged over HTTP, SCT embedded and verified from the certificate alone,
+/// final certificate logged too.
+#[tokio::test]
+async fn a_precertificate_gets_a_timestamp_that_its_certificate_can_embed() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Holder::root("CN=root", 1);
+    let issuer = root.issue("CN=issuer", 2, vec![constraints(true)]);
+    let log = open(folder.path(), &[&root.certificate]);
+    let url = serve(sigveil_log::ct::router(log.clone())).await;
+
+    let precertificate = issuer.certify("CN=leaf", &subject_key(), vec![constraints(false), poison()]);
+    let chain = [precertificate.as_slice(), &issuer.certificate, &root.certificate];
+    let sct = timestamp(submit(&url, "add-pre-chain", &chain).await).await;
+    assert_eq!((sct.timestamp, sct.leaf_index()), (NOW, Some(0)));
+    // What is signed is the certificate without the poison, and the key of whoever issued it.
+    let clean = issuer.certify("CN=leaf", &subject_key(), vec![constraints(false)]);
+    let spki = spki::EncodePublicKey::to_public_key_der(issuer.key.verifying_key()).unwrap();
+    let entry = PrecertEntry {
+        issuer_key_hash: Hash::of(&[spki.as_bytes()]),
+        tbs: der::Encode::to_der(&x509_cert::Certificate::from_der(&clean).unwrap().tbs_certificate).unwrap(),
+    };
+    sct.verify(log_key().verifying_key(), &entry).unwrap();
+
+    let extensions = [vec![constraints(false)], sct_list(std::slice::from_ref(&sct))].concat();
+    let certificate = issuer.certify("CN=leaf", &subject_key(), extensions);
+    assert_eq!(embedded(&certificate, &issuer.certificate), Ok((sct, entry.clone())));
+    let last = timestamp(submit(&url, "add-chain", &[&certificate, &issuer.certificate]).await).await;
+    assert_eq!(last.leaf_index(), Some(1));
+    last.verify(log_key().verifying_key(), SignedEntry::Certificate(&certificate)).unwrap();
+
+    // Both are in the tree, and the root that was left out the second time is kept with the chain.
+    let kept = leaves(&log, 2);
+    let chain: Vec<_> = [&issuer.certificate, &root.certificate].map(|der| Hash::of(&[der])).into();
+    assert_eq!(kept[0].entry, LoggedCertificate::Precertificate { entry, der: precertificate });
+    assert_eq!(kept[1].entry, LoggedCertificate::Certificate(certificate));
+    for (leaf, index) in kept.iter().zip(0..) {
+        assert_eq!((leaf.leaf_index, leaf.timestamp, &leaf.chain), (index, NOW, &chain));
+    }
+    let opened = VerifiedCheckpoint::open(&log.log().checkpoint().unwrap(), log.log().key(), &[]).unwrap();
+    let root_hash = sigveil_log::merkle::node_hash(&kept[0].leaf_hash(), &kept[1].leaf_hash());
+    assert_eq!((opened.checkpoint().size, opened.checkpoint().root), (2, root_hash));
+    for (fingerprint, certificate) in chain.iter().zip([&issuer.certificate, &root.certificate]) {
+        let served = reqwest::get(format!("{url}/issuer/{}", fingerprint.to_hex())).await.unwrap();
+        assert_eq!(served.bytes().await.unwrap(), certificate);
+    }
+    let roots: Value = serde_json::from_slice(
+        &reqwest::get(format!("{url}/ct/v1/get-roots")).await.unwrap().bytes().await.unwrap(),
+    )
+    .unwrap();
+    assert_eq!(roots, json!({ "certificates": [STANDARD.encode(&root.certificate)] }));
+}
+
+#[tokio::test]
+async fn each_bad_submission_has_its_reason_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Holder::root("CN=root", 1);
+    let issuer = root.issue("CN=issuer", 2, vec![constraints(true)]);
+    let log = open(folder.path(), &[&root.certificate]);
+    let url = serve(sigveil_log::ct::router(log.clone())).await;
+    let certify = |by: &Holder, extensions| by.certify("CN=leaf", &subject_key(), extensions);
+    let pre = |by: &Holder| certify(by, vec![poison()]);
+    let last = certify(&issuer, vec![]);
+
+    // The same name under another key, the same key under another name, and issuers that may not issue.
+    let namesake = Holder { key: SigningKey::from_slice(&[3; 32]).unwrap(), ..issuer.clone() };
+    let renamed = Holder { name: "CN=other", ..issuer.clone() };
+    let no_authority = root.issue("CN=issuer", 2, vec![constraints(false)]);
+    let unmarked = root.issue("CN=issuer", 2, vec![]);
+    let dedicated = root.issue("CN=signer", 4, vec![constraints(true), precertificate_signing()]);
+    let stranger = Holder::root("CN=root", 6);
+    let cut = &pre(&issuer)[..200];
+    let trailing = [pre(&issuer), vec![0]].concat();
+    let large = certify(&issuer, vec![extension("1.2.3".parse().unwrap(), false, vec![0; 65_535]), poison()]);
+    let (above, top) = (issuer.certificate.as_slice(), root.certificate.as_slice());
+    let cases: [(&str, &[&[u8]], u16, &str); 19] = [
+        ("add-pre-chain", &[&last, above, top], 400, "ct-poison-missing"),
+        (
+            "add-pre-chain",
+            &[&certify(&issuer, vec![poison_as(false, &[5, 0])]), above, top],
+            400,
+            "ct-poison-missing",
+        ),
+        (
+            "add-pre-chain",
+            &[&certify(&issuer, vec![poison_as(true, &[4, 0])]), above, top],
+            400,
+            "ct-poison-missing",
+        ),
+        ("add-chain", &[&pre(&issuer), above, top], 400, "ct-poison-present"),
+        ("add-pre-chain", &[&pre(&namesake), above, top], 400, "ct-chain-broken"),
+        ("add-pre-chain", &[&pre(&renamed), above, top], 400, "ct-chain-broken"),
+        ("add-pre-chain", &[&pre(&issuer), &no_authority.certificate, top], 400, "ct-chain-broken"),
+        ("add-pre-chain", &[&pre(&issuer), &unmarked.certificate, top], 400, "ct-chain-broken"),
+        ("add-pre-chain", &[&pre(&issuer), top, above], 400, "ct-chain-broken"),
+        ("add-chain", &[&last, top], 400, "ct-chain-broken"),
+        ("add-pre-chain", &[&pre(&issuer)], 400, "ct-root-unknown"),
+        ("add-chain", &[&certify(&stranger, vec![]), &stranger.certificate], 400, "ct-root-unknown"),
+        ("add-chain", &[&certify(&stranger, vec![])], 400, "ct-root-unknown"),
+        ("add-pre-chain", &[&pre(&dedicated), &dedicated.certificate], 400, "ct-precertificate-signer"),
+        ("add-pre-chain", &[], 400, "ct-malformed"),
+        ("add-pre-chain", &[cut, above], 400, "ct-malformed"),
+        ("add-pre-chain", &[&trailing, above], 400, "ct-malformed"),
+        ("add-pre-chain", &[&large, above], 413, "ct-too-large"),
+        ("add-pre-chain", &[above; 17], 413, "ct-too-large"),
+    ];
+    for (n, (path, chain, status, reason)) in cases.into_iter().enumerate() {
+        assert_eq!(refusal(submit(&url, path, chain).await).await, (status, reason.to_owned()), "case {n}");
+    }
+    let chain = STANDARD.encode(&last);
+    let bodies = [
+        String::new(),
+        "{}".to_owned(),
+        "[".repeat(100_000),
+        json!({ "chain": chain }).to_string(),
+        json!({ "chain": [7] }).to_string(),
+        json!({ "chain": ["!"] }).to_string(),
+        json!({ "chain": [chain], "surplus": 1 }).to_string(),
+        format!(r#"{{"chain":[],"chain":["{chain}"]}}"#),
+    ];
+    for body in bodies {
+        let answer = post(&format!("{url}/ct/v1/add-chain"), body.into_bytes()).await;
+        assert_eq!(refusal(answer).await, (400, "ct-malformed".to_owned()));
+    }
+    let answer = post(&format!("{url}/ct/v1/add-chain"), vec![b' '; 300 << 10]).await;
+    assert_eq!(refusal(answer).await, (413, "request-too-large".to_owned()));
+    let opened = VerifiedCheckpoint::open(&log.log().checkpoint().unwrap(), log.log().key(), &[]).unwrap();
+    assert_eq!(opened.checkpoint().size, 0);
+    // The dedicated signer's final certificates are as good as any.
+    let chain = [&certify(&dedicated, vec![]), dedicated.certificate.as_slice()];
+    assert_eq!(submit(&url, "add-chain", &chain).await.status(), 200);
+}
+
+#[test]
+fn timestamps_are_read_strictly_and_verify_over_their_entry_only() {
+    let key = log_key();
+    let entry = PrecertEntry { issuer_key_hash: Hash([7; 32]), tbs: b"tbs".to_vec() };
+    let sct = SignedCertificateTimestamp::sign(&key, &entry, NOW, 3);
+    sct.verify(key.verifying_key(), &entry).unwrap();
+    assert_eq!(parse_list(&extension_value(&sct)).unwrap(), std::slice::from_ref(&sct));
+    let other = PrecertEntry { tbs: b"other".to_vec(), ..entry.clone() };
+    assert_eq!(sct.verify(key.verifying_key(), &other), Err(SctError::BadSignature));
+    let certificate = SignedEntry::Certificate(b"tbs");
+    assert_eq!(sct.verify(key.verifying_key(), certificate), Err(SctError::BadSignature));
+    let foreign = SigningKey::from_slice(&[6; 32]).unwrap();
+    assert_eq!(sct.verify(foreign.verifying_key(), &entry), Err(SctError::OtherLog));
+    for cut in 0..sct.to_bytes().len() {
+        assert!(SignedCertificateTimestamp::parse(&sct.to_bytes()[..cut]).is_err());
+    }
+}
+
+fn fulcio(name: &str) -> Vec<u8> {
+    let file: Value = serde_json::from_str(include_str!("vectors/sct/fulcio.json")).unwrap();
+    STANDARD.decode(file[name].as_str().unwrap()).unwrap()
+}
+
+/// A certificate of the public Sigstore instance, issued under a P-384 chain and logged by a log that is not ours.
+#[tokio::test]
+async fn the_timestamp_in_a_public_certificate_verifies() {
+    let (leaf, intermediate, root) = (fulcio("leaf"), fulcio("intermediate"), fulcio("root"));
+    let key = VerifyingKey::from_public_key_der(&fulcio("log_key")).unwrap();
+    let (sct, entry) = embedded(&leaf, &intermediate).unwrap();
+    sct.verify(&key, &entry).unwrap();
+    assert_eq!((sct.timestamp, sct.leaf_index()), (1_738_701_347_184, None));
+    let (_, other_issuer) = embedded(&leaf, &root).unwrap();
+    assert_eq!(sct.verify(&key, &other_issuer), Err(SctError::BadSignature));
+    assert_eq!(embedded(&intermediate, &root), Err(SctError::Count));
+    assert_eq!(embedded(&leaf[1..], &intermediate), Err(SctError::Certificate));
+    assert_eq!(embedded(&leaf, &intermediate[1..]), Err(SctError::Certificate));
+
+    let folder = tempfile::tempdir().unwrap();
+    let url = serve(sigveil_log::ct::router(open(folder.path(), &[&root]))).await;
+    let again = timestamp(submit(&url, "add-chain", &[&leaf, &intermediate]).await).await;
+    again.verify(log_key().verifying_key(), SignedEntry::Certificate(&leaf)).unwrap();
+}
+
+#[test]
+fn exactly_one_timestamp_must_be_embedded() {
+    let root = Holder::root("CN=root", 1);
+    let entry = PrecertEntry { issuer_key_hash: Hash([7; 32]), tbs: b"tbs".to_vec() };
+    let sct = SignedCertificateTimestamp::sign(&log_key(), &entry, NOW, 3);
+    let reason = |extensions: Vec<x509_cert::ext::Extension>| {
+        let certificate = root.certify("CN=leaf", &subject_key(), extensions);
+        embedded(&certificate, &root.certificate).map_or_else(|error| error.reason(), |_| "read")
+    };
+    let one = sct_list(std::slice::from_ref(&sct));
+    assert_eq!(reason(one.clone()), "read");
+    assert_eq!(reason(vec![]), "sct-count");
+    assert_eq!(reason([one.clone(), one.clone()].concat()), "sct-count");
+    let item = [&(sct.to_bytes().len() as u16).to_be_bytes()[..], &sct.to_bytes()].concat();
+    let list = |items: &[u8]| {
+        let tls = [&(items.len() as u16).to_be_bytes()[..], items].concat();
+        let value = der::Encode::to_der(&der::asn1::OctetString::new(tls).unwrap()).unwrap();
+        vec![extension(one[0].extn_id, false, value)]
+    };
+    assert_eq!(reason(list(&item)), "read");
+    assert_eq!(reason(list(&item.repeat(2))), "sct-count");
+    assert_eq!(reason(list(&[])), "sct-count");
+    assert_eq!(reason(list(&item[..item.len() - 1])), "sct-malformed");
+    assert_eq!(reason(vec![extension(one[0].extn_id, false, vec![4, 0])]), "sct-malformed");
+}
