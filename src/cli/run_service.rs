@@ -7,7 +7,7 @@ use serde_json::json;
 use super::args::{Serve, Setup, TrustInit};
 use super::output::{Progress, Report};
 use crate::failure::Failure;
-use crate::service::circuits::{Circuits, cache_folder};
+use crate::service::circuits::{self, cache_folder};
 use crate::service::config::TEMPLATE;
 use sigveil_circuits::token::SizeClass;
 
@@ -30,12 +30,12 @@ pub fn setup(arguments: &Setup, cache: Option<&Path>, progress: &Progress) -> Re
     let classes: Vec<SizeClass> = arguments.size_class.iter().map(class).collect::<Result<_, _>>()?;
     let folder = cache_folder(cache)?;
     let circuits = if arguments.check {
-        Circuits::load(&folder, &classes)?
+        circuits::load(&folder, &classes)?
     } else {
-        Circuits::load_or_create(&folder, &classes, progress)?
+        circuits::load_or_create(&folder, &classes, progress)?
     };
     let keys: Vec<_> = circuits
-        .all()
+        .keys()
         .map(|keys| {
             json!({
                 "statement": keys.statement().name(),
@@ -45,7 +45,7 @@ pub fn setup(arguments: &Setup, cache: Option<&Path>, progress: &Progress) -> Re
             })
         })
         .collect();
-    let lines: Vec<String> = circuits.all().map(ToString::to_string).collect();
+    let lines: Vec<String> = circuits.keys().map(ToString::to_string).collect();
     Ok(Report::done(json!({"folder": folder, "keys": keys}), lines.join("\n")))
 }
 
@@ -59,7 +59,7 @@ pub fn trust_init(
     use crate::service::instance::Instance;
     let config = Config::read(&arguments.config)?;
     crate::files::make_folder(&config.store)?;
-    let circuits = Circuits::load_or_create(&cache_folder(cache)?, &config.classes()?, progress)?;
+    let circuits = circuits::load_or_create(&cache_folder(cache)?, &config.classes()?, progress)?;
     let runtime = crate::service::runtime::runtime()?;
     let _inside = runtime.enter();
     let instance = Instance::open(config, circuits)?;

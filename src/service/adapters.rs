@@ -1,19 +1,12 @@
 //! Where one room's trait meets another room's type, and neither should know the other.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use sigveil_circuits::groth16::Proof;
-use sigveil_circuits::token::SizeClass;
-use sigveil_circuits::{nym, token};
 use sigveil_log::checkpoint::Checkpoint;
 use sigveil_log::note::NoteKey;
 use sigveil_log::store::Reader;
 use sigveil_log::tile::{TilePath, TileSource};
 use sigveil_verifiable_search::service::{FolderLog, InputLog, OutputLog, Pending, Unavailable};
-use sigveil_zk_ca::service::prover::{Prover, ProverError};
-
-use super::circuits::Circuits;
 
 /// An output log that is only read: an index over it can answer, and cannot grow.
 pub struct ReadOnlyOutput {
@@ -53,26 +46,5 @@ impl OutputLog for ReadOnlyOutput {
 
     fn tile(&self, path: &TilePath) -> Result<Vec<u8>, Unavailable> {
         self.reader.read_tile(path).map_err(|error| Unavailable(error.to_string()))
-    }
-}
-
-/// The circuits' keys in this process, as the authority asks them for proofs.
-pub struct LocalProver(pub Arc<Circuits>);
-
-impl Prover for LocalProver {
-    fn token(
-        &self,
-        class: SizeClass,
-        instance: &token::Instance,
-        witness: &token::Witness,
-    ) -> Result<Proof, ProverError> {
-        let keys = self.0.token(class).ok_or(ProverError::NoKey(class.bytes()))?;
-        let values = token::circuit::assign(class, instance, witness);
-        Ok(keys.prove(&values, &mut rand_core::OsRng)?)
-    }
-
-    fn nym(&self, instance: &nym::Instance, witness: &nym::Witness) -> Result<Proof, ProverError> {
-        let values = nym::circuit::assign(instance, witness);
-        Ok(self.0.nym().prove(&values, &mut rand_core::OsRng)?)
     }
 }

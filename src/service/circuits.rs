@@ -1,6 +1,5 @@
 //! The circuits' keys: found in the user's cache folder, or made there with a progress bar.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,82 +7,43 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rand_core::OsRng;
 use sigveil_circuits::keys::{KeyError, KeyStore, Keys, Statement};
 use sigveil_circuits::token::SizeClass;
-use sigveil_zk_ca::trust::{Base64Bytes, CircuitTrust, TokenCircuit};
+use sigveil_zk_ca::service::local_prover::LocalProver;
 
 use crate::cli::output::Progress;
 use crate::failure::Failure;
 
 crate::failure::failures!(KeyError);
 
-/// The keys that an instance proves with.
-pub struct Circuits {
-    nym: Keys,
-    token: BTreeMap<usize, Keys>,
+/// Loads the keys of these size classes and of `nym`, making what is missing.
+///
+/// # Errors
+/// When the folder cannot be read or written, or a file in it is no key.
+pub fn load_or_create(
+    folder: &Path,
+    classes: &[SizeClass],
+    progress: &Progress,
+) -> Result<LocalProver, KeyError> {
+    let store = KeyStore::new(folder);
+    let nym = keys(&store, Statement::Nym, progress)?;
+    let token = classes.iter().map(|class| Ok((*class, keys(&store, Statement::Token(*class), progress)?)));
+    Ok(LocalProver::new(nym, token.collect::<Result<Vec<_>, KeyError>>()?))
 }
 
-impl Circuits {
-    /// Loads the keys of these size classes and of `nym`, making what is missing.
-    ///
-    /// # Errors
-    /// When the folder cannot be read or written, or a file in it is no key.
-    pub fn load_or_create(
-        folder: &Path,
-        classes: &[SizeClass],
-        progress: &Progress,
-    ) -> Result<Self, KeyError> {
-        let store = KeyStore::new(folder);
-        let nym = keys(&store, Statement::Nym, progress)?;
-        let mut token = BTreeMap::new();
-        for class in classes {
-            token.insert(class.bytes(), keys(&store, Statement::Token(*class), progress)?);
-        }
-        Ok(Self { nym, token })
-    }
-
-    /// Loads keys that are there, and makes none.
-    ///
-    /// # Errors
-    /// When one is missing or not sound.
-    pub fn load(folder: &Path, classes: &[SizeClass]) -> Result<Self, Failure> {
-        let store = KeyStore::new(folder);
-        let load = |statement: Statement| {
-            let missing = || {
-                Failure::new(
-                    "proving-key-missing",
-                    format!("{statement} has no keys in {}", folder.display()),
-                )
-            };
-            store.load(statement)?.ok_or_else(missing)
+/// Loads keys that are there, and makes none.
+///
+/// # Errors
+/// When one is missing or not sound.
+pub fn load(folder: &Path, classes: &[SizeClass]) -> Result<LocalProver, Failure> {
+    let store = KeyStore::new(folder);
+    let load = |statement: Statement| {
+        let missing = || {
+            Failure::new("proving-key-missing", format!("{statement} has no keys in {}", folder.display()))
         };
-        let nym = load(Statement::Nym)?;
-        let token = classes.iter().map(|class| Ok((class.bytes(), load(Statement::Token(*class))?)));
-        Ok(Self { nym, token: token.collect::<Result<_, Failure>>()? })
-    }
-
-    /// The keys of `nym`.
-    pub fn nym(&self) -> &Keys {
-        &self.nym
-    }
-
-    /// The keys of a size class of `token`.
-    pub fn token(&self, class: SizeClass) -> Option<&Keys> {
-        self.token.get(&class.bytes())
-    }
-
-    /// All keys, `nym` first.
-    pub fn all(&self) -> impl Iterator<Item = &Keys> {
-        std::iter::once(&self.nym).chain(self.token.values())
-    }
-
-    /// The verifying keys as a trust root states them.
-    pub fn trust(&self) -> CircuitTrust {
-        let key = |keys: &Keys| Base64Bytes(keys.verifying_key().to_bytes().to_vec());
-        let token = self.token.iter().map(|(bytes, keys)| TokenCircuit {
-            size_class: u16::try_from(*bytes).expect("size classes go up to 2,048 bytes"),
-            verifying_key: key(keys),
-        });
-        CircuitTrust { token: token.collect(), nym: key(&self.nym), development: true }
-    }
+        store.load(statement)?.ok_or_else(missing)
+    };
+    let nym = load(Statement::Nym)?;
+    let token = classes.iter().map(|class| Ok((*class, load(Statement::Token(*class))?)));
+    Ok(LocalProver::new(nym, token.collect::<Result<Vec<_>, Failure>>()?))
 }
 
 fn keys(store: &KeyStore, statement: Statement, progress: &Progress) -> Result<Keys, KeyError> {

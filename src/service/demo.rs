@@ -18,7 +18,7 @@ use sigveil_circuits::token::{Binding, Expectation, Jwt, SizeClass, Usage, check
 use sigveil_vrf_identity::identity::Kind;
 use sigveil_zk_ca::jwks::{KeySet, MAX_KEY_SET_BYTES};
 
-use super::circuits::{Circuits, cache_folder};
+use super::circuits::{self, cache_folder};
 use super::client::Client;
 use super::config::{Config, IssuerConfig, Ports};
 use super::folder::CONFIG;
@@ -76,7 +76,7 @@ pub fn run(arguments: &Arguments, cache: Option<&Path>, progress: &Progress) -> 
     let config = config(&folder, given.as_ref(), arguments)?;
     let classes = config.classes()?;
     let cache = cache_folder(cache)?;
-    let circuits = steps.run("circuit keys", || Ok(Circuits::load_or_create(&cache, &classes, progress)?))?;
+    let circuits = steps.run("circuit keys", || Ok(circuits::load_or_create(&cache, &classes, progress)?))?;
     let runtime = runtime()?;
     let inside = runtime.enter();
     let mut instance = steps.run("roles", || {

@@ -26,12 +26,11 @@ use sigveil_verifiable_search::service::Indexer;
 use sigveil_vrf_identity::service::InProcessEvaluator;
 use sigveil_zk_ca::service::clock::{SharedClock, SystemClock};
 use sigveil_zk_ca::service::issue::{Ca, CaParts};
+use sigveil_zk_ca::service::local_prover::LocalProver;
 use sigveil_zk_ca::service::oidc::{FetchPolicy, IssuerKeys};
 use sigveil_zk_ca::service::prover::ProverPool;
 use sigveil_zk_ca::service::{fulcio, tsa};
 
-use super::adapters::LocalProver;
-use super::circuits::Circuits;
 use super::config::{Config, Ports};
 use super::issuer::Issuer;
 use super::material::{Beginning, Material};
@@ -96,7 +95,7 @@ impl Instance {
     ///
     /// # Errors
     /// When a port is taken, the store is in use or damaged, or a role refuses its part.
-    pub fn open(config: Config, circuits: Circuits) -> Result<Self, InstanceError> {
+    pub fn open(config: Config, circuits: LocalProver) -> Result<Self, InstanceError> {
         let lock = Self::lock(&config.store)?;
         Self::open_locked(config, circuits, lock)
     }
@@ -105,7 +104,7 @@ impl Instance {
     ///
     /// # Errors
     /// When a port is taken, the store is damaged, or a role refuses its part.
-    pub fn open_locked(config: Config, circuits: Circuits, lock: FolderLock) -> Result<Self, InstanceError> {
+    pub fn open_locked(config: Config, circuits: LocalProver, lock: FolderLock) -> Result<Self, InstanceError> {
         files::sweep_partial(&config.store)?;
         let mut bound = None;
         let beginning = Beginning::keep(&config.store, || {
@@ -127,7 +126,7 @@ impl Instance {
         beginning: Beginning,
         listeners: Listeners,
         material: Material,
-        circuits: Circuits,
+        circuits: LocalProver,
         lock: FolderLock,
     ) -> Result<Self, InstanceError> {
         let ports = beginning.ports;
@@ -254,7 +253,7 @@ fn authority(
     config: &Config,
     trust: &Trust,
     material: &Material,
-    circuits: Circuits,
+    circuits: LocalProver,
     ct: &CtLog,
 ) -> Result<Arc<Ca>, InstanceError> {
     let mut issuer_keys = BTreeMap::new();
@@ -274,7 +273,7 @@ fn authority(
         trust: trust.proofs.clone(),
         issuer_keys,
         evaluator: Arc::new(InProcessEvaluator::new(material.vrf()?)),
-        prover: Arc::new(LocalProver(Arc::new(circuits))),
+        prover: Arc::new(circuits),
         pool: ProverPool::new(PROVERS, WAITING),
         certificate_log: certificates::log(config, ct)?,
         clock: system_clock(),

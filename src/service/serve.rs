@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::circuits::{Circuits, cache_folder};
+use super::circuits::{self, cache_folder};
 use super::config::Config;
 use super::instance::Instance;
 use super::runtime::runtime;
@@ -17,7 +17,7 @@ pub fn serve(path: &Path, cache: Option<&Path>, progress: &Progress) -> Result<(
     let config = Config::read(path)?;
     // The folder is tried before the minutes that keys may take.
     crate::files::make_folder(&config.store)?;
-    let circuits = Circuits::load_or_create(&cache_folder(cache)?, &config.classes()?, progress)?;
+    let circuits = circuits::load_or_create(&cache_folder(cache)?, &config.classes()?, progress)?;
     let runtime = runtime()?;
     let _inside = runtime.enter();
     let mut instance = Instance::open(config, circuits)?;

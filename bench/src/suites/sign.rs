@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
 use sigveil::cli::output::Progress;
 use sigveil::failure::Failure;
-use sigveil::service::circuits::Circuits;
+use sigveil::service::circuits;
 use sigveil::service::client::Client;
 use sigveil::service::config::{Config, Ports};
 use sigveil::service::instance::Instance;
@@ -32,7 +32,7 @@ pub(crate) fn run(effort: Effort) -> anyhow::Result<Vec<Row>> {
     let folder = tempfile::tempdir()?;
     // Room for a bound token: its nonce takes it beyond the smallest class.
     let classes = [SizeClass::B768, SizeClass::B1024];
-    let circuits = Circuits::load_or_create(&folder.path().join("keys"), &classes, &Progress::silent())?;
+    let circuits = circuits::load_or_create(&folder.path().join("keys"), &classes, &Progress::silent())?;
     let mut config = Config::embedded();
     config.store = folder.path().join("store");
     config.publish = folder.path().join("public");

@@ -11,6 +11,7 @@ use sigveil_vrf_identity::identity::Kind;
 use sigveil_vrf_identity::label::{Mode, Profile};
 use sigveil_zk_ca::authority::CertificateDer;
 use sigveil_zk_ca::jwks::{KeySet, MAX_KEY_SET_BYTES};
+use sigveil_zk_ca::service::local_prover::LocalProver;
 use sigveil_zk_ca::trust::{
     Allowance, Base64Bytes, Binding, Interval, IssuerKey, IssuerTrust, ProofTrust, VrfEpochs,
 };
@@ -19,7 +20,6 @@ use x509_cert::der::{Decode, Encode};
 
 use super::{InstanceError, certificates, url};
 use crate::files;
-use crate::service::circuits::Circuits;
 use crate::service::config::{Config, IssuerConfig};
 use crate::service::issuer::Issuer;
 use crate::service::material::{Beginning, Material};
@@ -37,7 +37,7 @@ pub(super) fn build(
     beginning: &Beginning,
     material: &Material,
     issuer: Option<&Issuer>,
-    circuits: &Circuits,
+    circuits: &LocalProver,
 ) -> Result<Trust, InstanceError> {
     let start = beginning.created.saturating_sub(BACKDATED_SECONDS);
     let stock = stock(config, beginning, material, start)?;

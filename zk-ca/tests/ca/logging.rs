@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use der::{Decode, Encode};
+use der::Encode;
 use p256::ecdsa::SigningKey;
 use rand_core::OsRng;
 use serde_json::{Value, json};

@@ -8,6 +8,7 @@ mod issuance;
 mod keys;
 mod logging;
 mod profile;
+mod proving;
 mod readers;
 mod timestamps;
 mod trust;

@@ -1,0 +1,58 @@
+//! The prover of a CA that proves in its own process.
+
+use std::collections::BTreeMap;
+
+use rand_core::OsRng;
+use sigveil_circuits::groth16::Proof;
+use sigveil_circuits::keys::Keys;
+use sigveil_circuits::token::SizeClass;
+use sigveil_circuits::{nym, token};
+
+use super::prover::{Prover, ProverError};
+use crate::trust::{Base64Bytes, CircuitTrust, TokenCircuit};
+
+/// The keys that a CA proves with: `nym`, and `token` in some size classes.
+pub struct LocalProver {
+    nym: Keys,
+    token: BTreeMap<usize, Keys>,
+}
+
+impl LocalProver {
+    /// Of keys made for these statements.
+    pub fn new(nym: Keys, token: impl IntoIterator<Item = (SizeClass, Keys)>) -> Self {
+        Self { nym, token: token.into_iter().map(|(class, keys)| (class.bytes(), keys)).collect() }
+    }
+
+    /// All keys, `nym` first.
+    pub fn keys(&self) -> impl Iterator<Item = &Keys> {
+        std::iter::once(&self.nym).chain(self.token.values())
+    }
+
+    /// The verifying keys as a trust root states them.
+    pub fn trust(&self) -> CircuitTrust {
+        let key = |keys: &Keys| Base64Bytes(keys.verifying_key().to_bytes().to_vec());
+        let token = self.token.iter().map(|(bytes, keys)| TokenCircuit {
+            size_class: u16::try_from(*bytes).expect("size classes go up to 2,048 bytes"),
+            verifying_key: key(keys),
+        });
+        CircuitTrust { token: token.collect(), nym: key(&self.nym), development: true }
+    }
+}
+
+impl Prover for LocalProver {
+    fn token(
+        &self,
+        class: SizeClass,
+        instance: &token::Instance,
+        witness: &token::Witness,
+    ) -> Result<Proof, ProverError> {
+        let keys = self.token.get(&class.bytes()).ok_or(ProverError::NoKey(class.bytes()))?;
+        let values = token::circuit::assign(class, instance, witness);
+        Ok(keys.prove(&values, &mut OsRng)?)
+    }
+
+    fn nym(&self, instance: &nym::Instance, witness: &nym::Witness) -> Result<Proof, ProverError> {
+        let values = nym::circuit::assign(instance, witness);
+        Ok(self.nym.prove(&values, &mut OsRng)?)
+    }
+}
