@@ -104,7 +104,11 @@ impl Instance {
     ///
     /// # Errors
     /// When a port is taken, the store is damaged, or a role refuses its part.
-    pub fn open_locked(config: Config, circuits: LocalProver, lock: FolderLock) -> Result<Self, InstanceError> {
+    pub fn open_locked(
+        config: Config,
+        circuits: LocalProver,
+        lock: FolderLock,
+    ) -> Result<Self, InstanceError> {
         files::sweep_partial(&config.store)?;
         let mut bound = None;
         let beginning = Beginning::keep(&config.store, || {

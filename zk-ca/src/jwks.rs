@@ -61,7 +61,25 @@ impl JwksError {
 /// An issuer's keys by key id.
 #[derive(Clone, Debug)]
 pub struct KeySet {
-    keys: Vec<(Option<String>, Result<Modulus, JwksError>)>,
+    keys: Vec<KeyEntry>,
+}
+
+#[derive(Clone, Debug)]
+struct KeyEntry {
+    id: Option<String>,
+    thumbprint: Option<String>,
+    modulus: Result<Modulus, JwksError>,
+}
+
+/// A key of a set that tokens can be proven under and can name.
+#[derive(Clone, Copy, Debug)]
+pub struct NamedKey<'a> {
+    /// Its `kid`.
+    pub id: &'a str,
+    /// Its certificate's thumbprint `x5t`, if it states one.
+    pub thumbprint: Option<&'a str>,
+    /// Its modulus.
+    pub modulus: &'a Modulus,
 }
 
 impl KeySet {
@@ -74,17 +92,27 @@ impl KeySet {
         if wire.keys.len() > MAX_KEYS {
             return Err(JwksError::Malformed);
         }
-        Ok(Self { keys: wire.keys.into_iter().map(|key| (key.kid.clone(), key.modulus())).collect() })
+        let entry = |key: KeyWire| KeyEntry { modulus: key.modulus(), id: key.kid, thumbprint: key.x5t };
+        Ok(Self { keys: wire.keys.into_iter().map(entry).collect() })
     }
 
     /// The modulus of the key with this id. A token without a key id can only mean the set's one key.
     pub fn modulus(&self, key_id: Option<&str>) -> Result<&Modulus, JwksError> {
-        let mut found = self.keys.iter().filter(|(kid, _)| key_id.is_none() || kid.as_deref() == key_id);
+        let mut found = self.keys.iter().filter(|key| key_id.is_none() || key.id.as_deref() == key_id);
         match (found.next(), found.next()) {
             (None, _) => Err(JwksError::UnknownKey),
             (Some(_), Some(_)) => Err(JwksError::DuplicateKey),
-            (Some((_, modulus)), None) => modulus.as_ref().map_err(Clone::clone),
+            (Some(key), None) => key.modulus.as_ref().map_err(Clone::clone),
         }
+    }
+
+    /// The keys that a token can name and be proven under; those that share their id are none.
+    pub fn named(&self) -> impl Iterator<Item = NamedKey<'_>> {
+        self.keys.iter().filter_map(|key| {
+            let id = key.id.as_deref()?;
+            let modulus = self.modulus(Some(id)).ok()?;
+            Some(NamedKey { id, thumbprint: key.thumbprint.as_deref(), modulus })
+        })
     }
 }
 
@@ -97,6 +125,7 @@ struct KeySetWire {
 struct KeyWire {
     kty: String,
     kid: Option<String>,
+    x5t: Option<String>,
     alg: Option<String>,
     #[serde(rename = "use")]
     usage: Option<String>,

@@ -7,6 +7,7 @@
 pub mod authority;
 pub mod jwks;
 pub mod key;
+pub mod observed;
 pub mod oid;
 pub mod profile;
 pub mod sealed;

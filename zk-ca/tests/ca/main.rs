@@ -7,6 +7,7 @@ mod fetching;
 mod issuance;
 mod keys;
 mod logging;
+mod observing;
 mod profile;
 mod proving;
 mod readers;

@@ -74,13 +74,16 @@ struct Cache {
 }
 
 impl Cache {
-    /// Whether to fetch for this key id: there are no keys, they are old, or the id is unknown; and the last attempt,
-    /// whatever came of it, is some time ago.
-    fn wants_fetch(&self, key_id: Option<&str>, now: u64) -> bool {
+    /// Whether to fetch: there are no keys, they are old, or the one wanted is unknown; and the last attempt, whatever
+    /// came of it, is some time ago.
+    fn wants_fetch(&self, unknown: bool, now: u64) -> bool {
         let rested = self.attempted.is_none_or(|at| now.saturating_sub(at) >= MIN_REFRESH_INTERVAL);
-        let unknown =
-            self.keys.as_ref().is_none_or(|keys| matches!(keys.modulus(key_id), Err(JwksError::UnknownKey)));
-        rested && (unknown || self.age(now) >= MAX_AGE)
+        rested && (unknown || self.keys.is_none() || self.age(now) >= MAX_AGE)
+    }
+
+    fn lacks(&self, key_id: Option<&str>) -> bool {
+        let keys = self.keys.as_ref();
+        keys.is_none_or(|keys| matches!(keys.modulus(key_id), Err(JwksError::UnknownKey)))
     }
 
     fn age(&self, now: u64) -> u64 {
@@ -118,17 +121,35 @@ impl IssuerKeys {
     /// While the issuer is unreachable its known keys serve for an hour.
     pub async fn modulus(&self, key_id: Option<&str>, now: u64) -> Result<Modulus, OidcError> {
         let mut cache = self.cache.lock().await;
-        if let Some(fetcher) = self.fetcher.as_ref().filter(|_| cache.wants_fetch(key_id, now)) {
-            cache.attempted = Some(now);
-            match self.fetch(fetcher).await {
-                Ok(keys) => (cache.keys, cache.fetched, cache.failure) = (Some(keys), now, None),
-                Err(error) => {
-                    tracing::warn!(issuer = %self.issuer, reason = error.reason(), "no keys from the issuer");
-                    cache.failure = Some(error);
-                }
-            }
+        if cache.wants_fetch(cache.lacks(key_id), now) {
+            self.refresh(&mut cache, now).await;
         }
         cache.answer(key_id, now)
+    }
+
+    /// The whole set, for an operator who lists its keys ([`crate::observed`]). Fetched under the same limits.
+    pub async fn key_set(&self, now: u64) -> Result<KeySet, OidcError> {
+        let mut cache = self.cache.lock().await;
+        if cache.wants_fetch(false, now) {
+            self.refresh(&mut cache, now).await;
+        }
+        match (&cache.failure, &cache.keys) {
+            (None, Some(keys)) => Ok(keys.clone()),
+            (Some(failure), _) => Err(failure.clone()),
+            (None, None) => Err(JwksError::UnknownKey.into()),
+        }
+    }
+
+    async fn refresh(&self, cache: &mut Cache, now: u64) {
+        let Some(fetcher) = &self.fetcher else { return };
+        cache.attempted = Some(now);
+        match self.fetch(fetcher).await {
+            Ok(keys) => (cache.keys, cache.fetched, cache.failure) = (Some(keys), now, None),
+            Err(error) => {
+                tracing::warn!(issuer = %self.issuer, reason = error.reason(), "no keys from the issuer");
+                cache.failure = Some(error);
+            }
+        }
     }
 
     async fn fetch(&self, fetcher: &Fetcher) -> Result<KeySet, OidcError> {
