@@ -1,4 +1,4 @@
-//! An issuer for tests and for the demo's embedded identity provider: RSA-2048 keys and RS256 tokens.
+//! An issuer for tests and for the demo's embedded identity provider: RSA keys and RS256 tokens.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize, PublicKeyComponents};
@@ -6,7 +6,7 @@ use aws_lc_rs::signature::{self, KeyPair as _};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::token::Modulus;
+use crate::token::{Modulus, ModulusSize};
 
 /// The header that [`Issuer::token`] writes around a key's name.
 const KEY_ID: &str = "test-key";
@@ -23,7 +23,21 @@ impl Issuer {
     /// If the system gives no randomness.
     #[must_use]
     pub fn generate() -> Self {
-        Self { keys: KeyPair::generate(KeySize::Rsa2048).expect("the system gives randomness") }
+        Self::generate_sized(ModulusSize::Rsa2048)
+    }
+
+    /// An issuer with a new key of this size: seconds for the larger ones.
+    ///
+    /// # Panics
+    /// If the system gives no randomness.
+    #[must_use]
+    pub fn generate_sized(size: ModulusSize) -> Self {
+        let size = match size {
+            ModulusSize::Rsa2048 => KeySize::Rsa2048,
+            ModulusSize::Rsa3072 => KeySize::Rsa3072,
+            ModulusSize::Rsa4096 => KeySize::Rsa4096,
+        };
+        Self { keys: KeyPair::generate(size).expect("the system gives randomness") }
     }
 
     /// An issuer with the key of a PKCS#8 document; `None` if it is none of 2,048 bits or more.
@@ -46,11 +60,11 @@ impl Issuer {
     /// The public modulus.
     ///
     /// # Panics
-    /// If the key has not 2,048 bits and the exponent 65,537, which [`Issuer::from_pkcs8`] does not ask.
+    /// If the key's size is no [`ModulusSize`] or its exponent not 65,537, which [`Issuer::from_pkcs8`] does not ask.
     #[must_use]
     pub fn modulus(&self) -> Modulus {
         let public: PublicKeyComponents<Vec<u8>> = self.keys.public_key().into();
-        Modulus::new(&public.n, &public.e).expect("RSA-2048 with exponent 65537")
+        Modulus::new(&public.n, &public.e).expect("a size and an exponent that are supported")
     }
 
     /// The `kid` that [`Issuer::token`] writes.

@@ -115,6 +115,9 @@ pub struct Setup {
     /// Which size class of the token circuit, bytes of signing input; may be given several times
     #[arg(long, value_name = "BYTES", default_values_t = [1024])]
     pub size_class: Vec<usize>,
+    /// For issuers whose RSA modulus has so many bits; may be given several times
+    #[arg(long, value_name = "BITS", default_values_t = [2048])]
+    pub modulus_bits: Vec<usize>,
     /// Check keys against their digests, and make none
     #[arg(long)]
     pub check: bool,

@@ -8,8 +8,7 @@ use super::args::{Serve, Setup, TrustInit};
 use super::output::{Progress, Report};
 use crate::failure::Failure;
 use crate::service::circuits::{self, cache_folder};
-use crate::service::config::TEMPLATE;
-use sigveil_circuits::token::SizeClass;
+use crate::service::config::{TEMPLATE, classes};
 
 /// `serve`.
 pub fn serve(arguments: &Serve, cache: Option<&Path>, progress: &Progress) -> Result<Report, Failure> {
@@ -23,11 +22,8 @@ pub fn serve(arguments: &Serve, cache: Option<&Path>, progress: &Progress) -> Re
 
 /// `setup`.
 pub fn setup(arguments: &Setup, cache: Option<&Path>, progress: &Progress) -> Result<Report, Failure> {
-    let class = |bytes: &usize| {
-        let unknown = || Failure::new("usage", format!("{bytes} is no size class: 768, 1024, 1536 or 2048"));
-        SizeClass::from_bytes(*bytes).ok_or_else(unknown)
-    };
-    let classes: Vec<SizeClass> = arguments.size_class.iter().map(class).collect::<Result<_, _>>()?;
+    let classes = classes(&arguments.size_class, &arguments.modulus_bits);
+    let classes = classes.map_err(|unknown| Failure::new("usage", unknown))?;
     let folder = cache_folder(cache)?;
     let circuits = if arguments.check {
         circuits::load(&folder, &classes)?

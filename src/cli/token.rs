@@ -77,7 +77,8 @@ fn circuit(token: &str, keys: &KeySet, arguments: &args::TokenCheck, kind: Kind)
     json!({
         "satisfied": trial.satisfied,
         "constraints": trial.constraints,
-        "size_class": trial.class.bytes(),
+        "size_class": trial.class.size.bytes(),
+        "modulus_bits": trial.class.modulus.bits(),
     })
 }
 

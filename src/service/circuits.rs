@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rand_core::OsRng;
 use sigveil_circuits::keys::{KeyError, KeyStore, Keys, Statement};
-use sigveil_circuits::token::SizeClass;
+use sigveil_circuits::token::Class;
 use sigveil_zk_ca::service::local_prover::LocalProver;
 
 use crate::cli::output::Progress;
@@ -14,13 +14,13 @@ use crate::failure::Failure;
 
 crate::failure::failures!(KeyError);
 
-/// Loads the keys of these size classes and of `nym`, making what is missing.
+/// Loads the keys of these classes and of `nym`, making what is missing.
 ///
 /// # Errors
 /// When the folder cannot be read or written, or a file in it is no key.
 pub fn load_or_create(
     folder: &Path,
-    classes: &[SizeClass],
+    classes: &[Class],
     progress: &Progress,
 ) -> Result<LocalProver, KeyError> {
     let store = KeyStore::new(folder);
@@ -33,7 +33,7 @@ pub fn load_or_create(
 ///
 /// # Errors
 /// When one is missing or not sound.
-pub fn load(folder: &Path, classes: &[SizeClass]) -> Result<LocalProver, Failure> {
+pub fn load(folder: &Path, classes: &[Class]) -> Result<LocalProver, Failure> {
     let store = KeyStore::new(folder);
     let load = |statement: Statement| {
         let missing = || {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sigveil_circuits::token::SizeClass;
+use sigveil_circuits::token::{Class, ModulusSize, SizeClass};
 
 use crate::failure::Failure;
 use crate::files;
@@ -29,6 +29,9 @@ pub struct Config {
     pub ports: Ports,
     /// Size classes of the `token` circuit to prove with, bytes of signing input.
     pub size_classes: Vec<usize>,
+    /// Bits of the issuers' moduli to prove with, each with every size class.
+    #[serde(default = "rsa2048")]
+    pub modulus_bits: Vec<usize>,
     /// The label parameters.
     pub labels: Labels,
     /// Seconds after a certificate's end by which witnesses must have seen its log entry (D of protocol.md §5.3).
@@ -54,6 +57,30 @@ pub struct CertificateLogConfig {
     pub url: String,
     /// PEM file of its P-256 public key, which its SCTs must verify under.
     pub public_key: PathBuf,
+}
+
+fn rsa2048() -> Vec<usize> {
+    vec![2048]
+}
+
+/// Every size class with every modulus.
+///
+/// # Errors
+/// Which of them does not exist, for people.
+pub fn classes(size_classes: &[usize], modulus_bits: &[usize]) -> Result<Vec<Class>, String> {
+    let size = |bytes: &usize| {
+        let unknown = || format!("{bytes} is no size class: 768, 1024, 1536, 2048 or 2560");
+        SizeClass::from_bytes(*bytes).ok_or_else(unknown)
+    };
+    let modulus = |bits: &usize| {
+        let unknown = || format!("no circuit takes a modulus of {bits} bits: 2048, 3072 or 4096");
+        ModulusSize::from_bits(*bits).ok_or_else(unknown)
+    };
+    let sizes: Vec<_> = size_classes.iter().map(size).collect::<Result<_, _>>()?;
+    let moduli: Vec<_> = modulus_bits.iter().map(modulus).collect::<Result<_, _>>()?;
+    let classes =
+        moduli.into_iter().flat_map(|modulus| sizes.iter().map(move |size| Class { size: *size, modulus }));
+    Ok(classes.collect())
 }
 
 /// A port for each role.
@@ -151,16 +178,12 @@ impl Config {
         Ok(config)
     }
 
-    /// The size classes.
+    /// The classes: every size class with every modulus.
     ///
     /// # Errors
     /// When one does not exist.
-    pub fn classes(&self) -> Result<Vec<SizeClass>, ConfigError> {
-        let class = |bytes: &usize| {
-            let unknown = || ConfigError::Malformed(format!("{bytes} is no size class"));
-            SizeClass::from_bytes(*bytes).ok_or_else(unknown)
-        };
-        self.size_classes.iter().map(class).collect()
+    pub fn classes(&self) -> Result<Vec<Class>, ConfigError> {
+        classes(&self.size_classes, &self.modulus_bits).map_err(ConfigError::Malformed)
     }
 
     /// The defaults, with everything embedded.

@@ -177,6 +177,10 @@ fn config(folder: &Path, given: Option<&Given>, arguments: &Arguments) -> Result
         config.issuers = vec![outside_issuer(given)?];
     }
     config.size_classes = vec![size_class(folder, &config, given)?.bytes()];
+    if let (Some(given), Some(jwks)) = (given, &arguments.jwks) {
+        let keys = KeySet::parse(&files::read(jwks, MAX_KEY_SET_BYTES as u64)?)?;
+        config.modulus_bits = vec![keys.modulus(given.jwt.key_id())?.size().bits()];
+    }
     let text =
         toml::to_string(&config).map_err(|error| Failure::new("config-malformed", error.to_string()))?;
     files::write(&folder.join(CONFIG), text.as_bytes())?;

@@ -88,6 +88,7 @@ fn every_bad_payload_has_its_reason_and_the_circuit_agrees() {
         assert_eq!(answer["accepted"], reason.is_none(), "{name}");
         assert_eq!(answer["circuit"]["satisfied"], reason.is_none(), "{name}: {answer}");
         assert_eq!(answer["circuit"]["size_class"], 768, "{name}");
+        assert_eq!(answer["circuit"]["modulus_bits"], 2048, "{name}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! JSON Web Key Sets (RFC 7517, RFC 7518 §6.3): which RSA-2048 keys an issuer signs ID tokens with.
+//! JSON Web Key Sets (RFC 7517, RFC 7518 §6.3): which RSA keys an issuer signs ID tokens with.
 //!
 //! Keys of other types and sizes stay in the set with the reason for which they are refused, so that a token under
 //! one of them is told why.

@@ -8,7 +8,7 @@ use p256::ecdsa::VerifyingKey as EcdsaKey;
 use sigveil_circuits::groth16;
 use sigveil_circuits::nym;
 use sigveil_circuits::token::instance::{audience_digest, header_digest, issuer_digest};
-use sigveil_circuits::token::{self, Usage};
+use sigveil_circuits::token::{self, Class, ModulusSize, SizeClass, Usage};
 use sigveil_log::sct::{self, SctError};
 use sigveil_vrf_identity::Fr;
 use sigveil_vrf_identity::commitment::Commitment;
@@ -43,9 +43,9 @@ pub enum VerifyError {
     /// No VRF key at notBefore.
     #[error("the trust root has no VRF key for the certificate's time")]
     NoVrfKey,
-    /// No verifying key of this size class.
-    #[error("the trust root has no verifying key for token size class {0}")]
-    SizeClassUntrusted(u16),
+    /// No verifying key of this size class for a modulus of so many bits.
+    #[error("the trust root has no verifying key for tokens of {0} bytes under RSA-{1}")]
+    SizeClassUntrusted(u16, usize),
     /// The `token` proof does not verify.
     #[error("the token proof does not verify")]
     TokenProof,
@@ -70,7 +70,7 @@ impl VerifyError {
             Self::BlindUnsupported => "blind-unsupported",
             Self::BindingUntrusted => "binding-untrusted",
             Self::NoVrfKey => "vrf-key-missing",
-            Self::SizeClassUntrusted(_) => "size-class-untrusted",
+            Self::SizeClassUntrusted(..) => "size-class-untrusted",
             Self::TokenProof => "token-proof-invalid",
             Self::NymProof => "nym-proof-invalid",
             Self::Sct(error) => error.reason(),
@@ -152,15 +152,18 @@ impl<'a> Claims<'a> {
     }
 
     pub(crate) fn verify(&self, trust: &CheckedTrust) -> Result<(), VerifyError> {
-        let token = self.token_instance(trust)?;
+        let (token, modulus) = self.token_instance(trust)?;
         let nym = self.nym_instance(trust.vrf_at(self.time).ok_or(VerifyError::NoVrfKey)?);
-        let class = self.token.size_class;
-        let circuit = trust.token_circuit(class).ok_or(VerifyError::SizeClassUntrusted(class))?;
+        let class = SizeClass::from_bytes(self.token.size_class.into()).map(|size| Class { size, modulus });
+        let circuit = class
+            .and_then(|class| trust.token_circuit(class))
+            .ok_or(VerifyError::SizeClassUntrusted(self.token.size_class, modulus.bits()))?;
         groth16::verify(circuit, token.digest(), &self.token.proof).map_err(|_| VerifyError::TokenProof)?;
         groth16::verify(trust.nym_circuit(), nym.digest(), self.nym).map_err(|_| VerifyError::NymProof)
     }
 
-    fn token_instance(&self, trust: &CheckedTrust) -> Result<token::Instance, VerifyError> {
+    /// With the size of the modulus that it is about.
+    fn token_instance(&self, trust: &CheckedTrust) -> Result<(token::Instance, ModulusSize), VerifyError> {
         let untrusted = || VerifyError::IssuerUntrusted(self.issuer.to_owned());
         let issuer = trust.issuer(self.issuer).ok_or_else(untrusted)?;
         let San { mode, profile, .. } = *self.san;
@@ -178,7 +181,7 @@ impl<'a> Claims<'a> {
             Ok((iss, audience_digest(issuer.audience())?, header_digest(&key.encoded_header())?))
         });
         let (iss, audience, header) = digests.map_err(|_| untrusted_key())?;
-        Ok(token::Instance {
+        let instance = token::Instance {
             modulus: key.modulus().digest(),
             issuer: iss,
             audience,
@@ -188,7 +191,8 @@ impl<'a> Claims<'a> {
             usage: Usage::Certificate,
             bind,
             linking_commitment: self.linking_commitment,
-        })
+        };
+        Ok((instance, key.modulus().size()))
     }
 
     /// This key's `pkh`, or 0 for an unbound token.

@@ -13,7 +13,7 @@ use sigveil_circuits::keys::{KeyStore, Keys, Statement};
 use sigveil_circuits::r1cs::Assignment;
 use sigveil_circuits::testing::Issuer;
 use sigveil_circuits::token::native::{Expectation, check};
-use sigveil_circuits::token::{Binding, Jwt, LinkingRandomness, SizeClass, Usage};
+use sigveil_circuits::token::{Binding, Class, Jwt, LinkingRandomness, SizeClass, Usage};
 use sigveil_circuits::{nym, token};
 use sigveil_vrf_identity::commitment::{Commitment, KeyHash, Rho};
 use sigveil_vrf_identity::curve::Scalar;
@@ -36,7 +36,12 @@ pub(crate) fn run(effort: Effort) -> anyhow::Result<Vec<Row>> {
     let classes = if effort.quick { &[SizeClass::B1024][..] } else { &SizeClass::ALL };
     for class in classes {
         let name = format!("token_{}", class.bytes());
-        rows.extend(statement(&name, Statement::Token(*class), effort, &token_values(*class)?)?);
+        rows.extend(statement(
+            &name,
+            Statement::Token(Class::rsa2048(*class)),
+            effort,
+            &token_values(*class)?,
+        )?);
     }
     // Of the whole process, so of the largest of its statements.
     rows.push(Row::exact("prover", "peak_rss", Unit::Bytes, machine::peak_rss()));
@@ -134,7 +139,7 @@ fn token_values(class: SizeClass) -> anyhow::Result<Values> {
     let checked = check(&jwt, &expected)?;
     let randomness = LinkingRandomness(Fr::from(7u64));
     let (instance, witness) = (checked.instance(randomness), checked.witness(randomness));
-    Ok(Box::new(move || token::circuit::assign(class, &instance, &witness)))
+    Ok(Box::new(move || token::circuit::assign(witness.class(), &instance, &witness)))
 }
 
 fn nym_values() -> anyhow::Result<Values> {

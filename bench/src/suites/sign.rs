@@ -14,7 +14,7 @@ use sigveil::service::sign::{Signed, TokenSource, companion, sign};
 use sigveil::stock::TrustedRoot;
 use sigveil::verify::policy::{Matcher, Requirements};
 use sigveil::verify::{Inputs, Policy, verify};
-use sigveil_circuits::token::SizeClass;
+use sigveil_circuits::token::{Class, SizeClass};
 
 use crate::Effort;
 use crate::row::{Row, Unit};
@@ -31,7 +31,7 @@ const STEPS: [(&str, &str); 4] = [
 pub(crate) fn run(effort: Effort) -> anyhow::Result<Vec<Row>> {
     let folder = tempfile::tempdir()?;
     // Room for a bound token: its nonce takes it beyond the smallest class.
-    let classes = [SizeClass::B768, SizeClass::B1024];
+    let classes = [SizeClass::B768, SizeClass::B1024].map(Class::rsa2048);
     let circuits = circuits::load_or_create(&folder.path().join("keys"), &classes, &Progress::silent())?;
     let mut config = Config::embedded();
     config.store = folder.path().join("store");

@@ -19,7 +19,7 @@ mod store;
 
 use std::fmt;
 
-use crate::token::SizeClass;
+use crate::token::Class;
 
 #[cfg(feature = "prover")]
 pub use store::{KeyError, KeyStore, Keys};
@@ -27,33 +27,52 @@ pub use store::{KeyError, KeyStore, Keys};
 /// A statement with its own circuit and keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Statement {
-    /// `token` (protocol.md §5.1), for signing inputs up to this class.
-    Token(SizeClass),
+    /// `token` (protocol.md §5.1), for the tokens of this class.
+    Token(Class),
     /// `nym` (protocol.md §5.2).
     Nym,
     /// `query` (protocol.md §5.2).
     Query,
 }
 
+/// Names of `token`, by modulus and size.
+const TOKEN_NAMES: [[&str; 5]; 3] = [
+    ["token_768.v1", "token_1024.v1", "token_1536.v1", "token_2048.v1", "token_2560.v1"],
+    [
+        "token_768_rsa3072.v1",
+        "token_1024_rsa3072.v1",
+        "token_1536_rsa3072.v1",
+        "token_2048_rsa3072.v1",
+        "token_2560_rsa3072.v1",
+    ],
+    [
+        "token_768_rsa4096.v1",
+        "token_1024_rsa4096.v1",
+        "token_1536_rsa4096.v1",
+        "token_2048_rsa4096.v1",
+        "token_2560_rsa4096.v1",
+    ],
+];
+
 impl Statement {
     /// Every statement.
-    pub const ALL: [Statement; 6] = [
-        Statement::Nym,
-        Statement::Query,
-        Statement::Token(SizeClass::B768),
-        Statement::Token(SizeClass::B1024),
-        Statement::Token(SizeClass::B1536),
-        Statement::Token(SizeClass::B2048),
-    ];
+    pub const ALL: [Statement; 2 + Class::ALL.len()] = {
+        let mut all = [Self::Nym; 2 + Class::ALL.len()];
+        all[1] = Self::Query;
+        let mut i = 0;
+        while i < Class::ALL.len() {
+            all[2 + i] = Self::Token(Class::ALL[i]);
+            i += 1;
+        }
+        all
+    };
 
-    /// Name and version, such as `token_1024.v1`. A circuit that changes gets another version.
+    /// Name and version, such as `token_1024.v1` or `token_1024_rsa4096.v1`; a modulus of 2,048 bits is not said. A
+    /// circuit that changes gets another version.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Token(SizeClass::B768) => "token_768.v1",
-            Self::Token(SizeClass::B1024) => "token_1024.v1",
-            Self::Token(SizeClass::B1536) => "token_1536.v1",
-            Self::Token(SizeClass::B2048) => "token_2048.v1",
+            Self::Token(Class { size, modulus }) => TOKEN_NAMES[modulus as usize][size as usize],
             Self::Nym => "nym.v1",
             Self::Query => "query.v1",
         }

@@ -1,4 +1,8 @@
-//! Size classes: one circuit per class, chosen by the length of what the issuer signed.
+//! Classes: one circuit each, chosen by the length of what the issuer signed and of the modulus it signed under.
+
+pub use crate::gadgets::rsa::Size as ModulusSize;
+
+use std::fmt;
 
 /// The longest signing input that a circuit of this class takes, in bytes before the padding of SHA-256.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,13 +15,15 @@ pub enum SizeClass {
     B1536,
     /// 2,048 bytes.
     B2048,
+    /// 2,560 bytes: tokens of CI services have that many.
+    B2560,
 }
 
 impl SizeClass {
     /// Every class, smallest first.
-    pub const ALL: [SizeClass; 4] = [Self::B768, Self::B1024, Self::B1536, Self::B2048];
+    pub const ALL: [SizeClass; 5] = [Self::B768, Self::B1024, Self::B1536, Self::B2048, Self::B2560];
 
-    /// The smallest class that takes a signing input of this length; `None` above 2,048 bytes.
+    /// The smallest class that takes a signing input of this length; `None` above 2,560 bytes.
     #[must_use]
     pub fn of(signing_input_bytes: usize) -> Option<Self> {
         Self::ALL.into_iter().find(|class| signing_input_bytes <= class.bytes())
@@ -37,6 +43,7 @@ impl SizeClass {
             Self::B1024 => 1024,
             Self::B1536 => 1536,
             Self::B2048 => 2048,
+            Self::B2560 => 2560,
         }
     }
 
@@ -53,6 +60,41 @@ impl SizeClass {
     }
 }
 
+/// A circuit of the statement: tokens of a size class, signed under a modulus of one size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Class {
+    /// How long what is signed may be.
+    pub size: SizeClass,
+    /// How long the issuer's modulus is.
+    pub modulus: ModulusSize,
+}
+
+impl Class {
+    /// Every class, by modulus and then by size.
+    pub const ALL: [Class; SizeClass::ALL.len() * ModulusSize::ALL.len()] = {
+        let mut all = [Self::rsa2048(SizeClass::B768); SizeClass::ALL.len() * ModulusSize::ALL.len()];
+        let mut i = 0;
+        while i < all.len() {
+            let size = SizeClass::ALL[i % SizeClass::ALL.len()];
+            all[i] = Self { size, modulus: ModulusSize::ALL[i / SizeClass::ALL.len()] };
+            i += 1;
+        }
+        all
+    };
+
+    /// The class for tokens of this size under a modulus of 2,048 bits, which most issuers have.
+    #[must_use]
+    pub const fn rsa2048(size: SizeClass) -> Self {
+        Self { size, modulus: ModulusSize::Rsa2048 }
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes under RSA-{}", self.size.bytes(), self.modulus.bits())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,8 +105,18 @@ mod tests {
         assert_eq!(SizeClass::of(768), Some(SizeClass::B768));
         assert_eq!(SizeClass::of(769), Some(SizeClass::B1024));
         assert_eq!(SizeClass::of(2048), Some(SizeClass::B2048));
-        assert_eq!(SizeClass::of(2049), None);
+        assert_eq!(SizeClass::of(2049), Some(SizeClass::B2560));
+        assert_eq!(SizeClass::of(2560), Some(SizeClass::B2560));
+        assert_eq!(SizeClass::of(2561), None);
         assert_eq!(SizeClass::from_bytes(1536), Some(SizeClass::B1536));
         assert_eq!(SizeClass::from_bytes(1535), None);
+    }
+
+    #[test]
+    fn every_class_is_listed_once() {
+        let distinct: std::collections::BTreeSet<_> = Class::ALL.into_iter().collect();
+        assert_eq!(distinct.len(), 15);
+        assert_eq!(ModulusSize::from_bits(3072), Some(ModulusSize::Rsa3072));
+        assert_eq!(ModulusSize::from_bits(1024), None);
     }
 }

@@ -7,8 +7,9 @@ use sigveil_vrf_identity::identity::{Identity, Idf, Kind};
 use sigveil_vrf_identity::{field, poseidon};
 use zeroize::Zeroize;
 
-use super::Refusal;
+use super::{ModulusSize, Refusal};
 use crate::Fr;
+use crate::gadgets::rsa::native::packed;
 
 /// Elements that the header's characters are packed into.
 pub(crate) const HEADER_ELEMENTS: usize = 11;
@@ -16,16 +17,12 @@ pub(crate) const HEADER_ELEMENTS: usize = 11;
 pub(crate) const ISSUER_ELEMENTS: usize = 12;
 /// Elements that the audience is packed into.
 pub(crate) const AUDIENCE_ELEMENTS: usize = 8;
-/// Elements that the modulus is packed into.
-pub(crate) const MODULUS_ELEMENTS: usize = 9;
 /// Most bytes of a header.
 pub const MAX_HEADER_BYTES: usize = 248;
 /// Most characters of a header as signed: the base64url form of [`MAX_HEADER_BYTES`].
 pub const MAX_HEADER_CHARACTERS: usize = 331;
 /// Most bytes of an audience.
 pub const MAX_AUDIENCE_BYTES: usize = 248;
-/// Bytes of an RSA modulus and of a signature.
-pub const MODULUS_BYTES: usize = 256;
 
 /// What a proof may be spent for: a certificate never verifies with an evaluation's proof, nor the reverse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -116,44 +113,56 @@ impl Zeroize for LinkingRandomness {
     }
 }
 
-/// An issuer's RSA-2048 modulus, big-endian; the exponent is 65,537.
+/// An issuer's RSA modulus, big-endian; the exponent is 65,537.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
-pub struct Modulus([u8; MODULUS_BYTES]);
+pub struct Modulus {
+    size: ModulusSize,
+    bytes: Vec<u8>,
+}
 
 impl Modulus {
     /// The modulus of a key in big-endian form, as a JWK's `n` and `e` decode to; leading zeros are ignored.
     ///
     /// # Errors
-    /// [`Refusal::ModulusSize`], [`Refusal::ModulusEven`] or [`Refusal::Exponent`].
+    /// [`Refusal::ModulusSize`] unless it has exactly 2,048, 3,072 or 4,096 bits; [`Refusal::ModulusEven`];
+    /// [`Refusal::Exponent`].
     pub fn new(modulus: &[u8], exponent: &[u8]) -> Result<Self, Refusal> {
-        let modulus = without_leading_zeros(modulus);
-        let bits = modulus.first().map_or(0, |first| modulus.len() * 8 - first.leading_zeros() as usize);
-        let bytes: [u8; MODULUS_BYTES] = modulus.try_into().map_err(|_| Refusal::ModulusSize(bits))?;
-        if bits != MODULUS_BYTES * 8 {
-            return Err(Refusal::ModulusSize(bits));
-        }
-        if bytes[MODULUS_BYTES - 1] & 1 == 0 {
+        let bytes = without_leading_zeros(modulus);
+        let bits = bytes.first().map_or(0, |first| bytes.len() * 8 - first.leading_zeros() as usize);
+        let size = ModulusSize::from_bits(bits).ok_or(Refusal::ModulusSize(bits))?;
+        if bytes.last().is_some_and(|last| last & 1 == 0) {
             return Err(Refusal::ModulusEven);
         }
         if without_leading_zeros(exponent) != [1, 0, 1] {
             return Err(Refusal::Exponent);
         }
-        Ok(Self(bytes))
+        Ok(Self { size, bytes: bytes.to_owned() })
     }
 
-    /// Big-endian.
+    /// How long it is.
     #[must_use]
-    pub fn as_bytes(&self) -> &[u8; MODULUS_BYTES] {
-        &self.0
+    pub fn size(&self) -> ModulusSize {
+        self.size
     }
 
-    /// `Poseidon(DOM_RSA, 9 elements of 31 bytes)`, zeros in front.
+    /// Big-endian, as many bytes as its size has.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// `Poseidon(DOM_RSA, elements of 31 bytes)`, zeros in front: 9 elements for 2,048 bits, 13 for 3,072. The 17 for
+    /// 4,096 are one more than a permutation takes: there the first two are hashed to one. The number of elements is
+    /// in each hash, so moduli of two sizes have no digest in common.
     #[must_use]
     pub fn digest(&self) -> Fr {
-        let mut padded = [0; MODULUS_ELEMENTS * field::PACKED_BYTES];
-        let front = padded.len() - MODULUS_BYTES;
-        padded[front..].copy_from_slice(&self.0);
-        poseidon::hash(Domain::RsaModulus, &field::pack31(&padded))
+        let elements = packed(self.size, &self.bytes).expect("the size is that of the bytes");
+        if elements.len() <= poseidon::MAX_INPUTS {
+            return poseidon::hash(Domain::RsaModulus, &elements);
+        }
+        let (first, rest) = elements.split_at(2);
+        let first = poseidon::hash(Domain::RsaModulus, first);
+        poseidon::hash(Domain::RsaModulus, &[&[first], rest].concat())
     }
 }
 
@@ -283,4 +292,57 @@ impl Instance {
 #[must_use]
 pub fn linking_commitment(identity: &Identity, randomness: LinkingRandomness) -> Fr {
     randomness.commit(identity.idf())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    /// The odd number of so many bits, all of them set.
+    fn full(bits: usize) -> Vec<u8> {
+        let mut bytes = vec![0xff; bits.div_ceil(8)];
+        bytes[0] >>= bytes.len() * 8 - bits;
+        bytes
+    }
+
+    #[test]
+    fn moduli_of_three_sizes_are_taken_and_no_others() {
+        for size in ModulusSize::ALL {
+            let bytes = full(size.bits());
+            let modulus = Modulus::new(&[&[0, 0], &bytes[..]].concat(), &[0, 1, 0, 1]).unwrap();
+            assert_eq!((modulus.size(), modulus.as_bytes()), (size, &bytes[..]));
+            for bits in [size.bits() - 8, size.bits() - 1, size.bits() + 1, size.bits() + 8] {
+                assert_eq!(Modulus::new(&full(bits), &[1, 0, 1]), Err(Refusal::ModulusSize(bits)));
+            }
+            let mut even = bytes.clone();
+            *even.last_mut().unwrap() -= 1;
+            assert_eq!(Modulus::new(&even, &[1, 0, 1]), Err(Refusal::ModulusEven));
+            for exponent in [&[][..], &[3], &[17], &[1, 0, 0], &[1, 0, 3], &[1, 0, 1, 0], &[1, 1, 0, 1]] {
+                assert_eq!(Modulus::new(&bytes, exponent), Err(Refusal::Exponent), "{exponent:?}");
+            }
+        }
+        assert_eq!(Modulus::new(&[0], &[1, 0, 1]), Err(Refusal::ModulusSize(0)));
+        for bits in [1, 1024, 8192] {
+            assert_eq!(Modulus::new(&full(bits), &[1, 0, 1]), Err(Refusal::ModulusSize(bits)));
+        }
+    }
+
+    /// Every byte is in the digest, and so is the length: also where the low bytes of two moduli are the same.
+    #[test]
+    fn digests_tell_moduli_apart() {
+        let mut digests = std::collections::BTreeSet::new();
+        let mut moduli = 0;
+        for size in ModulusSize::ALL {
+            let bytes = full(size.bits());
+            for at in 0..size.bytes() {
+                let mut changed = bytes.clone();
+                changed[at] ^= 2;
+                digests.insert(field::to_bytes(&Modulus::new(&changed, &[1, 0, 1]).unwrap().digest()));
+            }
+            digests.insert(field::to_bytes(&Modulus::new(&bytes, &[1, 0, 1]).unwrap().digest()));
+            moduli += size.bytes() + 1;
+        }
+        assert_eq!(digests.len(), moduli);
+    }
 }

@@ -230,7 +230,7 @@ mod tests {
             (format!("{header}.e+30.{signature}"), "token-base64"),
             // "e30" is {}; "e31" differs in the two bits that decode to nothing.
             (format!("{header}.e31.{signature}"), "token-base64"),
-            (format!("{header}.{}.{signature}", "A".repeat(2048)), "token-too-large"),
+            (format!("{header}.{}.{signature}", "A".repeat(2560)), "token-too-large"),
         ] {
             assert_eq!(refusal(&bad).reason(), reason, "{bad}");
         }

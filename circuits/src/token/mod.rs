@@ -28,7 +28,7 @@ pub mod native;
 mod refusal;
 mod witness;
 
-pub use class::SizeClass;
+pub use class::{Class, ModulusSize, SizeClass};
 pub use instance::{Binding, BindingSalt, Instance, LinkingRandomness, Modulus, Usage};
 pub use jwt::{Compact, Jwt};
 pub use native::{CheckedToken, Expectation, check};

@@ -19,8 +19,8 @@ pub enum Refusal {
     /// `token-not-compact`: not three parts between two dots.
     #[error("not a signed JWT in compact form: three parts between two dots")]
     NotCompact,
-    /// `token-too-large`: header and payload as signed exceed 2,048 characters.
-    #[error("header and payload as signed have {0} characters, at most 2048 can be proven")]
+    /// `token-too-large`: header and payload as signed exceed 2,560 characters.
+    #[error("header and payload as signed have {0} characters, at most 2560 can be proven")]
     TooLarge(usize),
     /// `token-base64`: a part is not strict base64url: foreign character, padding, impossible length or nonzero
     /// trailing bits.
@@ -47,8 +47,8 @@ pub enum Refusal {
     /// `header-key-id`: kid or x5t is not a string.
     #[error("the header's kid or x5t is not a string")]
     HeaderKeyId,
-    /// `modulus-size`: the issuer's modulus has not exactly 2,048 bits.
-    #[error("the issuer's RSA modulus has {0} bits; only 2048 are supported")]
+    /// `modulus-size`: the issuer's modulus has not exactly 2,048, 3,072 or 4,096 bits.
+    #[error("the issuer's RSA modulus has {0} bits; 2048, 3072 and 4096 are supported")]
     ModulusSize(usize),
     /// `modulus-even`: no RSA modulus is even.
     #[error("the issuer's RSA modulus is even")]
@@ -56,8 +56,8 @@ pub enum Refusal {
     /// `exponent-unsupported`: the issuer's exponent is not 65,537.
     #[error("the issuer's RSA exponent is not 65537")]
     Exponent,
-    /// `signature-length`: not 256 bytes.
-    #[error("the signature has {0} bytes instead of 256")]
+    /// `signature-length`: not as many bytes as the issuer's modulus.
+    #[error("the signature has {0} bytes, not as many as the issuer's modulus")]
     SignatureLength(usize),
     /// `signature-invalid`: RS256 does not verify under the issuer's key.
     #[error("the signature does not verify under the issuer's key")]

@@ -2,8 +2,8 @@
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::instance::{Binding, BindingSalt, LinkingRandomness, MODULUS_BYTES, Modulus};
-use super::{Compact, SizeClass};
+use super::instance::{Binding, BindingSalt, LinkingRandomness, Modulus};
+use super::{Class, Compact, ModulusSize, SizeClass};
 use crate::Fr;
 
 /// How a witness claims that its token is bound.
@@ -29,8 +29,10 @@ pub struct Witness {
     pub(crate) signing_input: Vec<u8>,
     pub(crate) header_length: usize,
     pub(crate) payload: Vec<u8>,
-    pub(crate) modulus: [u8; MODULUS_BYTES],
-    pub(crate) signature: [u8; MODULUS_BYTES],
+    #[zeroize(skip)]
+    pub(crate) modulus_size: ModulusSize,
+    pub(crate) modulus: Vec<u8>,
+    pub(crate) signature: Vec<u8>,
     pub(crate) bound: Bound,
     /// Digest of the configured audience; the circuit reads it only where the token is bound by its audience.
     pub(crate) audience: Fr,
@@ -40,7 +42,7 @@ pub struct Witness {
 
 impl Witness {
     /// The witness that a token gives; whether the statement holds for it is not asked here. A signature that is not
-    /// 256 bytes long is cut, or filled with zeros, and then is no signature.
+    /// as long as the modulus is cut, or filled with zeros, and then is no signature.
     #[must_use]
     pub fn new(
         compact: &Compact,
@@ -50,14 +52,14 @@ impl Witness {
         randomness: LinkingRandomness,
     ) -> Self {
         let BindingSalt(salt) = binding.salt();
-        let mut signature = [0; MODULUS_BYTES];
-        let length = compact.signature().len().min(MODULUS_BYTES);
-        signature[..length].copy_from_slice(&compact.signature()[..length]);
+        let mut signature = compact.signature().to_vec();
+        signature.resize(modulus.as_bytes().len(), 0);
         Self {
             signing_input: compact.signing_input().as_bytes().to_vec(),
             header_length: compact.encoded_header().len(),
             payload: compact.payload().to_vec(),
-            modulus: *modulus.as_bytes(),
+            modulus_size: modulus.size(),
+            modulus: modulus.as_bytes().to_vec(),
             signature,
             bound: match binding {
                 Binding::Unbound => Bound::Not,
@@ -77,8 +79,9 @@ impl Witness {
             signing_input: Vec::new(),
             header_length: 0,
             payload: Vec::new(),
-            modulus: [0; MODULUS_BYTES],
-            signature: [0; MODULUS_BYTES],
+            modulus_size: ModulusSize::Rsa2048,
+            modulus: Vec::new(),
+            signature: Vec::new(),
             bound: Bound::Not,
             audience: zero,
             salt: zero,
@@ -88,7 +91,9 @@ impl Witness {
 
     /// The class of circuits that takes this witness.
     #[must_use]
-    pub fn size_class(&self) -> SizeClass {
-        SizeClass::of(self.signing_input.len()).expect("a compact token is no longer than the largest class")
+    pub fn class(&self) -> Class {
+        let size = SizeClass::of(self.signing_input.len());
+        let size = size.expect("a compact token is no longer than the largest class");
+        Class { size, modulus: self.modulus_size }
     }
 }

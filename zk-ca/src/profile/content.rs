@@ -9,6 +9,7 @@ use der::asn1::OctetString;
 use der::{Decode, Encode, Sequence};
 use rand_core::CryptoRngCore;
 use sha2::{Digest, Sha256};
+use sigveil_circuits::token::Modulus;
 
 use super::error::ProfileError;
 
@@ -81,16 +82,20 @@ impl SuiteVersion {
 
 /// Names one issuer key with one exact header, as the trust root lists them.
 ///
-/// SHA-256 of a domain, the 256-byte modulus and the header's bytes. It selects; it is never believed: the verifier
+/// SHA-256 of a domain, the modulus behind its length in bytes (u16), and the header's bytes. It selects; it is never believed: the verifier
 /// takes modulus and header from its own list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IssuerKeyId(pub [u8; 32]);
 
 impl IssuerKeyId {
     /// The name of this modulus (big-endian) with this header (the decoded bytes of the JWS protected header).
-    pub fn new(modulus: &[u8; 256], header: &[u8]) -> Self {
-        let digest =
-            Sha256::new_with_prefix(b"sigveil-issuer-key").chain_update(modulus).chain_update(header);
+    pub fn new(modulus: &Modulus, header: &[u8]) -> Self {
+        let modulus = modulus.as_bytes();
+        let length = u16::try_from(modulus.len()).expect("a modulus has at most 512 bytes");
+        let digest = Sha256::new_with_prefix(b"sigveil-issuer-key")
+            .chain_update(length.to_be_bytes())
+            .chain_update(modulus)
+            .chain_update(header);
         Self(digest.finalize().into())
     }
 }
@@ -101,14 +106,14 @@ impl fmt::Display for IssuerKeyId {
     }
 }
 
-/// A size class's `token` proof and what the verifier needs to recompute its instance.
+/// A `token` proof and what the verifier needs to recompute its instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenEvidence<P> {
     /// Which listed key and header signed the token.
     pub issuer_key: IssuerKeyId,
     /// Whether the token was bound to the certified key (protocol.md §5.1).
     pub bound: bool,
-    /// Size class of the circuit: bytes of the padded signing input.
+    /// Size class of the circuit: bytes of the padded signing input. The class of the modulus is that of the key.
     pub size_class: u16,
     /// The proof.
     pub proof: P,

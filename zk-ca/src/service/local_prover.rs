@@ -5,22 +5,22 @@ use std::collections::BTreeMap;
 use rand_core::OsRng;
 use sigveil_circuits::groth16::Proof;
 use sigveil_circuits::keys::Keys;
-use sigveil_circuits::token::SizeClass;
+use sigveil_circuits::token::Class;
 use sigveil_circuits::{nym, token};
 
 use super::prover::{Prover, ProverError};
 use crate::trust::{Base64Bytes, CircuitTrust, TokenCircuit};
 
-/// The keys that a CA proves with: `nym`, and `token` in some size classes.
+/// The keys that a CA proves with: `nym`, and `token` in some classes.
 pub struct LocalProver {
     nym: Keys,
-    token: BTreeMap<usize, Keys>,
+    token: BTreeMap<Class, Keys>,
 }
 
 impl LocalProver {
     /// Of keys made for these statements.
-    pub fn new(nym: Keys, token: impl IntoIterator<Item = (SizeClass, Keys)>) -> Self {
-        Self { nym, token: token.into_iter().map(|(class, keys)| (class.bytes(), keys)).collect() }
+    pub fn new(nym: Keys, token: impl IntoIterator<Item = (Class, Keys)>) -> Self {
+        Self { nym, token: token.into_iter().collect() }
     }
 
     /// All keys, `nym` first.
@@ -31,8 +31,10 @@ impl LocalProver {
     /// The verifying keys as a trust root states them.
     pub fn trust(&self) -> CircuitTrust {
         let key = |keys: &Keys| Base64Bytes(keys.verifying_key().to_bytes().to_vec());
-        let token = self.token.iter().map(|(bytes, keys)| TokenCircuit {
-            size_class: u16::try_from(*bytes).expect("size classes go up to 2,048 bytes"),
+        let number = |n: usize| u16::try_from(n).expect("classes have at most 2,560 bytes and 4,096 bits");
+        let token = self.token.iter().map(|(class, keys)| TokenCircuit {
+            size_class: number(class.size.bytes()),
+            modulus_bits: number(class.modulus.bits()),
             verifying_key: key(keys),
         });
         CircuitTrust { token: token.collect(), nym: key(&self.nym), development: true }
@@ -42,11 +44,11 @@ impl LocalProver {
 impl Prover for LocalProver {
     fn token(
         &self,
-        class: SizeClass,
+        class: Class,
         instance: &token::Instance,
         witness: &token::Witness,
     ) -> Result<Proof, ProverError> {
-        let keys = self.token.get(&class.bytes()).ok_or(ProverError::NoKey(class.bytes()))?;
+        let keys = self.token.get(&class).ok_or(ProverError::NoKey(class))?;
         let values = token::circuit::assign(class, instance, witness);
         Ok(keys.prove(&values, &mut OsRng)?)
     }

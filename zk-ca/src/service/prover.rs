@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use sigveil_circuits::groth16::Proof;
-use sigveil_circuits::token::SizeClass;
+use sigveil_circuits::token::Class;
 use sigveil_circuits::{groth16, nym, token};
 use tokio::sync::Semaphore;
 
 /// Why there is no proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProverError {
-    /// This prover has no key of the size class.
-    #[error("there is no proving key for tokens of up to {0} bytes")]
-    NoKey(usize),
+    /// This prover has no key of the token's class.
+    #[error("there is no proving key for tokens of {0}")]
+    NoKey(Class),
     /// The statement does not hold, or the key is of another circuit.
     #[error(transparent)]
     Proof(#[from] groth16::Error),
@@ -38,10 +38,10 @@ impl ProverError {
 
 /// Proves both statements. Calls block, for seconds, and use many cores.
 pub trait Prover: Send + Sync + 'static {
-    /// Proves a `token` statement in the circuit of its size class.
+    /// Proves a `token` statement in the circuit of its class.
     fn token(
         &self,
-        class: SizeClass,
+        class: Class,
         instance: &token::Instance,
         witness: &token::Witness,
     ) -> Result<Proof, ProverError>;

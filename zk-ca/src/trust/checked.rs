@@ -8,7 +8,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sigveil_circuits::groth16::VerifyingKey;
 use sigveil_circuits::token::instance::MAX_AUDIENCE_BYTES;
 use sigveil_circuits::token::native::RESERVED_PREFIX;
-use sigveil_circuits::token::{Jwt, Modulus, Refusal};
+use sigveil_circuits::token::{Class, Jwt, Modulus, ModulusSize, Refusal, SizeClass};
 use sigveil_vrf_identity::identity::{Identity, Kind};
 use sigveil_vrf_identity::label::{Epoch, Mode, Profile, SlotCount};
 use sigveil_vrf_identity::vrf::PublicKey;
@@ -31,8 +31,8 @@ pub enum TrustError {
     /// Binding by audience, which comes with blind issuance.
     #[error("binding by audience is not supported yet")]
     BindingUnsupported,
-    /// Not a 2,048-bit odd modulus.
-    #[error("a key of issuer {0} is not a 2,048-bit RSA modulus")]
+    /// Not an odd modulus of 2,048, 3,072 or 4,096 bits.
+    #[error("a key of issuer {0} is no RSA modulus of 2,048, 3,072 or 4,096 bits")]
     Modulus(String),
     /// A header that is no sound RS256 header.
     #[error("a header of issuer {0} is not accepted")]
@@ -52,9 +52,12 @@ pub enum TrustError {
     /// A verifying key that is none.
     #[error("a circuit's verifying key is malformed")]
     VerifyingKey,
-    /// Two verifying keys of one size class.
-    #[error("size class {0} has two verifying keys")]
-    SizeClassDuplicate(u16),
+    /// A class that no circuit has.
+    #[error("there is no circuit for {0} bytes under RSA-{1}")]
+    SizeClassUnknown(u16, u16),
+    /// Two verifying keys of one class.
+    #[error("the class of {0} has two verifying keys")]
+    SizeClassDuplicate(Class),
 }
 
 impl TrustError {
@@ -72,6 +75,7 @@ impl TrustError {
             Self::VrfOverlap => "trust-vrf-overlap",
             Self::EpochReused => "trust-epoch-reused",
             Self::VerifyingKey => "trust-verifying-key",
+            Self::SizeClassUnknown(..) => "trust-size-class-unknown",
             Self::SizeClassDuplicate(_) => "trust-size-class-duplicate",
         }
     }
@@ -82,7 +86,7 @@ impl TrustError {
 pub struct CheckedTrust {
     issuers: Vec<Issuer>,
     vrf: Vec<VrfPeriod>,
-    token: BTreeMap<u16, VerifyingKey>,
+    token: BTreeMap<Class, VerifyingKey>,
     nym: VerifyingKey,
     development: bool,
 }
@@ -121,9 +125,9 @@ impl CheckedTrust {
         &self.vrf
     }
 
-    /// The verifying key of a size class of the `token` circuit.
-    pub fn token_circuit(&self, size_class: u16) -> Option<&VerifyingKey> {
-        self.token.get(&size_class)
+    /// The verifying key of a class of the `token` circuit.
+    pub fn token_circuit(&self, class: Class) -> Option<&VerifyingKey> {
+        self.token.get(&class)
     }
 
     /// The verifying key of the `nym` circuit.
@@ -226,7 +230,7 @@ impl ListedKey {
         let modulus = modulus.map_err(|_| TrustError::Modulus(issuer.to_owned()))?;
         let header = wire.header.0.clone();
         check_header(&header).map_err(|_| TrustError::Header(issuer.to_owned()))?;
-        let id = IssuerKeyId::new(modulus.as_bytes(), &header);
+        let id = IssuerKeyId::new(&modulus, &header);
         Ok(Self { id, modulus, header, valid_for: wire.valid_for })
     }
 
@@ -317,16 +321,23 @@ fn periods(wire: &[VrfEpochs]) -> Result<Vec<VrfPeriod>, TrustError> {
     Ok(periods)
 }
 
-fn circuits(wire: &CircuitTrust) -> Result<(BTreeMap<u16, VerifyingKey>, VerifyingKey), TrustError> {
+fn circuits(wire: &CircuitTrust) -> Result<(BTreeMap<Class, VerifyingKey>, VerifyingKey), TrustError> {
     let decode = |bytes: &[u8]| VerifyingKey::from_bytes(bytes).map_err(|_| TrustError::VerifyingKey);
     let mut token = BTreeMap::new();
     for circuit in &wire.token {
         let key = decode(&circuit.verifying_key.0)?;
-        if token.insert(circuit.size_class, key).is_some() {
-            return Err(TrustError::SizeClassDuplicate(circuit.size_class));
+        let class = class(circuit.size_class, circuit.modulus_bits)?;
+        if token.insert(class, key).is_some() {
+            return Err(TrustError::SizeClassDuplicate(class));
         }
     }
     Ok((token, decode(&wire.nym.0)?))
+}
+
+fn class(size_class: u16, modulus_bits: u16) -> Result<Class, TrustError> {
+    let unknown = TrustError::SizeClassUnknown(size_class, modulus_bits);
+    let class = SizeClass::from_bytes(size_class.into()).zip(ModulusSize::from_bits(modulus_bits.into()));
+    class.map(|(size, modulus)| Class { size, modulus }).ok_or(unknown)
 }
 
 /// The rules for headers are the token statement's; it states them for whole tokens.

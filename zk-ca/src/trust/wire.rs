@@ -98,7 +98,7 @@ pub struct Allowance {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct IssuerKey {
-    /// The RSA modulus, 256 bytes big-endian; the exponent is 65537.
+    /// The RSA modulus, big-endian, of 2,048, 3,072 or 4,096 bits; the exponent is 65537.
     pub modulus: Base64Bytes,
     /// The decoded bytes of the JWS protected header.
     pub header: Base64Bytes,
@@ -126,7 +126,7 @@ pub struct VrfEpochs {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CircuitTrust {
-    /// Of the `token` circuit, one per size class.
+    /// Of the `token` circuit, one per class.
     pub token: Vec<TokenCircuit>,
     /// Of the `nym` circuit.
     pub nym: Base64Bytes,
@@ -135,14 +135,26 @@ pub struct CircuitTrust {
     pub development: bool,
 }
 
-/// The verifying key of one size class of the `token` circuit.
+/// The verifying key of one class of the `token` circuit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TokenCircuit {
     /// Bytes of the signing input.
     pub size_class: u16,
+    /// Bits of the issuer's modulus; 2,048 where the file does not say.
+    #[serde(default = "rsa2048", skip_serializing_if = "is_rsa2048")]
+    pub modulus_bits: u16,
     /// The key, encoded as `sigveil_circuits::groth16::VerifyingKey` encodes it.
     pub verifying_key: Base64Bytes,
+}
+
+fn rsa2048() -> u16 {
+    2048
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_rsa2048(bits: &u16) -> bool {
+    *bits == rsa2048()
 }
 
 /// Bytes that are base64 in JSON.

@@ -140,6 +140,7 @@ async fn each_change_of_trust_is_refused_by_its_own_check() {
     assert_eq!(verdict(&|t| t.vrf[0].valid_for.start = NOW), "vrf-key-missing");
     assert_eq!(verdict(&|t| t.vrf[0].slots = 299), "nym-proof-invalid");
     assert_eq!(verdict(&|t| t.circuits.token[0].size_class = 1024), "size-class-untrusted");
+    assert_eq!(verdict(&|t| t.circuits.token[0].modulus_bits = 4096), "size-class-untrusted");
     let other_log = p256::ecdsa::SigningKey::random(&mut OsRng);
     let issuer = world.ca.authority().certificate();
     let refused = verify::sct(&view, issuer, other_log.verifying_key()).unwrap_err();

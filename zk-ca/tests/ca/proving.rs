@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rand_core::OsRng;
 use serde_json::{Value, json};
 use sigveil_circuits::keys::{KeyStore, Statement};
-use sigveil_circuits::token::SizeClass;
+use sigveil_circuits::token::{Class, SizeClass};
 use sigveil_zk_ca::key::SigningKeyP256;
 use sigveil_zk_ca::profile::CertificateView;
 use sigveil_zk_ca::service::local_prover::LocalProver;
@@ -21,7 +21,8 @@ fn prover() -> LocalProver {
     let folder = folder.map_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"), Into::into);
     let store = KeyStore::new(folder);
     let keys = |statement| store.load_or_create(statement, &mut OsRng, &mut |_| {}).unwrap();
-    LocalProver::new(keys(Statement::Nym), [(SizeClass::B768, keys(Statement::Token(SizeClass::B768)))])
+    let class = Class::rsa2048(SizeClass::B768);
+    LocalProver::new(keys(Statement::Nym), [(class, keys(Statement::Token(class)))])
 }
 
 #[tokio::test(flavor = "multi_thread")]

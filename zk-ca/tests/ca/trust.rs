@@ -129,6 +129,14 @@ async fn verifying_keys_are_sound_and_one_to_a_class() {
         changed(&|t| t.circuits.token.push(t.circuits.token[0].clone())),
         "trust-size-class-duplicate"
     );
+    let second = |bits: u16| {
+        let mut circuit = good.circuits.token[0].clone();
+        circuit.modulus_bits = bits;
+        changed(&|t| t.circuits.token.push(circuit.clone()))
+    };
+    assert_eq!(second(4096), "accepted");
+    assert_eq!(second(1024), "trust-size-class-unknown");
+    assert_eq!(changed(&|t| t.circuits.token[0].size_class = 700), "trust-size-class-unknown");
     let json = serde_json::to_string(&good).unwrap();
     let unknown = json.replacen('{', r#"{"surplus":1,"#, 1);
     assert!(serde_json::from_str::<ProofTrust>(&unknown).is_err());

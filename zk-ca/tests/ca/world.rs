@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sigveil_circuits::groth16::{Matrices, Proof, ProvingKey, prove, setup};
 use sigveil_circuits::r1cs::{Assignment, Cs, Shape};
 use sigveil_circuits::testing::Issuer;
-use sigveil_circuits::token::{Jwt, SizeClass};
+use sigveil_circuits::token::{Class, Jwt, SizeClass};
 use sigveil_circuits::{Fr, nym, token};
 use sigveil_log::sct::{PrecertEntry, SignedCertificateTimestamp};
 use sigveil_vrf_identity::identity::Kind;
@@ -93,12 +93,12 @@ impl NativeProver {
 impl Prover for NativeProver {
     fn token(
         &self,
-        class: SizeClass,
+        class: Class,
         instance: &token::Instance,
         _witness: &token::Witness,
     ) -> Result<Proof, ProverError> {
-        if class != SizeClass::B768 {
-            return Err(ProverError::NoKey(class.bytes()));
+        if class != Class::rsa2048(SizeClass::B768) {
+            return Err(ProverError::NoKey(class));
         }
         self.gate.pass();
         self.prove(instance.digest())
@@ -187,7 +187,11 @@ impl Plan {
             certificate_log: Arc::new(Log(log_key())),
             prover: Arc::new(prover),
             circuits: CircuitTrust {
-                token: vec![TokenCircuit { size_class: 768, verifying_key: verifying.clone() }],
+                token: vec![TokenCircuit {
+                    size_class: 768,
+                    modulus_bits: 2048,
+                    verifying_key: verifying.clone(),
+                }],
                 nym: verifying,
                 development: true,
             },

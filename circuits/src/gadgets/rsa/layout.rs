@@ -28,7 +28,7 @@ use crate::Fr;
 pub(super) const LIMB_BITS: usize = 24;
 
 /// Length of a modulus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Size {
     /// 2,048 bits.
     Rsa2048,
@@ -41,6 +41,12 @@ pub enum Size {
 impl Size {
     /// All sizes.
     pub const ALL: [Self; 3] = [Self::Rsa2048, Self::Rsa3072, Self::Rsa4096];
+
+    /// The size of so many bits.
+    #[must_use]
+    pub fn from_bits(bits: usize) -> Option<Self> {
+        Self::ALL.into_iter().find(|size| size.bits() == bits)
+    }
 
     /// Bits of the modulus.
     #[must_use]

@@ -157,7 +157,7 @@ fn trailing_bytes_are_refused() {
 #[test]
 fn keys_of_something_else_are_refused() {
     let (file, at) = (good(), offsets());
-    let other = read(mapped(&file), Statement::Token(crate::token::SizeClass::B768), &SHAPE);
+    let other = read(mapped(&file), Statement::Token(crate::token::Class::ALL[0]), &SHAPE);
     assert_eq!(other.err(), Some("of another statement"));
     let other = read(mapped(&file), Statement::Nym, &[8; 32]);
     assert_eq!(other.err(), Some("of another version of the circuit"));

@@ -26,8 +26,7 @@ use sigveil_vrf_identity::identity::{Identity, Kind};
 use super::instance::{audience_digest, header_digest, issuer_digest};
 use super::layout::Layout;
 use super::native::public_audience;
-use super::{Compact, Expectation, LinkingRandomness};
-use super::{Instance, SizeClass, Witness};
+use super::{Class, Compact, Expectation, Instance, LinkingRandomness, Witness};
 use crate::Fr;
 use crate::gadgets::rsa;
 use crate::gadgets::sha256::{self, Message};
@@ -35,37 +34,37 @@ use crate::r1cs::{Assignment, Cs, Shape};
 
 use inputs::Inputs;
 
-/// The circuit of a size class. Its only public input is [`Instance::digest`].
-pub fn circuit<C: Cs>(cs: &mut C, class: SizeClass, instance: &Instance, witness: &Witness) {
+/// The circuit of a class. Its only public input is [`Instance::digest`].
+pub fn circuit<C: Cs>(cs: &mut C, class: Class, instance: &Instance, witness: &Witness) {
     let public = cs.family("token.inputs", |cs| Inputs::allocate(cs, instance));
 
     // RS256 verifies over base64url(header) "." base64url(payload).
-    let message = Message::allocate(cs, &witness.signing_input, class.bytes());
+    let message = Message::allocate(cs, &witness.signing_input, class.size.bytes());
     let digest = sha256::digest(cs, &message);
-    let modulus = rsa::Modulus::allocate(cs, rsa::Size::Rsa2048, &witness.modulus);
+    let modulus = rsa::Modulus::allocate(cs, class.modulus, &witness.modulus);
     let modulus_digest = payload::modulus_digest(cs, &modulus);
     cs.family("token.modulus", |cs| cs.equal(&modulus_digest, &public.modulus));
     rsa::verify(cs, &modulus, &witness.signature, &digest);
 
     // The header is one that is listed; what follows its dot is the payload.
     let header = payload::header(cs, &message, &public.header, witness.header_length);
-    let bytes = payload::decode(cs, &message, &header, class);
+    let bytes = payload::decode(cs, &message, &header, class.size);
 
     // The claims.
-    let layout = Layout::of(&payload::placed(witness, class), instance.kind);
+    let layout = Layout::of(&payload::placed(witness, class.size), instance.kind);
     claims::claims(cs, &bytes, &public, instance, witness, &layout);
 }
 
-/// The shape of a size class.
+/// The shape of a class.
 #[must_use]
-pub fn shape(class: SizeClass) -> Shape {
+pub fn shape(class: Class) -> Shape {
     let (instance, witness) = (Instance::placeholder(), Witness::placeholder());
     Shape::of(|cs| circuit(cs, class, &instance, &witness))
 }
 
 /// The values of a statement, whether or not they satisfy it.
 #[must_use]
-pub fn assign(class: SizeClass, instance: &Instance, witness: &Witness) -> Assignment {
+pub fn assign(class: Class, instance: &Instance, witness: &Witness) -> Assignment {
     Assignment::of(|cs| circuit(cs, class, instance, witness))
 }
 
@@ -77,7 +76,7 @@ pub struct Trial {
     /// Number of rows.
     pub constraints: usize,
     /// The class that the token falls into.
-    pub class: SizeClass,
+    pub class: Class,
 }
 
 /// Tries to satisfy the circuit with any token, also with one that the native check refuses: on the most favourable
@@ -100,7 +99,7 @@ pub fn best_effort(token: &Compact, expected: &Expectation<'_>) -> Trial {
         linking_commitment: identity.map(|identity| randomness.commit(identity.idf())).unwrap_or_default(),
     };
     let witness = Witness::new(token, expected.modulus, configured, &expected.binding, randomness);
-    let class = witness.size_class();
+    let class = witness.class();
     let values = assign(class, &instance, &witness);
     // A signature of another length is cut or filled to enter the circuit, which knows one length only.
     let satisfied = values.is_satisfied() && token.signature().len() == witness.signature.len();

@@ -1,6 +1,7 @@
 //! From the characters that were signed to the bytes of the payload.
 
 use sigveil_vrf_identity::domain::Domain;
+use sigveil_vrf_identity::poseidon::MAX_INPUTS;
 
 use super::claims::{constant, text_digest};
 use crate::Fr;
@@ -16,9 +17,15 @@ use crate::token::{SizeClass, Witness};
 /// Groups of four characters before the one in which the payload begins, at most.
 const HEADER_GROUPS: usize = (MAX_HEADER_CHARACTERS + 1) / 4;
 
-/// `Poseidon(DOM_RSA, 9 elements)`.
+/// `Poseidon(DOM_RSA, elements)`, the first two hashed to one where there are too many: the twin of
+/// [`crate::token::Modulus::digest`].
 pub(super) fn modulus_digest<C: Cs>(cs: &mut C, modulus: &rsa::Modulus<C::Num>) -> C::Num {
-    poseidon::hash(cs, Domain::RsaModulus, &modulus.packed())
+    let mut elements = modulus.packed();
+    if elements.len() > MAX_INPUTS {
+        let first = poseidon::hash(cs, Domain::RsaModulus, &elements[..2]);
+        elements.splice(..2, [first]);
+    }
+    poseidon::hash(cs, Domain::RsaModulus, &elements)
 }
 
 /// Where the payload begins.

@@ -65,9 +65,9 @@ pub(super) fn prove(
     let slot = u32::from(scope.slot().number());
     let nym_witness = nym::Witness::open(identity.idf(), *linking, rho, &evaluation, slot);
     let nym = parts.prover.nym(&nym_instance, &nym_witness)?;
-    let class = accepted.token.jwt().compact().size_class();
+    let class = accepted.token.class();
     let proof = parts.prover.token(class, &token_instance, &accepted.token.witness(*linking))?;
-    let size_class = u16::try_from(class.bytes()).expect("size classes go up to 2,048 bytes");
+    let size_class = u16::try_from(class.size.bytes()).expect("size classes go up to 2,560 bytes");
     let payload = accepted.token.jwt().compact().payload();
     Ok(CertificateContent {
         serial,

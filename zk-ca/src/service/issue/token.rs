@@ -7,6 +7,7 @@ use super::{CaParts, IssueError};
 use crate::key::SubjectKey;
 use crate::profile::IssuerKeyId;
 use crate::service::fulcio::RequestError;
+use crate::service::prover::ProverError;
 use crate::trust;
 
 /// A token that passed the native check under a key that verifiers know.
@@ -60,7 +61,12 @@ pub(super) async fn accept(
         binding,
     };
     let checked = check(&jwt, &expectation)?;
-    let issuer_key = IssuerKeyId::new(modulus.as_bytes(), jwt.compact().header());
+    // Said before anything is proven.
+    let class = checked.class();
+    if parts.trust.token_circuit(class).is_none() {
+        return Err(ProverError::NoKey(class).into());
+    }
+    let issuer_key = IssuerKeyId::new(&modulus, jwt.compact().header());
     if issuer.key(&issuer_key, time).is_none() {
         return Err(IssueError::KeyUnlisted);
     }

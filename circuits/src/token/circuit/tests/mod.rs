@@ -10,7 +10,7 @@ use super::*;
 use crate::gadgets::json::Byte;
 use crate::token::instance::{BindingSalt, Usage, binding_string, bound_audience_digest};
 use crate::token::native::check_payload;
-use crate::token::{Binding, Modulus};
+use crate::token::{Binding, Modulus, SizeClass};
 
 const ISSUER: &str = "https://issuer.example/path";
 const AUDIENCE: &str = "sign.example";

@@ -1,10 +1,12 @@
 //! The whole circuit, on tokens that an issuer signed.
 
 use super::*;
+use crate::testing::Issuer;
+use crate::token::ModulusSize;
 
 #[test]
 fn a_signed_token_satisfies_the_whole_circuit() {
-    let issuer = crate::testing::Issuer::generate();
+    let issuer = Issuer::generate();
     let modulus = issuer.modulus();
     for (padding, class) in
         [(0, SizeClass::B768), (1, SizeClass::B768), (2, SizeClass::B768), (500, SizeClass::B1024)]
@@ -15,7 +17,8 @@ fn a_signed_token_satisfies_the_whole_circuit() {
         let checked = crate::token::check(&jwt, &expected).unwrap();
         let randomness = LinkingRandomness(Fr::from(3u64));
         let (instance, witness) = (checked.instance(randomness), checked.witness(randomness));
-        assert_eq!(witness.size_class(), class);
+        let class = Class::rsa2048(class);
+        assert_eq!(witness.class(), class);
         let values = assign(class, &instance, &witness);
         assert_eq!(values.violations(), [], "{padding}");
         assert_eq!(values.publics(), [instance.digest()]);
@@ -23,15 +26,87 @@ fn a_signed_token_satisfies_the_whole_circuit() {
     }
 }
 
+/// A token that fills the size class to the last group of characters.
+fn filling(issuer: &Issuer, size: SizeClass) -> crate::token::Jwt {
+    let filled = |n: usize| {
+        let payload = with(Kind::Email, &[("name", &format!("\"{}\"", "n".repeat(n)))]);
+        crate::token::Jwt::parse(&issuer.token(&payload)).unwrap()
+    };
+    let free = size.bytes() - filled(0).compact().signing_input().len();
+    filled(free / 4 * 3)
+}
+
+#[test]
+fn a_full_token_satisfies_every_class() {
+    for modulus_size in ModulusSize::ALL {
+        let issuer = Issuer::generate_sized(modulus_size);
+        let modulus = issuer.modulus();
+        for size in SizeClass::ALL {
+            let jwt = filling(&issuer, size);
+            let checked = crate::token::check(&jwt, &expectation(&modulus, Kind::Email)).unwrap();
+            let class = Class { size, modulus: modulus_size };
+            let randomness = LinkingRandomness(Fr::from(3u64));
+            let (instance, witness) = (checked.instance(randomness), checked.witness(randomness));
+            assert_eq!((checked.class(), witness.class()), (class, class));
+            let values = assign(class, &instance, &witness);
+            assert_eq!(values.violations(), [], "{class}");
+            assert_eq!(values.publics(), [instance.digest()]);
+        }
+    }
+}
+
+/// What [`header_key_and_signature_are_bound`] shows, at the other moduli; and that one of another size is no witness.
+#[test]
+fn a_modulus_of_any_size_is_bound() {
+    for modulus_size in [ModulusSize::Rsa3072, ModulusSize::Rsa4096] {
+        let issuer = Issuer::generate_sized(modulus_size);
+        let key = issuer.modulus();
+        let jwt = filling(&issuer, SizeClass::B768);
+        let checked = crate::token::check(&jwt, &expectation(&key, Kind::Email)).unwrap();
+        let randomness = LinkingRandomness(Fr::from(3u64));
+        let (instance, witness) = (checked.instance(randomness), checked.witness(randomness));
+        let families = |instance: &Instance, witness: &Witness| {
+            let values = assign(witness.class(), instance, witness);
+            let families = values.violations().iter().map(|violation| violation.family);
+            families.collect::<std::collections::BTreeSet<_>>()
+        };
+        let other = Instance { modulus: modulus().digest(), ..instance };
+        assert_eq!(Vec::from_iter(families(&other, &witness)), ["token.modulus"]);
+        let mut forged = witness.clone();
+        forged.signature[7] ^= 1;
+        let refusing = families(&instance, &forged);
+        assert!(!refusing.is_empty() && refusing.iter().all(|family| family.starts_with("rsa.")));
+        // A short modulus under the larger circuit: its digest is another than the one that a verifier computes.
+        let small = Issuer::generate();
+        let (jwt, key) = (filling(&small, SizeClass::B768), small.modulus());
+        let checked = crate::token::check(&jwt, &expectation(&key, Kind::Email)).unwrap();
+        let (instance, mut widened) = (checked.instance(randomness), checked.witness(randomness));
+        widened.modulus_size = modulus_size;
+        assert!(families(&instance, &widened).contains("token.modulus"));
+    }
+}
+
+/// A larger modulus costs rows of its own and of its digest, and changes no others.
+#[test]
+fn classes_differ_in_what_reads_the_modulus() {
+    let rows = ModulusSize::ALL.map(|modulus| {
+        let mut rows = shape(Class { size: SizeClass::B768, modulus }).rows_per_family();
+        rows.retain(|family, _| !family.starts_with("rsa.") && *family != "poseidon");
+        rows
+    });
+    assert_eq!(rows[0], rows[1]);
+    assert_eq!(rows[0], rows[2]);
+}
+
 /// Sizes change only on purpose: a row fewer may be a check less.
 #[test]
 fn the_shapes_are_these() {
     for (class, rows) in [(SizeClass::B768, 390_639), (SizeClass::B1024, 477_094)] {
-        let shape = shape(class);
+        let shape = shape(Class::rsa2048(class));
         assert_eq!(shape.constraints(), rows, "{:?}", shape.rows_per_family());
         assert_eq!(shape.publics(), 1);
     }
-    let rows = shape(SizeClass::B1024).rows_per_family();
+    let rows = shape(Class::rsa2048(SizeClass::B1024)).rows_per_family();
     for (family, expected) in [
         ("token.header", 1_082),
         ("token.payload", 4_181),
@@ -58,7 +133,7 @@ fn the_shapes_are_these() {
 /// circuit because of what is said beside each.
 #[test]
 fn signed_but_not_strict_is_refused_by_both() {
-    let issuer = crate::testing::Issuer::generate();
+    let issuer = Issuer::generate();
     let modulus = issuer.modulus();
     let expected = expectation(&modulus, Kind::Email);
     let payload = object(&good(Kind::Email));
@@ -94,7 +169,7 @@ fn signed_but_not_strict_is_refused_by_both() {
 }
 
 /// The whole circuit on an input as it is, signed, with hints for the payload that a lenient reader sees.
-fn trial(issuer: &crate::testing::Issuer, input: &str, expected: &Expectation<'_>) -> Assignment {
+fn trial(issuer: &Issuer, input: &str, expected: &Expectation<'_>) -> Assignment {
     let payload = object(&good(Kind::Email));
     let strict = crate::token::Jwt::parse(&issuer.token(&payload)).unwrap();
     let checked = crate::token::check(&strict, expected).unwrap();
@@ -105,14 +180,14 @@ fn trial(issuer: &crate::testing::Issuer, input: &str, expected: &Expectation<'_
     let signature =
         base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, signature).unwrap();
     witness.signing_input = input.as_bytes().to_vec();
-    witness.signature = signature.try_into().unwrap();
-    assign(SizeClass::B768, &checked.instance(randomness), &witness)
+    witness.signature = signature;
+    assign(Class::rsa2048(SizeClass::B768), &checked.instance(randomness), &witness)
 }
 
 /// Each public input but those that the claims' tests change: another value, and the circuit refuses.
 #[test]
 fn header_key_and_signature_are_bound() {
-    let issuer = crate::testing::Issuer::generate();
+    let issuer = Issuer::generate();
     let (modulus, another) = (issuer.modulus(), modulus());
     let expected = expectation(&modulus, Kind::Email);
     let jwt = crate::token::Jwt::parse(&issuer.token(&object(&good(Kind::Email)))).unwrap();
@@ -120,7 +195,7 @@ fn header_key_and_signature_are_bound() {
     let randomness = LinkingRandomness(Fr::from(3u64));
     let (instance, witness) = (checked.instance(randomness), checked.witness(randomness));
     let families = |instance: &Instance, witness: &Witness| {
-        let values = assign(SizeClass::B768, instance, witness);
+        let values = assign(Class::rsa2048(SizeClass::B768), instance, witness);
         values
             .violations()
             .iter()
@@ -148,14 +223,14 @@ fn header_key_and_signature_are_bound() {
 /// All else follows from what is chosen here: hints that rows force, at this token.
 #[test]
 fn a_prover_chooses_only_what_the_statement_lets_it() {
-    let issuer = crate::testing::Issuer::generate();
+    let issuer = Issuer::generate();
     let modulus = issuer.modulus();
     let (payload, expected) = lies::everything(&modulus);
     let jwt = crate::token::Jwt::parse(&issuer.token(&payload)).unwrap();
     let randomness = LinkingRandomness(Fr::from(3u64));
     let checked = crate::token::check(&jwt, &expected).unwrap();
     let (instance, witness) = (checked.instance(randomness), checked.witness(randomness));
-    let class = witness.size_class();
+    let class = witness.class();
     let chosen = crate::r1cs::freedom::chosen_per_family(
         |cs| circuit(cs, class, &instance, &witness),
         |cs| circuit(cs, class, &instance, &witness),
@@ -168,7 +243,7 @@ fn a_prover_chooses_only_what_the_statement_lets_it() {
         // The public inputs, which a verifier recomputes.
         ("token.inputs", 9),
         // The message and its length; bytes that are not zero leave one flag of the length.
-        ("message.bits", 8 * class.bytes()),
+        ("message.bits", 8 * class.size.bytes()),
         ("message.length", 1),
         // Modulus (compared by digest), signature, quotients and remainders: see `gadgets::rsa`.
         ("rsa.modulus-range", 86),
