@@ -69,6 +69,91 @@ async fn a_stock_client_gets_a_complete_log_entry() {
 }
 
 #[tokio::test]
+async fn an_entry_with_a_certificate_keeps_it_byte_for_byte() {
+    use common::certificates::{Holder, constraints, extension};
+    let folder = tempfile::tempdir().unwrap();
+    let url = serve(sigveil_log::rekor::router(Log::open(config(folder.path())).unwrap())).await;
+    let issuer = Holder::root("CN=issuer", 1);
+    let san = extension("2.5.29.17".parse().unwrap(), true, b"\x30\x03\x86\x01a".to_vec());
+    let certificate = issuer.certify("CN=leaf", &entry_key(), vec![constraints(false), san]);
+    let entry = certified_rekord(b"artifact", certificate.clone());
+    let answer = post(&format!("{url}/api/v2/log/entries"), request(&entry)).await;
+    assert_eq!(answer.status(), 201);
+    let answer: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+    let body = STANDARD.decode(answer["canonicalizedBody"].as_str().unwrap()).unwrap();
+    assert_eq!(body, entry.body());
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    let verifier = &body["spec"]["hashedRekordV002"]["signature"]["verifier"];
+    let expected = serde_json::json!({
+        "keyDetails": "PKIX_ECDSA_P256_SHA_256",
+        "x509Certificate": { "rawBytes": STANDARD.encode(&certificate) },
+    });
+    assert_eq!(verifier, &expected);
+    // The same signature under a certificate of another key, and under none that can be read.
+    let other = issuer.certify("CN=leaf", &issuer.key, vec![]);
+    for (verifier, reason) in [(other, "entry-bad-signature"), (certificate[1..].to_vec(), "entry-bad-key")] {
+        let body = request(&certified_rekord(b"artifact", verifier));
+        let answer = post(&format!("{url}/api/v2/log/entries"), body).await;
+        assert_eq!(refusal(answer).await, (400, reason.to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_in_the_tree_is_not_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = serve(sigveil_log::rekor::router(Log::open(config(folder.path())).unwrap())).await;
+    let get = |path: String| {
+        let url = format!("{url}/api/{path}");
+        async move { refusal(reqwest::get(url).await.unwrap()).await }
+    };
+    let missing = |reason: &str| (404, reason.to_owned());
+    let largest = u64::MAX;
+    assert_eq!(get("sigveil/v1/entries/0".into()).await, missing("log-no-entry"));
+    assert_eq!(post(&format!("{url}/api/v2/log/entries"), request(&rekord(b"artifact"))).await.status(), 201);
+    for index in [1, 255, 1 << 40, largest] {
+        assert_eq!(get(format!("sigveil/v1/entries/{index}")).await, missing("log-no-entry"));
+        assert_eq!(get(format!("sigveil/v1/sealed/{index}")).await, missing("sealed-none"));
+    }
+    assert_eq!(get("sigveil/v1/sealed/0".into()).await, missing("sealed-none"));
+    for index in ["18446744073709551616", "-1", "0x0", "1.0", "%00", "..%2f0"] {
+        let malformed = (400, "request-malformed".to_owned());
+        assert_eq!(get(format!("sigveil/v1/entries/{index}")).await, malformed, "{index}");
+        assert_eq!(get(format!("sigveil/v1/sealed/{index}")).await, malformed, "{index}");
+    }
+    // Tiles beyond the tree, of widths and levels that are none, and in spellings that are not the one of tlog-tiles.
+    for tile in [
+        "0/001",
+        "0/000",
+        "0/000.p/2",
+        "0/000.p/0",
+        "0/000.p/256",
+        "0/000.p/01",
+        "1/000.p/1",
+        "63/000",
+        "64/000",
+        "-1/000",
+        "0/x000/000",
+        "0/0",
+        "0/0000",
+        "0/1000",
+        "entries/001",
+        "entries/000.p/2",
+        "data/000.p/1",
+        "0/x999/x999/x999/x999/x999/x999/999",
+        "0/000.p/1/",
+        "0//000.p/1",
+        "0/000.p/+1",
+        "0/000.p/%31%00",
+        "..%2fwal",
+        "entries/..%2f..%2fwal",
+        "0/000.p/1%2f..%2f1",
+    ] {
+        assert_eq!(get(format!("v2/tile/{tile}")).await, missing("tile-unavailable"), "{tile}");
+    }
+    assert_eq!(reqwest::get(format!("{url}/api/v2/tile/0/000.p/1")).await.unwrap().status(), 200);
+}
+
+#[tokio::test]
 async fn bad_requests_get_one_reason_and_change_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let log = Log::open(config(folder.path())).unwrap();
@@ -93,10 +178,8 @@ async fn bad_requests_get_one_reason_and_change_nothing() {
     ];
     for (body, status, reason) in cases {
         let answer = post(&format!("{url}/api/v2/log/entries"), body.clone().into_bytes()).await;
-        assert_eq!(answer.status(), status, "{}", &body[..body.len().min(300)]);
-        assert_eq!(answer.headers()["content-type"], "application/problem+json");
-        let problem: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
-        assert_eq!(problem["reason"], reason, "{}", &body[..body.len().min(300)]);
+        let refused = refusal(answer).await;
+        assert_eq!(refused, (status, reason.to_owned()), "{}", &body[..body.len().min(300)]);
     }
     let unknown = br#"{"apiVersion":"0.0.1","kind":"withheld","spec":{}}"#.to_vec();
     let answer = post(&format!("{url}/api/sigveil/v1/entries"), unknown).await.text().await.unwrap();
@@ -176,11 +259,7 @@ async fn whatever_the_framework_refuses_is_a_problem_document() {
         (client.get(index), 400, "request-malformed"),
     ];
     for (request, status, reason) in answers {
-        let answer = request.send().await.unwrap();
-        assert_eq!(answer.status(), status);
-        assert_eq!(answer.headers()["content-type"], "application/problem+json");
-        let problem: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
-        assert_eq!(problem["reason"], reason);
+        assert_eq!(refusal(request.send().await.unwrap()).await, (status, reason.to_owned()));
     }
     let (entry, payload) = sealed(b"value");
     let twice = String::from_utf8(entry.body()).unwrap().replacen("{\"", "{\"kind\":\"sealed\",\"", 1);

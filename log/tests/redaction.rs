@@ -101,6 +101,40 @@ async fn redact_sealed(others: u32, withheld: Withholding) {
     }
 }
 
+/// What clients see: the tombstone with 410, no openings, and the rest as before.
+#[tokio::test]
+async fn withheld_content_is_gone_over_http() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(witnessed(folder.path())).unwrap();
+    let url = serve(sigveil_log::rekor::router(log.clone())).await;
+    let get = |path: &str| reqwest::get(format!("{url}/api/sigveil/v1/{path}"));
+    let (entry, payload) = sealed(b"a value to be forgotten");
+    let receipt = log.append_sealed(&entry, &payload).await.unwrap();
+    log.append(&rekord(b"artifact")).await.unwrap();
+    assert_eq!(get("entries/0").await.unwrap().bytes().await.unwrap(), entry.body());
+    assert_eq!(get("sealed/0").await.unwrap().status(), 200);
+    let record = Entry::Redaction(record(0, receipt.leaf_hash, Withholding::WholeBody));
+    let answer = post(&format!("{url}/api/sigveil/v1/entries"), record.body()).await;
+    assert_eq!(answer.status(), 201);
+    // The record alone withholds nothing.
+    assert_eq!(get("entries/0").await.unwrap().status(), 200);
+    log.redact(2, Covered(true)).await.unwrap();
+
+    let gone = get("entries/0").await.unwrap();
+    assert_eq!(
+        (gone.status().as_u16(), &gone.headers()["content-type"]),
+        (410, &"application/json".parse().unwrap())
+    );
+    let tombstone = Withheld { leaf_hash: receipt.leaf_hash, record: 2 };
+    assert_eq!(gone.bytes().await.unwrap(), tombstone.body());
+    assert_eq!(refusal(get("sealed/0").await.unwrap()).await, (404, "sealed-none".to_owned()));
+    assert_eq!(get("entries/1").await.unwrap().bytes().await.unwrap(), rekord(b"artifact").body());
+    assert_eq!(get("entries/2").await.unwrap().bytes().await.unwrap(), record.body());
+    // A tombstone is a form that no submission may have.
+    let answer = post(&format!("{url}/api/sigveil/v1/entries"), tombstone.body()).await;
+    assert_eq!(refusal(answer).await, (400, "entry-unknown-kind".to_owned()));
+}
+
 /// Reopening without the witness, whose lock goes with the old log's thread.
 fn witnessed_again(folder: &Path) -> sigveil_log::engine::Config {
     let mut again = config(folder);

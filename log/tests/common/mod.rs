@@ -52,6 +52,11 @@ pub fn witness(folder: &Path, logs: Vec<NoteKey>) -> Witness {
     Witness::open(folder, signer, logs, Arc::new(|| NOW)).unwrap()
 }
 
+/// The key by which [`witnessed`] logs are cosigned.
+pub fn log_witness() -> NoteKey {
+    NoteSigner::cosignature("witness.example", SigningKey::from_bytes(&[3; 32])).unwrap().public().clone()
+}
+
 pub fn config(folder: &Path) -> Config {
     let mut config = Config::new(&folder.join("log"), log_signer(), Arc::new(|| NOW));
     config.batch_age = std::time::Duration::from_millis(1);
@@ -67,8 +72,13 @@ pub fn witnessed(folder: &Path) -> Config {
     config
 }
 
+/// The key that signs the entries.
+pub fn entry_key() -> p256::ecdsa::SigningKey {
+    p256::ecdsa::SigningKey::from_slice(&[4; 32]).unwrap()
+}
+
 fn signature(digest: &Hash) -> Signature {
-    let key = p256::ecdsa::SigningKey::from_slice(&[4; 32]).unwrap();
+    let key = entry_key();
     let content: p256::ecdsa::DerSignature = key.sign_prehash(&digest.0).unwrap();
     let spki = key.verifying_key().to_public_key_der().unwrap().into_vec();
     Signature {
@@ -76,6 +86,13 @@ fn signature(digest: &Hash) -> Signature {
         key_details: KeyDetails::EcdsaP256Sha256,
         verifier: Verifier::PublicKey(spki),
     }
+}
+
+/// A signature over an artifact, with a certificate as its verifier.
+pub fn certified_rekord(artifact: &[u8], certificate: Vec<u8>) -> Entry {
+    let digest = Hash::of(&[artifact]);
+    let signature = Signature { verifier: Verifier::Certificate(certificate), ..signature(&digest) };
+    Entry::HashedRekord(HashedRekord::new(digest.0.to_vec(), signature).unwrap())
 }
 
 pub fn rekord(artifact: &[u8]) -> Entry {

@@ -1,0 +1,157 @@
+//! SIGKILL under load: a child process writes and acknowledges over a pipe, and is killed at random moments, while it
+//! recovers too. What it acknowledged is there afterwards, once and in its place, and no size has two trees.
+#![cfg(feature = "service")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod common;
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use common::*;
+use rand_chacha::ChaCha20Rng;
+use rand_core::{RngCore as _, SeedableRng as _};
+use sigveil_log::Hash;
+use sigveil_log::checkpoint::VerifiedCheckpoint;
+use sigveil_log::engine::{Config, Log};
+use sigveil_log::entry::Stored;
+use sigveil_log::merkle::root;
+use sigveil_log::tile::TileTree;
+
+/// Folder in which a child writes; without it, the child's test does nothing.
+const FOLDER: &str = "SIGVEIL_TEST_KILL_FOLDER";
+/// Number of the child, so that all bodies differ.
+const ROUND: &str = "SIGVEIL_TEST_KILL_ROUND";
+/// A seed to replay; without it, a random one is drawn and printed.
+const SEED: &str = "SIGVEIL_TEST_SEED";
+const ROUNDS: u32 = 24;
+const WRITERS: u32 = 16;
+
+/// Witnessed, and with so small a write-ahead log that trimming it is killed too.
+fn killed(folder: &Path) -> Config {
+    Config { wal_limit: 8 << 10, batch_size: 64, ..witnessed(folder) }
+}
+
+/// Not a test by itself: what the child process runs.
+#[test]
+fn child() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let round = std::env::var(ROUND).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let log = Log::open(killed(Path::new(&folder))).unwrap();
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|writer| {
+            let (log, round) = (log.clone(), round.clone());
+            runtime.spawn(async move {
+                for n in 0.. {
+                    let body = format!("{round}/{writer}/{n}");
+                    let receipt = log.append_opaque(body.clone().into_bytes()).await.unwrap();
+                    let (size, root) = (receipt.tree_size, receipt.root.to_base64());
+                    // One write, shorter than a pipe's buffer: whole or, if this dies, not at all.
+                    let line = format!("\nack {} {size} {root} {body}\n", receipt.index);
+                    std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
+                }
+            })
+        })
+        .collect();
+    writers.into_iter().for_each(|writer| runtime.block_on(writer).unwrap());
+}
+
+#[derive(Default)]
+struct Acknowledged {
+    bodies: BTreeMap<u64, String>,
+    roots: BTreeMap<u64, Hash>,
+}
+
+impl Acknowledged {
+    fn note(&mut self, line: &str) {
+        let mut parts = line.splitn(4, ' ');
+        let mut next = || parts.next().unwrap();
+        let (index, size) = (next().parse().unwrap(), next().parse().unwrap());
+        let root = Hash::from_base64(next()).unwrap();
+        assert!(self.bodies.insert(index, next().to_owned()).is_none(), "index {index} was given twice");
+        assert_eq!(*self.roots.entry(size).or_insert(root), root, "size {size} has two trees");
+    }
+}
+
+/// Starts a child, and kills it some time after its start or its first acknowledgement.
+fn run_and_kill(folder: &Path, round: u32, rng: &mut ChaCha20Rng, acknowledged: &mut Acknowledged) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
+        .env(FOLDER, folder)
+        .env(ROUND, round.to_string())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let (sender, receiver) = mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        for line in lines.map_while(Result::ok) {
+            if let Some(line) = line.strip_prefix("ack ") {
+                sender.send(line.to_owned()).unwrap();
+            }
+        }
+    });
+    // Every other one is let past its start.
+    if round % 2 == 0 {
+        acknowledged.note(&receiver.recv().unwrap());
+    }
+    std::thread::sleep(Duration::from_micros(u64::from(rng.next_u32() % 120_000)));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    reader.join().unwrap();
+    receiver.iter().for_each(|line| acknowledged.note(&line));
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_kill_at_any_moment() {
+    let seed = std::env::var(SEED).ok().and_then(|seed| seed.parse().ok());
+    let seed = seed.unwrap_or_else(|| rand_core::OsRng.next_u64());
+    println!("{SEED}={seed}");
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let folder = tempfile::tempdir().unwrap();
+    let mut acknowledged = Acknowledged::default();
+    for round in 0..ROUNDS {
+        run_and_kill(folder.path(), round, &mut rng, &mut acknowledged);
+    }
+    let log = Log::open(killed(folder.path())).unwrap();
+    let witness = [log_witness()];
+    let opened =
+        VerifiedCheckpoint::open_witnessed(&log.checkpoint().unwrap(), log.key(), &witness, 1).unwrap();
+    let (size, last) = (opened.checkpoint().size, opened.checkpoint().root);
+    let tree = TileTree::open(log.reader().clone(), size, &last).unwrap();
+    let entries = log.reader().entries(&tree, 0, size).unwrap();
+    let bodies: Vec<_> = entries
+        .into_iter()
+        .map(|stored| match stored {
+            Stored::Body(body) => String::from_utf8(body).unwrap(),
+            Stored::Withheld(_) => panic!("nothing was withheld"),
+        })
+        .collect();
+    assert_eq!(bodies.iter().collect::<HashSet<_>>().len(), bodies.len(), "every entry once");
+    assert!(acknowledged.bodies.len() >= ROUNDS as usize / 2, "the children wrote");
+    for (index, body) in &acknowledged.bodies {
+        assert_eq!(bodies.get(*index as usize), Some(body), "acknowledged at {index}");
+    }
+    // Every tree that was ever signed is a beginning of the last: there was no fork, at any size.
+    for (size, signed) in &acknowledged.roots {
+        assert_eq!(root(&tree, *size).unwrap(), *signed, "the tree of {size} entries");
+    }
+    // Of one writer, what was acknowledged later stands later.
+    let mut order = BTreeMap::new();
+    for (index, body) in &acknowledged.bodies {
+        let (writer, n) = body.rsplit_once('/').unwrap();
+        let before = order.insert(writer.to_owned(), n.parse::<u64>().unwrap());
+        assert!(before.is_none_or(|before| before < n.parse().unwrap()), "{body} at {index}");
+    }
+    println!(
+        "{} of {size} entries acknowledged, {} trees signed",
+        acknowledged.bodies.len(),
+        acknowledged.roots.len()
+    );
+}
