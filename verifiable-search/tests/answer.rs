@@ -5,6 +5,7 @@ mod common;
 
 use common::*;
 use ed25519_dalek::SigningKey;
+use serde_json::{Value, json};
 use sigveil_log::checkpoint::Checkpoint;
 use sigveil_log::entry::Stored;
 use sigveil_log::hash::Hash;
@@ -184,6 +185,119 @@ fn neither_list_nor_absence_can_be_bent() {
     let mut none = good();
     none.list.as_mut().unwrap().pages.clear();
     assert!(!none.verify(&label(LABEL), &policy()).unwrap().is_complete());
+}
+
+/// Every way in which one member at `path` can be altered: a character, a number, an element or a member more, less or
+/// in another place, emptied, or of another type.
+fn alterations(value: &Value) -> Vec<Value> {
+    let mut altered = vec![json!({ "other": "type" })];
+    match value {
+        Value::String(text) => {
+            let flip = |at: usize| {
+                let mut bytes = text.clone().into_bytes();
+                bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+                String::from_utf8(bytes).map(Value::String).ok()
+            };
+            altered.extend((0..text.len()).filter(|at| text.is_char_boundary(*at)).filter_map(flip));
+            altered.extend([json!(""), json!(text[..text.len() - 1]), json!(format!("{text}A"))]);
+        }
+        Value::Number(number) => {
+            let number = number.as_u64().unwrap();
+            altered.extend(
+                [number.wrapping_add(1), number ^ 1, number.wrapping_sub(1), u64::MAX].map(Value::from),
+            );
+            altered.push(json!(number.to_string()));
+        }
+        Value::Array(elements) => {
+            for at in 0..elements.len() {
+                let [mut less, mut twice] = [elements.clone(), elements.clone()];
+                less.remove(at);
+                twice.insert(at, elements[at].clone());
+                altered.extend([less, twice].map(Value::Array));
+                if at > 0 && elements[at] != elements[at - 1] {
+                    let mut swapped = elements.clone();
+                    swapped.swap(at - 1, at);
+                    altered.push(Value::Array(swapped));
+                }
+            }
+            let mut more = elements.clone();
+            more.push(json!("A".repeat(43) + "="));
+            altered.push(Value::Array(more));
+            if !elements.is_empty() {
+                altered.push(json!([]));
+            }
+        }
+        Value::Object(members) => {
+            for name in members.keys() {
+                let mut less = members.clone();
+                less.remove(name);
+                altered.push(Value::Object(less));
+            }
+            let mut more = members.clone();
+            more.insert("surplus".to_owned(), json!(1));
+            altered.push(Value::Object(more));
+        }
+        Value::Null | Value::Bool(_) => panic!("there are none in an answer"),
+    }
+    altered
+}
+
+fn paths(value: &Value, at: &str, found: &mut Vec<String>) {
+    found.push(at.to_owned());
+    match value {
+        Value::Array(elements) => {
+            elements.iter().zip(0..).for_each(|(element, n)| paths(element, &format!("{at}/{n}"), found));
+        }
+        Value::Object(members) => {
+            members.iter().for_each(|(name, member)| paths(member, &format!("{at}/{name}"), found));
+        }
+        _ => {}
+    }
+}
+
+/// An answer in which no proof is empty: a part of a list, one of whose entries is redacted. What is left without a
+/// refusal says less and claims no more: fewer pages are a part that calls itself one, and of tombstones left out a
+/// monitor tells (protocol.md §9).
+#[test]
+fn every_member_of_an_answer_is_checked() {
+    let (mut world, mut log, _) = redacted();
+    for artifact in 0..PAGE {
+        log.push(labelled(&Ca::new(1), LABEL, 20 + artifact as u8));
+    }
+    world.step(&root(), &[&log]);
+    let answer = world.index.answer(&label(LABEL), Some(0..1), state_of(&world, &log));
+    let good = serde_json::to_value(&answer).unwrap();
+    let verify = |answer: &Value| {
+        let answer = Answer::from_json(&serde_json::to_vec(answer).unwrap())?;
+        answer.verify(&label(LABEL), &policy())
+    };
+    let verified = verify(&good).unwrap();
+    assert!(!verified.is_complete() && verified.entries()[0].redaction.is_some());
+    let mut all = Vec::new();
+    paths(&good, "", &mut all);
+    for proof in ["/list/pages/0/proof/0", "/state/inclusion/0", "/tombstones/0/inclusion/0"] {
+        assert!(all.iter().any(|path| path == proof), "{proof} is there to be altered");
+    }
+    let mut count = 0;
+    for path in &all {
+        for altered in alterations(good.pointer(path).unwrap()) {
+            let mut bad = good.clone();
+            let without_tombstones = altered.get("tombstones").is_none();
+            *bad.pointer_mut(path).unwrap() = altered.clone();
+            let Ok(verified) = verify(&bad) else {
+                count += 1;
+                continue;
+            };
+            let says_less = match path.as_str() {
+                "" => without_tombstones,
+                "/tombstones" => altered == json!([]),
+                "/list/pages" => altered == json!([]) && verified.entries().is_empty(),
+                _ => false,
+            };
+            assert!(says_less && !verified.is_complete(), "{path} altered to {altered} is accepted");
+        }
+    }
+    assert!(count > 3_000, "{count} alterations were refused");
 }
 
 #[test]
@@ -529,7 +643,7 @@ fn a_monitor_goes_on_from_what_it_has_kept_and_from_nothing_else() {
     let key = label(LABEL).to_string();
     let list = format!(r#"{{"key":"{key}","count":2"#);
     let double = |name: &str| {
-        let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let mut json: Value = serde_json::from_str(&text).unwrap();
         let first = json[name][0].clone();
         json[name].as_array_mut().unwrap().push(first);
         json.to_string()
