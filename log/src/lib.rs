@@ -17,7 +17,7 @@ pub mod engine;
 pub mod entry;
 pub mod hash;
 #[cfg(feature = "service")]
-mod http;
+pub mod http;
 pub mod merkle;
 pub mod note;
 #[cfg(feature = "service")]

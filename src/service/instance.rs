@@ -20,6 +20,7 @@ use axum::routing::get;
 use rand_core::OsRng;
 use sigveil_log::ct::CertificateLog as CtLog;
 use sigveil_log::engine::{Clock, Config as LogConfig, Log};
+use sigveil_log::http::{Limits, serve};
 use sigveil_log::note::NoteSigner;
 use sigveil_log::store::files::FolderLock;
 use sigveil_verifiable_search::service::Indexer;
@@ -245,11 +246,7 @@ fn system_clock() -> SharedClock {
 
 fn spawn(listener: TcpListener, router: Router) -> Result<(), InstanceError> {
     let listener = tokio::net::TcpListener::from_std(listener).map_err(InstanceError::Port)?;
-    tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router).await {
-            tracing::error!(%error, "a role stopped answering");
-        }
-    });
+    tokio::spawn(serve(listener, router, Limits::default()));
     Ok(())
 }
 

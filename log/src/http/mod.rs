@@ -1,4 +1,11 @@
 //! What the HTTP faces share: problem documents (RFC 9457), limits, and the serving of tiles.
+//!
+//! [`serve`] is where a face meets the network: whoever sends slowly or nothing loses the connection, not a place that
+//! others wait for.
+
+mod connections;
+
+pub use connections::{Limits, serve};
 
 use std::time::Duration;
 
@@ -18,7 +25,7 @@ const MAX_REQUEST: usize = 256 << 10;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Limits that every face has.
-pub(crate) fn guard(router: Router) -> Router {
+pub fn guard(router: Router) -> Router {
     router
         .fallback(|| async { problem(404, "not-found", "there is nothing here") })
         .layer(DefaultBodyLimit::max(MAX_REQUEST))
@@ -50,7 +57,7 @@ async fn as_problem(response: Response) -> Response {
 }
 
 /// A problem document; `type` is the stable reason code.
-pub(crate) fn problem(status: u16, reason: &str, detail: &str) -> Response {
+pub fn problem(status: u16, reason: &str, detail: &str) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let body = serde_json::json!({
         "type": format!("urn:sigveil:reason:{reason}"),

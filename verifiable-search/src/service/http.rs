@@ -11,23 +11,23 @@
 //! | `GET /checkpoint`, `GET /tile/…` | the output log (C2SP tlog-tiles) |
 //! | `/epochs/…`, `/buckets/…`, `/pir` | 501: not served by this version |
 //!
-//! Refusals are problem documents with the member `reason`.
+//! Refusals are problem documents ([`sigveil_log::http`]).
 
 use super::{Indexer, ServiceError};
 use crate::answer::Place;
 use crate::key::MapKey;
 use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Json, Router};
 use serde::Deserialize;
+use sigveil_log::http::{guard, problem};
 use sigveil_log::tile::TilePath;
 use std::sync::Arc;
 
 /// The index's routes.
 pub fn router(indexer: Arc<Indexer>) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/healthz", get(health))
         .route("/search/{key}", get(search))
         .route("/state", get(state))
@@ -39,16 +39,13 @@ pub fn router(indexer: Arc<Indexer>) -> Router {
         .route("/epochs/{*path}", any(|| async { ServiceError::NotServed("epoch lists") }))
         .route("/buckets/{*path}", any(|| async { ServiceError::NotServed("bucket queries") }))
         .route("/pir", any(|| async { ServiceError::NotServed("private queries") }))
-        .with_state(indexer)
+        .with_state(indexer);
+    guard(routes)
 }
 
 impl IntoResponse for ServiceError {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let problem = serde_json::json!({
-            "title": self.to_string(), "status": status.as_u16(), "reason": self.reason(),
-        });
-        (status, [(header::CONTENT_TYPE, "application/problem+json")], problem.to_string()).into_response()
+        problem(self.status(), self.reason(), &self.to_string())
     }
 }
 

@@ -1,0 +1,83 @@
+//! Connections with limits of time and number.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use super::problem;
+
+/// Largest body that is read for any face; each has a smaller limit of its own.
+const MAX_BODY: usize = 1 << 20;
+/// How long after the system refused a connection the next is asked for: it is short of something, such as files.
+const REFUSED: Duration = Duration::from_millis(50);
+
+/// What one client may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Time for the head of a request, from the connection's beginning or the last answer: so idle connections end too.
+    pub head: Duration,
+    /// Time for the body of a request.
+    pub body: Duration,
+    /// Connections at once; further ones wait in the system's queue.
+    pub connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { head: Duration::from_secs(30), body: Duration::from_secs(20), connections: 4096 }
+    }
+}
+
+/// Serves HTTP/1.1 until the task is dropped. A body that is not whole in time is answered with 408; a head that is not
+/// ends the connection without an answer, since there is no request yet to be answered.
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits) {
+    let router = router.layer(from_fn_with_state(limits, read_body));
+    let places = Arc::new(Semaphore::new(limits.connections));
+    loop {
+        let place = Arc::clone(&places).acquire_owned().await.expect("nobody closes it");
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be taken");
+                tokio::time::sleep(REFUSED).await;
+                continue;
+            }
+        };
+        let service = TowerToHyperService::new(router.clone());
+        tokio::spawn(async move {
+            let mut http = http1::Builder::new();
+            http.timer(TokioTimer::new()).header_read_timeout(limits.head);
+            // Whoever breaks off, or sends what is no HTTP, has ended its own connection only.
+            let _ = http.serve_connection(TokioIo::new(stream), service).await;
+            drop(place);
+        });
+    }
+}
+
+/// Hands requests on once they are whole.
+async fn read_body(State(limits): State<Limits>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = tokio::time::timeout(limits.body, Limited::new(body, MAX_BODY).collect()).await;
+    let mut refused = match body {
+        Ok(Ok(body)) => return next.run(Request::from_parts(parts, Body::from(body.to_bytes()))).await,
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            problem(413, "request-too-large", "the request's body is too large")
+        }
+        Ok(Err(_)) => problem(400, "request-malformed", "the request's body is not whole"),
+        Err(_) => problem(408, "request-timeout", "the request's body took too long"),
+    };
+    refused.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    refused
+}
