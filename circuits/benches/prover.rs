@@ -13,37 +13,13 @@ use sigveil_circuits::gadgets::bits::Bit;
 use sigveil_circuits::gadgets::{poseidon, rsa, sha256};
 use sigveil_circuits::groth16;
 use sigveil_circuits::keys::{Keys, Statement};
-use sigveil_circuits::nym::{Instance, Witness, circuit};
+use sigveil_circuits::nym::{Instance, Witness, circuit, sample};
 use sigveil_circuits::r1cs::Assignment;
 use sigveil_circuits::testing::Issuer;
-use sigveil_circuits::token::LinkingRandomness;
-use sigveil_vrf_identity::commitment::{Commitment, KeyHash, Rho};
-use sigveil_vrf_identity::curve::Scalar;
 use sigveil_vrf_identity::domain::Domain;
-use sigveil_vrf_identity::identity::{Identity, Kind};
-use sigveil_vrf_identity::label::{Label, Mode, Profile, Scope, SlotCount};
-use sigveil_vrf_identity::vrf::SecretKey;
 
 fn statement() -> (Instance, Witness) {
-    let mut rng = ChaCha20Rng::seed_from_u64(1);
-    let secret = SecretKey::generate(&mut rng);
-    let idf = Identity::new("https://issuer.example", Kind::Email, "a@b.example").unwrap().idf();
-    let evaluation = secret.evaluate(Mode::Open, &idf, &mut rng).unwrap();
-    let output = evaluation.verify(&secret.public_key(), Mode::Open, &idf).unwrap();
-    let rho = Rho::from_bytes(&Scalar::random_nonzero(&mut rng).to_bytes()).unwrap();
-    let linking = LinkingRandomness(Fr::from(77u64));
-    let instance = Instance {
-        key: secret.public_key(),
-        linking_commitment: linking.commit(idf),
-        mode: Mode::Open,
-        profile: Profile::Stable,
-        epoch: Scope::Stable.epoch(),
-        slots: SlotCount::new(1 << 16).unwrap(),
-        label: Label::derive(&output.monitoring_key, Scope::Stable),
-        commitment: Commitment::new(&idf, &rho).unwrap(),
-        key_hash: KeyHash::of_spki(b"a key"),
-    };
-    (instance, Witness::open(idf, linking, rho, &evaluation, 0))
+    sample::statement(&mut ChaCha20Rng::seed_from_u64(1))
 }
 
 fn nym(criterion: &mut Criterion) {

@@ -91,21 +91,8 @@ async fn a_second_writer_is_refused() {
     assert_eq!(Log::open(config(folder.path())).err().unwrap().reason(), "log-locked");
 }
 
-fn copy(from: &std::path::Path, to: &std::path::Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, &target).unwrap();
-        }
-    }
-}
-
-#[tokio::test]
-async fn every_prefix_of_the_write_ahead_log_opens_or_is_known_to_be_short() {
+/// A log of four entries of 20 bytes that nobody runs any more.
+async fn four_entries() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let log = Log::open(config(folder.path())).unwrap();
     for n in 0..4u8 {
@@ -113,6 +100,12 @@ async fn every_prefix_of_the_write_ahead_log_opens_or_is_known_to_be_short() {
     }
     drop(log);
     drop(reopen(|| config(folder.path())).unwrap());
+    folder
+}
+
+#[tokio::test]
+async fn every_prefix_of_the_write_ahead_log_opens_or_is_known_to_be_short() {
+    let folder = four_entries().await;
     let wal = fs::read(folder.path().join("log/wal")).unwrap();
     let whole = wal.len() / 4;
     for cut in 0..=wal.len() {
@@ -289,13 +282,7 @@ async fn the_write_ahead_log_is_trimmed_at_its_limit_and_the_rest_recovers() {
 
 #[tokio::test]
 async fn a_damaged_write_ahead_log_is_refused_and_left_as_it_is() {
-    let folder = tempfile::tempdir().unwrap();
-    let log = Log::open(config(folder.path())).unwrap();
-    for n in 0..4u8 {
-        log.append_opaque(vec![n; 20]).await.unwrap();
-    }
-    drop(log);
-    drop(reopen(|| config(folder.path())).unwrap());
+    let folder = four_entries().await;
     let path = folder.path().join("log/wal");
     let mut damaged = fs::read(&path).unwrap();
     let middle = damaged.len() / 2 + 60;

@@ -15,11 +15,7 @@ use sigveil_circuits::testing::Issuer;
 use sigveil_circuits::token::native::{Expectation, check};
 use sigveil_circuits::token::{Binding, Class, Jwt, LinkingRandomness, SizeClass, Usage};
 use sigveil_circuits::{nym, token};
-use sigveil_vrf_identity::commitment::{Commitment, KeyHash, Rho};
-use sigveil_vrf_identity::curve::Scalar;
-use sigveil_vrf_identity::identity::{Identity, Kind};
-use sigveil_vrf_identity::label::{Label, Mode, Profile, Scope, SlotCount};
-use sigveil_vrf_identity::vrf::SecretKey;
+use sigveil_vrf_identity::identity::Kind;
 
 use super::timed;
 use crate::machine::spent;
@@ -32,7 +28,7 @@ const TIME: u64 = 1_800_000_000;
 const BATCH: usize = 100;
 
 pub(crate) fn run(effort: Effort) -> anyhow::Result<Vec<Row>> {
-    let mut rows = statement("nym", Statement::Nym, effort, &nym_values()?)?;
+    let mut rows = statement("nym", Statement::Nym, effort, &nym_values())?;
     let classes = if effort.quick { &[SizeClass::B1024][..] } else { &SizeClass::ALL };
     for class in classes {
         let name = format!("token_{}", class.bytes());
@@ -142,25 +138,7 @@ fn token_values(class: SizeClass) -> anyhow::Result<Values> {
     Ok(Box::new(move || token::circuit::assign(witness.class(), &instance, &witness)))
 }
 
-fn nym_values() -> anyhow::Result<Values> {
-    let mut rng = ChaCha20Rng::seed_from_u64(3);
-    let secret = SecretKey::generate(&mut rng);
-    let idf = Identity::new(ISSUER, Kind::Email, EMAIL)?.idf();
-    let evaluation = secret.evaluate(Mode::Open, &idf, &mut rng)?;
-    let output = evaluation.verify(&secret.public_key(), Mode::Open, &idf)?;
-    let rho = Rho::from_bytes(&Scalar::random_nonzero(&mut rng).to_bytes())?;
-    let linking = LinkingRandomness(Fr::from(77u64));
-    let instance = nym::Instance {
-        key: secret.public_key(),
-        linking_commitment: linking.commit(idf),
-        mode: Mode::Open,
-        profile: Profile::Stable,
-        epoch: Scope::Stable.epoch(),
-        slots: SlotCount::new(1 << 16)?,
-        label: Label::derive(&output.monitoring_key, Scope::Stable),
-        commitment: Commitment::new(&idf, &rho)?,
-        key_hash: KeyHash::of_spki(b"a key"),
-    };
-    let witness = nym::Witness::open(idf, linking, rho, &evaluation, 0);
-    Ok(Box::new(move || nym::circuit::assign(&instance, &witness)))
+fn nym_values() -> Values {
+    let (instance, witness) = nym::sample::statement(&mut ChaCha20Rng::seed_from_u64(3));
+    Box::new(move || nym::circuit::assign(&instance, &witness))
 }

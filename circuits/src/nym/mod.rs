@@ -19,6 +19,8 @@
 pub mod circuit;
 pub mod instance;
 pub mod native;
+#[doc(hidden)]
+pub mod sample;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests;

@@ -6,37 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use sha2::{Digest, Sha256};
-use sigveil_circuits::Fr;
 use sigveil_circuits::groth16;
 use sigveil_circuits::keys::{KeyError, KeyStore, Keys, Statement};
-use sigveil_circuits::nym::{self, Instance, Witness, circuit};
-use sigveil_circuits::token::LinkingRandomness;
-use sigveil_vrf_identity::commitment::{Commitment, KeyHash, Rho};
-use sigveil_vrf_identity::curve::Scalar;
-use sigveil_vrf_identity::identity::{Identity, Kind};
-use sigveil_vrf_identity::label::{Label, Mode, Profile, Scope, SlotCount};
-use sigveil_vrf_identity::vrf::SecretKey;
+use sigveil_circuits::nym::{self, Instance, Witness, circuit, sample};
+use sigveil_vrf_identity::commitment::KeyHash;
 
 fn statement() -> (Instance, Witness) {
-    let mut rng = ChaCha20Rng::seed_from_u64(1);
-    let secret = SecretKey::generate(&mut rng);
-    let idf = Identity::new("https://issuer.example", Kind::Email, "a@b.example").unwrap().idf();
-    let evaluation = secret.evaluate(Mode::Open, &idf, &mut rng).unwrap();
-    let output = evaluation.verify(&secret.public_key(), Mode::Open, &idf).unwrap();
-    let rho = Rho::from_bytes(&Scalar::random_nonzero(&mut rng).to_bytes()).unwrap();
-    let linking = LinkingRandomness(Fr::from(77u64));
-    let instance = Instance {
-        key: secret.public_key(),
-        linking_commitment: linking.commit(idf),
-        mode: Mode::Open,
-        profile: Profile::Stable,
-        epoch: Scope::Stable.epoch(),
-        slots: SlotCount::new(1 << 16).unwrap(),
-        label: Label::derive(&output.monitoring_key, Scope::Stable),
-        commitment: Commitment::new(&idf, &rho).unwrap(),
-        key_hash: KeyHash::of_spki(b"a key"),
-    };
-    (instance, Witness::open(idf, linking, rho, &evaluation, 0))
+    sample::statement(&mut ChaCha20Rng::seed_from_u64(1))
 }
 
 fn refused(store: &KeyStore) -> &'static str {

@@ -51,19 +51,6 @@ fn holds(folder: &Path, needles: &[String]) -> bool {
     })
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, &target).unwrap();
-        }
-    }
-}
-
 /// A log whose entry 3 is sealed, with `others` entries behind it and then the record of its redaction.
 struct Prepared {
     folder: tempfile::TempDir,
@@ -125,7 +112,7 @@ fn interrupted_everywhere(others: u32, withheld: Withholding) {
     assert_eq!(whole, Stored::Body(prepared.entry.body()));
     for steps in 0.. {
         let folder = tempfile::tempdir().unwrap();
-        copy(prepared.folder.path(), folder.path());
+        common::copy(prepared.folder.path(), folder.path());
         let mut log = Sequencer::open(config(folder.path())).unwrap();
         faults::allow(Some(steps));
         let redacted = log.redact(prepared.record, &Covered);
@@ -197,7 +184,7 @@ fn trimming_interrupted_anywhere_loses_nothing() {
     drop(log);
     for steps in 0.. {
         let copied = tempfile::tempdir().unwrap();
-        copy(folder.path(), copied.path());
+        common::copy(folder.path(), copied.path());
         let mut log = Sequencer::open(config(copied.path())).unwrap();
         faults::allow(Some(steps));
         let published = log.commit((250..520).map(item).collect());

@@ -39,6 +39,20 @@ pub async fn refusal(answer: reqwest::Response) -> (u16, String) {
     (status, problem["reason"].as_str().unwrap().to_owned())
 }
 
+/// Copies a folder with everything below it.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            std::fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
 pub fn log_signer() -> NoteSigner {
     NoteSigner::ed25519(ORIGIN, SigningKey::from_bytes(&[1; 32])).unwrap()
 }
