@@ -11,6 +11,7 @@ use p256::ecdsa::signature::hazmat::PrehashSigner as _;
 use sigveil_log::Hash;
 use sigveil_log::engine::{Config, Log};
 use sigveil_log::entry::{HashedRekord, KeyDetails, Signature, Verifier};
+use sigveil_log::http::{Limits, serve};
 use sigveil_log::note::NoteSigner;
 use spki::EncodePublicKey as _;
 
@@ -44,7 +45,7 @@ async fn main() {
     let log = Log::open(Config::new(folder.path(), signer, clock)).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/api/v2/log/entries", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, sigveil_log::rekor::router(log)).await });
+    tokio::spawn(serve(listener, sigveil_log::rekor::router(log), Limits::default()));
 
     let requests: Arc<Vec<_>> = Arc::new((0..20_100).map(request).collect());
     let client = reqwest::Client::new();

@@ -98,7 +98,7 @@ fn run_and_kill(folder: &Path, round: u32, rng: &mut ChaCha20Rng, acknowledged: 
         }
     });
     // Every other one is let past its start.
-    if round % 2 == 0 {
+    if round.is_multiple_of(2) {
         acknowledged.note(&receiver.recv().unwrap());
     }
     std::thread::sleep(Duration::from_micros(u64::from(rng.next_u32() % 120_000)));

@@ -15,6 +15,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
 use sha2::{Digest as _, Sha256};
 use sigveil_log::engine::{Config, Log};
+use sigveil_log::http::{Limits, serve};
 use sigveil_log::note::NoteSigner;
 
 use crate::row::{Row, Unit};
@@ -39,7 +40,7 @@ async fn measure(effort: Effort) -> anyhow::Result<Vec<Row>> {
     let log = Log::open(Config::new(folder.path(), signer, clock))?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}/api/v2/log/entries", listener.local_addr()?);
-    let server = tokio::spawn(axum::serve(listener, sigveil_log::rekor::router(log.clone())).into_future());
+    let server = tokio::spawn(serve(listener, sigveil_log::rekor::router(log.clone()), Limits::default()));
 
     let mut rows = Vec::new();
     let mut seed = 0;

@@ -55,6 +55,8 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits) {
                 continue;
             }
         };
+        // Answers are written whole: none waits for the client's acknowledgement of the one before.
+        let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
         tokio::spawn(async move {
             let mut http = http1::Builder::new();

@@ -1,0 +1,253 @@
+//! Clients that mean harm, over raw sockets: each gets its refusal, nothing changes, and others are served.
+#![cfg(feature = "service")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::*;
+use serde_json::{Value, json};
+use sigveil_log::engine::Log;
+use sigveil_log::entry::{Entry, HashedRekord};
+use sigveil_log::http::{Limits, serve as serve_limited};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+const ENTRIES: &str = "/api/v2/log/entries";
+
+/// Limits that a test can wait for.
+fn short(connections: usize) -> Limits {
+    Limits { head: Duration::from_millis(400), body: Duration::from_millis(400), connections }
+}
+
+/// A log's face under these limits, and its address.
+async fn start(folder: &std::path::Path, limits: Limits) -> (Log, String) {
+    let log = Log::open(config(folder)).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(serve_limited(listener, sigveil_log::rekor::router(log.clone()), limits));
+    (log, address)
+}
+
+async fn send(address: &str, bytes: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    stream
+}
+
+/// What the server says until it closes: status and, of a problem document, the reason.
+async fn answer(stream: &mut TcpStream) -> (u16, String) {
+    let mut bytes = Vec::new();
+    // A reset after the answer is an end like another.
+    let _ = stream.read_to_end(&mut bytes).await;
+    let text = String::from_utf8_lossy(&bytes);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return (0, String::new()) };
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    let problem: Value = serde_json::from_str(body).unwrap_or_default();
+    (status, problem["reason"].as_str().unwrap_or_default().to_owned())
+}
+
+fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: log\r\nConnection: close\r\n\r\n").into_bytes()
+}
+
+fn head(length: usize) -> Vec<u8> {
+    format!("POST {ENTRIES} HTTP/1.1\r\nHost: log\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n")
+        .into_bytes()
+}
+
+fn body(artifact: &[u8]) -> Vec<u8> {
+    let Entry::HashedRekord(entry) = rekord(artifact) else { panic!("a hashedrekord") };
+    entry.to_request()
+}
+
+async fn submit(address: &str, body: &[u8]) -> (u16, String) {
+    answer(&mut send(address, &[head(body.len()).as_slice(), body].concat()).await).await
+}
+
+fn refused(status: u16, reason: &str) -> (u16, String) {
+    (status, reason.to_owned())
+}
+
+/// Paths as no client library would send them. The file they are after lies beside the tiles.
+#[tokio::test]
+async fn no_path_leads_out_of_the_tiles() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_log, address) = start(folder.path(), Limits::default()).await;
+    assert_eq!(submit(&address, &body(b"artifact")).await.0, 201);
+    assert!(folder.path().join("log/wal").exists());
+    for path in [
+        "/api/v2/tile/../wal",
+        "/api/v2/tile/0/../../wal",
+        "/api/v2/tile/%2e%2e/wal",
+        "/api/v2/tile/..%2fwal",
+        "/api/v2/tile/%2e%2e%2f%2e%2e%2fwal",
+        "/api/v2/tile/0/..%2f..%2fwal",
+        "/api/v2/tile//wal",
+        "/api/v2/tile/%2fetc%2fpasswd",
+        "/api/v2/tile/0/000.p/1%00",
+        "/api/v2/tile/..%5cwal",
+        "/api/v2/tile/%252e%252e/wal",
+    ] {
+        let (status, reason) = answer(&mut send(&address, &get(path)).await).await;
+        assert_eq!((status, reason.as_str()), (404, "tile-unavailable"), "{path}");
+    }
+    // No path at all, or one that is none: there is nothing, or the request is no HTTP.
+    for (path, status) in
+        [("/../../wal", 404), ("/api/v2/../wal", 404), ("wal", 404), ("/api/v2/tile/%ff%fe", 400)]
+    {
+        assert_eq!(answer(&mut send(&address, &get(path)).await).await.0, status, "{path}");
+    }
+    assert_eq!(answer(&mut send(&address, &get("/api/v2/tile/0/000.p/1")).await).await.0, 200);
+}
+
+/// Every member of a good request in every other type, left out, null, twice, and with one more beside it.
+fn bent(good: &Value) -> Vec<String> {
+    fn walk(value: &Value, path: &str, found: &mut Vec<String>) {
+        if !path.is_empty() {
+            found.push(path.to_owned());
+        }
+        for (name, member) in value.as_object().into_iter().flatten() {
+            walk(member, &format!("{path}/{name}"), found);
+        }
+    }
+    let mut paths = Vec::new();
+    walk(good, "", &mut paths);
+    let mut bodies = Vec::new();
+    for path in paths {
+        let (parent, name) = path.rsplit_once('/').unwrap();
+        let member = good.pointer(&path).unwrap();
+        let others = [
+            json!(null),
+            json!(true),
+            json!(7),
+            json!(""),
+            json!("!"),
+            json!([]),
+            json!({}),
+            json!([member]),
+        ];
+        for other in others {
+            let mut body = good.clone();
+            *body.pointer_mut(&path).unwrap() = other;
+            bodies.push(body.to_string());
+        }
+        let mut less = good.clone();
+        less.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(name);
+        bodies.push(less.to_string());
+        let mut more = good.clone();
+        let beside = more.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+        beside.insert("surplus".to_owned(), json!(1));
+        bodies.push(more.to_string());
+        // The same member again, in front of itself: in text, since a value cannot say it.
+        let text = good.to_string();
+        bodies.push(text.replacen(&format!("\"{name}\":"), &format!("\"{name}\":{member},\"{name}\":"), 1));
+    }
+    bodies
+}
+
+#[tokio::test]
+async fn every_body_that_is_not_the_form_is_refused_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, address) = start(folder.path(), Limits::default()).await;
+    let good = body(b"artifact");
+    let mut bodies = bent(&serde_json::from_slice(&good).unwrap());
+    assert!(bodies.len() > 80, "{} bodies", bodies.len());
+    for open in ["[", "{\"a\":", "{\"hashedRekordRequestV002\":", "\"\\u0000", "1e", "[1,"] {
+        bodies.push(open.repeat(60_000 / open.len()));
+    }
+    let text = String::from_utf8(good.clone()).unwrap();
+    bodies.extend([text.clone() + "{}", text.clone() + "\0", format!("\u{feff}{text}"), format!("[{text}]")]);
+    bodies.extend((0..text.len()).step_by(7).map(|cut| text[..cut].to_owned()));
+    for body in bodies {
+        let (status, reason) = submit(&address, body.as_bytes()).await;
+        assert!(
+            (400..500).contains(&status) && reason.starts_with("entry-"),
+            "{status} {reason}: {body:.400}"
+        );
+    }
+    let not_utf8 = [&good[..20], &[0xff, 0xfe], &good[20..]].concat();
+    assert_eq!(submit(&address, &not_utf8).await, refused(400, "entry-malformed"));
+    assert_eq!(submit(&address, &vec![b' '; 65_536]).await, refused(413, "entry-too-large"));
+    let receipt = log.append(&rekord(b"artifact")).await.unwrap();
+    assert_eq!((receipt.index, receipt.tree_size), (0, 1));
+    assert!(HashedRekord::from_request(&good).is_ok());
+}
+
+#[tokio::test]
+async fn senders_that_are_slow_or_gone_lose_their_connection_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, address) = start(folder.path(), short(64)).await;
+    let good = body(b"artifact");
+    let started = [head(good.len()).as_slice(), &good[..good.len() / 2]].concat();
+    // A body that stops, and one that comes a byte at a time, are over when the time is.
+    let mut stopped = send(&address, &started).await;
+    let mut dripping = send(&address, &head(good.len())).await;
+    let (mut read, mut write) = dripping.split();
+    let drip = async {
+        for byte in &good {
+            if write.write_all(&[*byte]).await.is_err() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let mut bytes = Vec::new();
+    tokio::select! { () = drip => panic!("it was let through"), _ = read.read_to_end(&mut bytes) => {} }
+    assert!(String::from_utf8_lossy(&bytes).starts_with("HTTP/1.1 408 "));
+    assert_eq!(answer(&mut stopped).await, refused(408, "request-timeout"));
+    // One that ends before its length is no request.
+    let mut cut = send(&address, &started).await;
+    cut.shutdown().await.unwrap();
+    assert_eq!(answer(&mut cut).await, refused(400, "request-malformed"));
+    // Chunks are counted as they come.
+    let chunked = format!("POST {ENTRIES} HTTP/1.1\r\nHost: log\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let mut endless = send(&address, chunked.as_bytes()).await;
+    let chunk = [b"8000\r\n".as_slice(), &[b' '; 0x8000], b"\r\n"].concat();
+    for _ in 0..40 {
+        if endless.write_all(&chunk).await.is_err() {
+            break;
+        }
+    }
+    let (status, _) = answer(&mut endless).await;
+    assert!(status == 413 || status == 0, "{status}: refused, or cut off while it still sent");
+    // Heads that never end, or never begin, are dropped.
+    for beginning in [b"".as_slice(), b"GET /api", b"GET / HTTP/1.1\r\nHost: log\r\nX-Slow: "] {
+        assert_eq!(answer(&mut send(&address, beginning).await).await.0, 0);
+    }
+    assert_eq!(log.append(&rekord(b"artifact")).await.unwrap().index, 0);
+}
+
+#[tokio::test]
+async fn whoever_holds_every_connection_holds_them_for_a_while_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_log, address) = start(folder.path(), short(8)).await;
+    let mut held = Vec::new();
+    for _ in 0..64 {
+        held.push(send(&address, b"POST ").await);
+    }
+    assert_eq!(submit(&address, &body(b"artifact")).await.0, 201);
+    drop(held);
+}
+
+#[tokio::test]
+async fn requests_by_the_thousand_are_all_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, address) = start(folder.path(), Limits { connections: 32, ..Limits::default() }).await;
+    let tasks: Vec<_> = (0..1000u32)
+        .map(|n| {
+            let address = address.clone();
+            tokio::spawn(async move {
+                let body = if n % 10 == 0 { body(&n.to_be_bytes()) } else { b"{}".to_vec() };
+                (n, submit(&address, &body).await)
+            })
+        })
+        .collect();
+    for task in tasks {
+        let (n, answered) = task.await.unwrap();
+        let expected = if n % 10 == 0 { (201, String::new()) } else { refused(400, "entry-malformed") };
+        assert_eq!(answered, expected, "request {n}");
+    }
+    assert_eq!(log.append(&rekord(b"last")).await.unwrap().index, 100);
+}
