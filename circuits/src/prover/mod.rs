@@ -1,5 +1,6 @@
 //! A Groth16 prover of our own, for any rank-1 constraint system over BN254's scalar field.
 
+pub mod curve;
 mod domain;
 mod fft;
 mod key;

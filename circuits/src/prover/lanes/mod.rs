@@ -18,6 +18,7 @@
 use core::ops::{Add, Mul, Neg, Sub};
 
 use ark_ff::{BigInt, Fp256, MontBackend, MontConfig, PrimeField};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use zeroize::Zeroize;
 
 #[cfg(target_arch = "x86_64")]
@@ -65,12 +66,15 @@ impl<P: MontConfig<4>> Base for Fp256<MontBackend<P, 4>> {
 }
 
 /// One bit for each lane, the first lane lowest.
-pub type Mask = u8;
+pub type Mask = u16;
 
 /// What lanes of a field, and of an extension made of such lanes, have in common.
 pub trait Arithmetic:
     Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Neg<Output = Self>
 {
+    /// Number of lanes.
+    const LANES: usize;
+
     /// The square of each lane.
     fn square(self) -> Self;
 
@@ -117,7 +121,7 @@ pub trait Lanes<F: Base>: Arithmetic + Zeroize + Send + Sync {
 
 /// Two field elements as they lie in memory, filling one line of the cache.
 #[repr(C, align(64))]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Zeroize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Zeroize, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct Line(pub [[u64; 4]; 2]);
 
 /// A kind of processor: the proof that this machine is one.
@@ -178,4 +182,17 @@ impl Path {
             Self::Ifma(cpu) => cpu.run(kernel),
         }
     }
+}
+
+/// Asks for a line to be brought near before it is read.
+#[inline(always)]
+#[allow(unsafe_code, reason = "an instruction that every processor of this kind has")]
+pub fn prefetch(line: &Line) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint, on an address that may be read.
+    unsafe {
+        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>((&raw const *line).cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = line;
 }

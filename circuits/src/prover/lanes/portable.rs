@@ -55,6 +55,8 @@ impl<F: Base> Neg for Portable<F> {
 }
 
 impl<F: Base> Arithmetic for Portable<F> {
+    const LANES: usize = 1;
+
     #[inline(always)]
     fn square(self) -> Self {
         Self(self.0.square())
@@ -83,7 +85,7 @@ impl<F: Base> Arithmetic for Portable<F> {
 
 impl<F: Base> Lanes<F> for Portable<F> {
     type Cpu = AnyCpu;
-    const WIDTH: usize = 1;
+    const WIDTH: usize = Self::LANES;
 
     #[inline(always)]
     fn splat(_: AnyCpu, value: F) -> Self {

@@ -60,6 +60,16 @@ impl<F: Base> Ifma<F> {
         ])
     }
 
+    /// `set` where the bit is set, `unset` elsewhere.
+    #[inline(always)]
+    fn chosen(mask: u8, set: Self, unset: Self) -> Self {
+        let mut limbs = unset.limbs;
+        for i in 0..5 {
+            limbs[i] = Vector::select(mask, set.limbs[i], limbs[i]);
+        }
+        Self::new(limbs)
+    }
+
     /// The representative below p.
     #[inline(always)]
     pub(super) fn canonical(self) -> Self {
@@ -70,7 +80,7 @@ impl<F: Base> Ifma<F> {
         }
         let less = Self::carried(less);
         let negative = less.limbs[0].same(0).greater(less.limbs[4]);
-        Self::select(negative, self, less)
+        Self::chosen(negative, self, less)
     }
 }
 
@@ -144,6 +154,8 @@ impl<F: Base> Mul for Ifma<F> {
 }
 
 impl<F: Base> Arithmetic for Ifma<F> {
+    const LANES: usize = 8;
+
     #[inline(always)]
     fn square(self) -> Self {
         let a = self.limbs;
@@ -179,15 +191,11 @@ impl<F: Base> Arithmetic for Ifma<F> {
     #[inline(always)]
     fn blanks(self) -> Mask {
         let [a, b, c, d, e] = self.limbs;
-        a.or(b).or(c.or(d)).or(e).zeros()
+        a.or(b).or(c.or(d)).or(e).zeros().into()
     }
 
     #[inline(always)]
     fn select(mask: Mask, set: Self, unset: Self) -> Self {
-        let mut limbs = unset.limbs;
-        for i in 0..5 {
-            limbs[i] = Vector::select(mask, set.limbs[i], limbs[i]);
-        }
-        Self::new(limbs)
+        Self::chosen((mask & 0xff) as u8, set, unset)
     }
 }

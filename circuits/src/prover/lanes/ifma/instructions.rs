@@ -8,8 +8,10 @@ use core::arch::x86_64::{self as intel, __m512i};
 
 use zeroize::Zeroize;
 
-use super::super::Mask;
 use super::Avx512;
+
+/// One bit for each lane.
+pub(super) type Mask = u8;
 
 /// Eight numbers of 64 bits.
 #[derive(Clone, Copy)]
