@@ -7,6 +7,7 @@ mod key;
 pub mod lanes;
 mod map;
 mod matrices;
+pub mod msm;
 mod point;
 mod proof;
 

@@ -157,10 +157,7 @@ impl<L: Lanes<Fq>> Coordinate<L> for Quadratic<L> {
         for i in 0..L::WIDTH {
             (real[i], imaginary[i]) = (from[i].c0, from[i].c1);
         }
-        Self {
-            real: <L as Lanes<Fq>>::load(cpu, &real),
-            imaginary: <L as Lanes<Fq>>::load(cpu, &imaginary),
-        }
+        Self { real: <L as Lanes<Fq>>::load(cpu, &real), imaginary: <L as Lanes<Fq>>::load(cpu, &imaginary) }
     }
 
     #[inline(always)]

@@ -39,7 +39,8 @@ pub trait Group: Packed {
 
     /// The lines of points.
     fn lines(points: &[Self]) -> &[Line] {
-        <[Line]>::ref_from_bytes(points.as_bytes()).expect("a point is so many lines, and aligned as they are")
+        <[Line]>::ref_from_bytes(points.as_bytes())
+            .expect("a point is so many lines, and aligned as they are")
     }
 
     /// The point of [`Group::LINES`] lines. Whether it is on the curve is not checked.

@@ -74,10 +74,12 @@ impl Pairs {
 
     /// Asks for the points of some of the pairs.
     #[inline(always)]
-    fn prefetch(&self, pairs: Range<usize>, lines: &[Line]) {
+    fn prefetch<G: Group>(&self, pairs: Range<usize>, lines: &[Line]) {
         for (left, right) in self.left[pairs.clone()].iter().zip(&self.right[pairs]) {
-            prefetch(&lines[left.line() as usize]);
-            prefetch(&lines[right.line() as usize]);
+            for i in 0..G::LINES {
+                prefetch(&lines[left.line() as usize + i]);
+                prefetch(&lines[right.line() as usize + i]);
+            }
         }
     }
 
@@ -117,7 +119,7 @@ impl<G: Group, C: Cpu> Batch<G, C> {
         let mut product = <G::Coordinate<C::Lanes<Fq>>>::splat(cpu, Field::ONE);
         for vector in (0..vectors).rev() {
             if SIGNED && vector >= AHEAD {
-                pairs.prefetch((vector - AHEAD) * width..(vector - AHEAD + 1) * width, from);
+                pairs.prefetch::<G>((vector - AHEAD) * width..(vector - AHEAD + 1) * width, from);
             }
             let pair = Operands::<G, C>::read::<SIGNED>(cpu, pairs, vector, from);
             let mut difference = pair.right.0 - pair.left.0;
@@ -155,10 +157,8 @@ impl<G: Group, C: Cpu> Batch<G, C> {
 }
 
 /// Points on lanes.
-type Points<G, C> = (
-    <G as Group>::Coordinate<<C as Cpu>::Lanes<Fq>>,
-    <G as Group>::Coordinate<<C as Cpu>::Lanes<Fq>>,
-);
+type Points<G, C> =
+    (<G as Group>::Coordinate<<C as Cpu>::Lanes<Fq>>, <G as Group>::Coordinate<<C as Cpu>::Lanes<Fq>>);
 
 /// One vector of pairs.
 struct Operands<G: Group, C: Cpu> {
@@ -252,10 +252,7 @@ impl<G: Group, C: Cpu> Exceptions<G, C> {
 
 /// The inverse of each lane, none of which is zero.
 #[inline(always)]
-fn inverted<G: Group, C: Cpu>(
-    cpu: C,
-    lanes: G::Coordinate<C::Lanes<Fq>>,
-) -> G::Coordinate<C::Lanes<Fq>> {
+fn inverted<G: Group, C: Cpu>(cpu: C, lanes: G::Coordinate<C::Lanes<Fq>>) -> G::Coordinate<C::Lanes<Fq>> {
     let mut elements = [Field::ONE; WIDEST];
     lanes.store(&mut elements);
     invert(&mut elements);

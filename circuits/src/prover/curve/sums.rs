@@ -21,12 +21,7 @@ const BLOCK_LINES: usize = 8192;
 ///
 /// # Panics
 /// Where the sizes do not add up to the members, or a member is not in `lines`.
-pub fn sums<G: Group>(
-    path: Path,
-    lines: &[Line],
-    members: &[Signed],
-    sizes: &[u32],
-) -> Zeroizing<Vec<Line>> {
+pub fn sums<G: Group>(path: Path, lines: &[Line], members: &[Signed], sizes: &[u32]) -> Zeroizing<Vec<Line>> {
     let block = BLOCK_LINES / G::LINES;
     let pieces: Vec<u32> = sizes.iter().map(|size| size.div_ceil(block as u32).max(1)).collect();
     let cut = sizes.iter().zip(&pieces).flat_map(|(size, count)| {

@@ -121,7 +121,9 @@ pub trait Lanes<F: Base>: Arithmetic + Zeroize + Send + Sync {
 
 /// Two field elements as they lie in memory, filling one line of the cache.
 #[repr(C, align(64))]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Zeroize, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Zeroize, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
 pub struct Line(pub [[u64; 4]; 2]);
 
 /// A kind of processor: the proof that this machine is one.
