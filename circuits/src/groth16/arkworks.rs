@@ -15,7 +15,7 @@ use super::setup::{Trapdoor, with_trapdoor};
 use super::*;
 use crate::Fr;
 use crate::prover::lanes::Path;
-use crate::prover::{Blinding, Domain, Packed, proof};
+use crate::prover::{Blinding, Domain, Packed, Work, proof};
 use crate::r1cs::{Assignment, Cs, Lc, Num, Shape, Var};
 
 /// A chain of products with so many rows and public inputs; values are bits, small and wide, zero and one.
@@ -113,7 +113,8 @@ fn keys_and_proofs_are_those_of_arkworks_on_a_domain_of_theirs() {
         let values = Assignment::of(|cs| circuit(cs, rows, publics));
         let (r, s) = (Fr::from(11u64), -Fr::from(13u64));
         let made = |path: Path| {
-            let (a, b, c) = proof(path, &ours, &matrices, &values.full(), &Blinding { r, s });
+            let work = Work { path, key: &ours, matrices: &matrices, values: &values.full() };
+            let (a, b, c) = proof(&work, &Blinding { r, s });
             Proof { a, b, c }
         };
         let proof = made(Path::detect());

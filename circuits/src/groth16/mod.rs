@@ -28,7 +28,7 @@ mod verify;
 pub use crate::prover::{Matrices, ProvingKey};
 pub use proof::{PROOF_LEN, Proof};
 #[cfg(feature = "prover")]
-pub use prove::{prove, prove_values};
+pub use prove::{prove, prove_on, prove_values};
 #[cfg(feature = "prover")]
 pub use setup::{Stage, setup, setup_matrices};
 #[cfg(feature = "prover")]

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::{Error, Proof, verify_inputs};
 use crate::Fr;
 use crate::prover::lanes::Path;
-use crate::prover::{Blinding, Matrices, ProvingKey, proof};
+use crate::prover::{Blinding, Matrices, ProvingKey, Work, proof};
 use crate::r1cs::Assignment;
 
 /// Proves the statement for the values in `assignment`, blinding with `rng`, and checks the proof before it is
@@ -21,6 +21,20 @@ pub fn prove(
     assignment: &Assignment,
     rng: &mut dyn CryptoRngCore,
 ) -> Result<Proof, Error> {
+    prove_on(Path::detect(), key, matrices, assignment, rng)
+}
+
+/// As [`prove`], by this implementation of the arithmetic: the proof is the same.
+///
+/// # Errors
+/// As [`prove`].
+pub fn prove_on(
+    path: Path,
+    key: &ProvingKey,
+    matrices: &Matrices,
+    assignment: &Assignment,
+    rng: &mut dyn CryptoRngCore,
+) -> Result<Proof, Error> {
     if let Some(violation) = assignment.violations().first() {
         return Err(Error::WitnessUnsatisfied { row: violation.row, family: violation.family });
     }
@@ -29,7 +43,7 @@ pub fn prove(
     {
         return Err(Error::KeyMismatch);
     }
-    of_satisfying(key, matrices, &Zeroizing::new(assignment.full()), rng)
+    of_satisfying(path, key, matrices, &Zeroizing::new(assignment.full()), rng)
 }
 
 /// As [`prove`], for values from elsewhere: one, then the public inputs, then the witness.
@@ -48,10 +62,11 @@ pub fn prove_values(
     if let Some(row) = matrices.violation(values) {
         return Err(Error::WitnessUnsatisfied { row, family: "" });
     }
-    of_satisfying(key, matrices, values, rng)
+    of_satisfying(Path::detect(), key, matrices, values, rng)
 }
 
 fn of_satisfying(
+    path: Path,
     key: &ProvingKey,
     matrices: &Matrices,
     values: &[Fr],
@@ -61,7 +76,7 @@ fn of_satisfying(
         return Err(Error::KeyMismatch);
     }
     let blinding = Blinding { r: Fr::rand(rng), s: Fr::rand(rng) };
-    let (a, b, c) = proof(Path::detect(), key, matrices, values, &blinding);
+    let (a, b, c) = proof(&Work { path, key, matrices, values }, &blinding);
     let proof = Proof { a, b, c };
     // A key of another circuit of the same size, or memory gone bad: never hand out what does not verify.
     verify_inputs(key.verifying_key(), &values[1..matrices.inputs()], &proof)

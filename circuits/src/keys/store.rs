@@ -122,6 +122,18 @@ impl Keys {
         }
     }
 
+    /// The key that makes proofs.
+    #[must_use]
+    pub fn proving_key(&self) -> &ProvingKey {
+        &self.key
+    }
+
+    /// The circuit's matrices.
+    #[must_use]
+    pub fn matrices(&self) -> &Matrices {
+        &self.matrices
+    }
+
     /// Proves the statement for these values.
     ///
     /// # Errors

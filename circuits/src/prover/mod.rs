@@ -17,4 +17,5 @@ pub(crate) use key::{Query, Section};
 pub(crate) use map::map;
 pub use matrices::Matrices;
 pub use point::{Packed, PackedG1, PackedG2};
-pub(crate) use proof::{Blinding, proof};
+pub use proof::stages;
+pub(crate) use proof::{Blinding, Work, proof};

@@ -1,5 +1,7 @@
 //! From values to the three points of a proof.
 
+use std::hint::black_box;
+
 use ark_bn254::{G1Affine, G1Projective, G2Affine, G2Projective};
 use ark_ec::{CurveGroup, VariableBaseMSM};
 use rayon::prelude::*;
@@ -23,40 +25,97 @@ pub(crate) struct Blinding {
 /// ```text
 /// A = α + Σ z_j·A_j + r·δ    B = β + Σ z_j·B_j + s·δ    C = Σ z_j·L_j + Σ u_i·H_i + s·A + r·B − r·s·δ
 /// ```
-pub(crate) fn proof(
-    path: Path,
-    key: &ProvingKey,
-    matrices: &Matrices,
-    values: &[Fr],
-    blinding: &Blinding,
-) -> (G1Affine, G2Affine, G1Affine) {
+pub(crate) fn proof(work: &Work<'_>, blinding: &Blinding) -> (G1Affine, G2Affine, G1Affine) {
     let Blinding { r, s } = blinding;
-    let quotient = || {
-        let odd = fft::odd_products(path, key.domain, matrices.evaluate(key.domain.size(), values));
-        multiply(&key.h, &odd)
-    };
-    let linear = || {
-        let query = |at: &[u32]| Zeroizing::new(at.iter().map(|j| values[*j as usize]).collect::<Vec<Fr>>());
-        let b = query(&key.b.at);
-        let (l, (a, (b_g1, b_g2))) = rayon::join(
-            || multiply(&key.l.points, &query(&key.l.at)),
-            || {
-                rayon::join(
-                    || multiply(&key.a.points, &query(&key.a.at)),
-                    || rayon::join(|| multiply(&key.b.points, &b), || multiply(&key.b_g2, &b)),
-                )
-            },
-        );
-        (l, a, b_g1, b_g2)
-    };
-    let (h, (l, a, b_g1, b_g2)): (G1Projective, (G1Projective, G1Projective, G1Projective, G2Projective)) =
-        rayon::join(quotient, linear);
-    let points = &key.verifying.points;
+    let (h, ((l, a), (b_g1, b_g2))) = rayon::join(
+        || work.h(&work.odd_products(work.rows())),
+        || {
+            rayon::join(
+                || rayon::join(|| work.l(), || work.a()),
+                || {
+                    let values = work.b_values();
+                    rayon::join(|| work.b_g1(&values), || work.b_g2(&values))
+                },
+            )
+        },
+    );
+    let (key, points) = (work.key, &work.key.verifying.points);
     let a = a + points.alpha + key.delta * r;
     let b = b_g2 + points.beta + points.delta * s;
     let b_g1 = b_g1 + key.beta + key.delta * s;
     let c = l + h + a * s + b_g1 * r - key.delta * (*r * s);
     (a.into_affine(), b.into_affine(), c.into_affine())
+}
+
+/// Runs the stages of a proof one after another, each by a call of `run` with its name: for measurement.
+///
+/// # Panics
+/// If there are not as many values as the matrices have columns.
+pub fn stages(
+    path: Path,
+    key: &ProvingKey,
+    matrices: &Matrices,
+    values: &[Fr],
+    run: &mut dyn FnMut(&'static str, &mut dyn FnMut()),
+) {
+    let work = Work { path, key, matrices, values };
+    let (mut rows, mut odd) = (None, None);
+    run("rows", &mut || rows = Some(work.rows()));
+    run("transforms", &mut || odd = rows.take().map(|rows| work.odd_products(rows)));
+    run("msm_h", &mut || _ = odd.as_ref().map(|odd| black_box(work.h(odd))));
+    run("msm_l", &mut || _ = black_box(work.l()));
+    run("msm_a", &mut || _ = black_box(work.a()));
+    run("msm_b1", &mut || _ = black_box(work.b_g1(&work.b_values())));
+    run("msm_b2", &mut || _ = black_box(work.b_g2(&work.b_values())));
+}
+
+/// What a proof is made of.
+pub(crate) struct Work<'a> {
+    pub(crate) path: Path,
+    pub(crate) key: &'a ProvingKey,
+    pub(crate) matrices: &'a Matrices,
+    /// One, the public inputs, the witness.
+    pub(crate) values: &'a [Fr],
+}
+
+impl Work<'_> {
+    /// A·z and B·z on the domain.
+    fn rows(&self) -> [Zeroizing<Vec<Fr>>; 2] {
+        self.matrices.evaluate(self.key.domain.size(), self.values)
+    }
+
+    /// u_i for i < n.
+    fn odd_products(&self, rows: [Zeroizing<Vec<Fr>>; 2]) -> Zeroizing<Vec<Fr>> {
+        fft::odd_products(self.path, self.key.domain, rows)
+    }
+
+    fn h(&self, odd: &[Fr]) -> G1Projective {
+        multiply(&self.key.h, odd)
+    }
+
+    fn l(&self) -> G1Projective {
+        multiply(&self.key.l.points, &self.values_at(&self.key.l.at))
+    }
+
+    fn a(&self) -> G1Projective {
+        multiply(&self.key.a.points, &self.values_at(&self.key.a.at))
+    }
+
+    fn b_values(&self) -> Zeroizing<Vec<Fr>> {
+        self.values_at(&self.key.b.at)
+    }
+
+    fn b_g1(&self, values: &[Fr]) -> G1Projective {
+        multiply(&self.key.b.points, values)
+    }
+
+    fn b_g2(&self, values: &[Fr]) -> G2Projective {
+        multiply(&self.key.b_g2, values)
+    }
+
+    fn values_at(&self, columns: &[u32]) -> Zeroizing<Vec<Fr>> {
+        Zeroizing::new(columns.iter().map(|j| self.values[*j as usize]).collect())
+    }
 }
 
 fn multiply<P: Packed>(points: &[P], scalars: &[Fr]) -> <P::Affine as ark_ec::AffineRepr>::Group
