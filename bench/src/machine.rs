@@ -66,16 +66,10 @@ fn kilobytes(file: &str, field: &str) -> u64 {
     line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or(0)
 }
 
-/// CPU seconds that all threads of this process have used.
+/// CPU seconds that all threads of this process have used, those that have ended too.
 pub(crate) fn cpu_seconds() -> f64 {
-    clock_ticks().map_or(f64::NAN, |ticks| ticks / 100.0)
-}
-
-fn clock_ticks() -> Option<f64> {
-    // /proc/self/stat: fields 14 and 15 are user and system time in clock ticks, which Linux fixes at 100 per second.
-    let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    Some(fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?)
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
 /// What one call took.

@@ -1,6 +1,12 @@
 //! Circuits, keys and proofs: `token` in its size classes, and `nym`.
 //!
-//! Keys are made afresh, so that a run says what a first use costs; nothing is cached.
+//! Keys are made afresh, so that a run says what a first use costs; nothing is cached. Proofs of one statement are made
+//! in turn by the prover, by its portable path (`.portable`) and, with a key of its own, by ark-groth16 on the same
+//! matrices and values (`.ark`). Where a proof's time goes is in the rows `stage_…`, in CPU seconds of each stage run by
+//! itself. `curve_2e15` and so on are statements of so many rows of mostly bits.
+
+mod arkworks;
+mod curve;
 
 use std::hint::black_box;
 
@@ -8,9 +14,11 @@ use anyhow::Context as _;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use sigveil_circuits::Fr;
-use sigveil_circuits::groth16::{Proof, verify, verify_batch};
+use sigveil_circuits::groth16::{Proof, ProvingKey, prove_on, verify, verify_batch};
 use sigveil_circuits::keys::{KeyStore, Keys, Statement};
-use sigveil_circuits::r1cs::Assignment;
+use sigveil_circuits::prover::lanes::Path;
+use sigveil_circuits::prover::{Matrices, stages};
+use sigveil_circuits::r1cs::{Assignment, Shape};
 use sigveil_circuits::testing::Issuer;
 use sigveil_circuits::token::native::{Expectation, check};
 use sigveil_circuits::token::{Binding, Class, Jwt, LinkingRandomness, SizeClass, Usage};
@@ -39,7 +47,8 @@ pub(crate) fn run(effort: Effort) -> anyhow::Result<Vec<Row>> {
             &token_values(*class)?,
         )?);
     }
-    // Of the whole process, so of the largest of its statements.
+    rows.extend(curve::rows(effort)?);
+    // Of the whole process, so of the largest of its statements, and of other provers' keys.
     rows.push(Row::exact("prover", "peak_rss", Unit::Bytes, machine::peak_rss()));
     Ok(rows)
 }
@@ -60,20 +69,21 @@ fn statement(name: &str, statement: Statement, effort: Effort, values: &Values) 
     let honest = values();
     anyhow::ensure!(honest.is_satisfied(), "{name}: the statement does not hold");
     let public = *honest.publics().first().context("a statement has one public input")?;
-    let (mut wall, mut cpu) = (Vec::new(), Vec::new());
-    let mut proof = None;
-    for _ in 0..effort.times(3, 9) {
-        let (spent, made) = spent(|| keys.prove(&honest, &mut rng));
-        proof = Some(made?);
-        wall.push(spent.wall);
-        cpu.push(spent.cpu);
-    }
-    let proof = proof.context("no proof was made")?;
+    let subject = Subject {
+        shape: &statement.shape(),
+        key: keys.proving_key(),
+        matrices: keys.matrices(),
+        values: &honest,
+    };
+    let proof = keys.prove(&honest, &mut rng)?;
     let samples = effort.times(5, 20);
     let mut rows = vec![
         Row::exact(name, "constraints", Unit::One, honest.constraints() as f64),
-        Row::over(name, "prove_wall", Unit::Seconds, &wall),
-        Row::over(name, "prove_cpu", Unit::Seconds, &cpu),
+        // Before another prover's key is in memory.
+        Row::exact(name, "peak_rss", Unit::Bytes, machine::peak_rss()),
+    ];
+    rows.extend(subject.proofs(name, effort)?);
+    rows.extend([
         timed(name, "witness", samples, 1, || {
             black_box(values());
         }),
@@ -81,9 +91,103 @@ fn statement(name: &str, statement: Statement, effort: Effort, values: &Values) 
         Row::exact(name, "key_load", Unit::Seconds, load.wall),
         Row::exact(name, "key_bytes", Unit::Bytes, key_bytes as f64),
         Row::exact(name, "proof_bytes", Unit::Bytes, proof.to_bytes().len() as f64),
-    ];
+    ]);
     rows.extend(verification(name, samples, &keys, public, &proof)?);
     Ok(rows)
+}
+
+/// What is proven by several provers in turn.
+struct Subject<'a> {
+    shape: &'a Shape,
+    key: &'a ProvingKey,
+    matrices: &'a Matrices,
+    values: &'a Assignment,
+}
+
+/// A prover's name and what it took.
+struct Side<'a> {
+    name: String,
+    prove: Box<dyn FnMut() -> anyhow::Result<()> + 'a>,
+    wall: Vec<f64>,
+    cpu: Vec<f64>,
+}
+
+impl Subject<'_> {
+    /// Rows of proving time for every prover, and of each stage; ratios to the first from interleaved pairs.
+    fn proofs(&self, name: &str, effort: Effort) -> anyhow::Result<Vec<Row>> {
+        let theirs = arkworks::Prover::new(self.shape, self.values)?;
+        let mut sides = vec![self.side(name.to_owned(), Path::detect())];
+        if Path::detect() != Path::Portable {
+            sides.push(self.side(format!("{name}.portable"), Path::Portable));
+        }
+        sides.push(Side::new(format!("{name}.ark"), || theirs.prove()));
+        for _ in 0..effort.times(3, 9) {
+            for side in &mut sides {
+                let (spent, made) = spent(&mut side.prove);
+                made?;
+                side.wall.push(spent.wall);
+                side.cpu.push(spent.cpu);
+            }
+        }
+        let mut rows = Vec::new();
+        for side in &sides {
+            rows.push(Row::over(&side.name, "prove_wall", Unit::Seconds, &side.wall));
+            rows.push(Row::over(&side.name, "prove_cpu", Unit::Seconds, &side.cpu));
+        }
+        for other in &sides[1..] {
+            let pair = format!("{}/{}", other.name, sides[0].name);
+            let ratios: Vec<f64> =
+                other.cpu.iter().zip(&sides[0].cpu).map(|(other, ours)| other / ours).collect();
+            rows.push(Row::over(&pair, "prove_cpu", Unit::One, &ratios));
+        }
+        for path in Path::all() {
+            let suffix = if path == Path::detect() { "" } else { ".portable" };
+            rows.extend(self.stages(&format!("{name}{suffix}"), path, effort));
+        }
+        rows.extend(theirs.stages(&format!("{name}.ark"), effort)?);
+        Ok(rows)
+    }
+
+    fn side(&self, name: String, path: Path) -> Side<'_> {
+        let mut rng = ChaCha20Rng::seed_from_u64(3);
+        Side::new(name, move || {
+            black_box(prove_on(path, self.key, self.matrices, self.values, &mut rng)?);
+            Ok(())
+        })
+    }
+
+    fn stages(&self, name: &str, path: Path, effort: Effort) -> Vec<Row> {
+        let full = self.values.full();
+        let mut spent_in = Samples::default();
+        for _ in 0..effort.times(3, 9) {
+            stages(path, self.key, self.matrices, &full, &mut |stage, run| spent_in.add(stage, run));
+        }
+        spent_in.rows(name)
+    }
+}
+
+impl<'a> Side<'a> {
+    fn new(name: String, prove: impl FnMut() -> anyhow::Result<()> + 'a) -> Self {
+        Self { name, prove: Box::new(prove), wall: Vec::new(), cpu: Vec::new() }
+    }
+}
+
+/// CPU seconds by stage.
+#[derive(Default)]
+struct Samples(Vec<(&'static str, Vec<f64>)>);
+
+impl Samples {
+    fn add(&mut self, stage: &'static str, run: &mut dyn FnMut()) {
+        let (spent, ()) = spent(run);
+        match self.0.iter_mut().find(|(name, _)| *name == stage) {
+            Some((_, samples)) => samples.push(spent.cpu),
+            None => self.0.push((stage, vec![spent.cpu])),
+        }
+    }
+
+    fn rows(&self, name: &str) -> Vec<Row> {
+        self.0.iter().map(|(stage, samples)| Row::over(name, stage, Unit::Seconds, samples)).collect()
+    }
 }
 
 fn verification(

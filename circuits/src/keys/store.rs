@@ -218,15 +218,23 @@ impl KeyStore {
     }
 
     fn load_shaped(&self, statement: Statement, shape: &Shape) -> Result<Option<Keys>, KeyError> {
-        let digest = shape.digest();
-        let path = self.path(statement, &digest);
-        let file = match File::open(&path).and_then(|file| map(&file)) {
-            Ok(file) => file,
+        // Whatever is not needed for the other goes on beside it.
+        let (matrices, (path, read)) = rayon::join(
+            || Matrices::new(shape),
+            || {
+                let digest = shape.digest();
+                let path = self.path(statement, &digest);
+                let file = File::open(&path).and_then(|file| map(&file));
+                let read = file.map(|file| file::read(file, statement, &digest));
+                (path, read)
+            },
+        );
+        let contents = match read {
+            Ok(contents) => contents,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(at(&path)(error)),
         };
-        let matrices = Matrices::new(shape);
-        let contents = file::read(file, statement, &digest)
+        let contents = contents
             .and_then(|contents| contents.key.fits(&matrices).then_some(contents).ok_or("of another size"))
             .map_err(|why| KeyError::Refused { path, why })?;
         Ok(Some(Keys { statement, digest: contents.digest, key: contents.key, matrices }))

@@ -60,13 +60,13 @@ pub fn stages(
 ) {
     let work = Work { path, key, matrices, values };
     let (mut rows, mut odd) = (None, None);
-    run("rows", &mut || rows = Some(work.rows()));
-    run("transforms", &mut || odd = rows.take().map(|rows| work.odd_products(rows)));
-    run("msm_h", &mut || _ = odd.as_ref().map(|odd| black_box(work.h(odd))));
-    run("msm_l", &mut || _ = black_box(work.l()));
-    run("msm_a", &mut || _ = black_box(work.a()));
-    run("msm_b1", &mut || _ = black_box(work.b_g1(&work.b_values())));
-    run("msm_b2", &mut || _ = black_box(work.b_g2(&work.b_values())));
+    run("stage_rows", &mut || rows = Some(work.rows()));
+    run("stage_transforms", &mut || odd = rows.take().map(|rows| work.odd_products(rows)));
+    run("stage_msm_h", &mut || _ = odd.as_ref().map(|odd| black_box(work.h(odd))));
+    run("stage_msm_l", &mut || _ = black_box(work.l()));
+    run("stage_msm_a", &mut || _ = black_box(work.a()));
+    run("stage_msm_b1", &mut || _ = black_box(work.b_g1(&work.b_values())));
+    run("stage_msm_b2", &mut || _ = black_box(work.b_g2(&work.b_values())));
 }
 
 /// What a proof is made of.

@@ -82,20 +82,33 @@ impl Shape {
 
     /// SHA-256 over the numbers of variables and all three matrices: two circuits with one digest are one circuit.
     pub fn digest(&self) -> [u8; 32] {
+        /// Bytes that are hashed at once.
+        const FULL: usize = 1 << 16;
+        let encoded = |coefficient: &Fr| coefficient.into_bigint().to_bytes_be();
+        // Nearly all coefficients.
+        let units = [Fr::from(1u64), -Fr::from(1u64)].map(|unit| (unit, encoded(&unit)));
         let mut hash = Sha256::new();
-        hash.update(b"sigveil-r1cs-v1");
-        hash.update(self.publics.to_be_bytes());
-        hash.update(self.witnesses.to_be_bytes());
-        hash.update((self.rows.len() as u64).to_be_bytes());
+        let mut out = b"sigveil-r1cs-v1".to_vec();
+        out.extend(self.publics.to_be_bytes());
+        out.extend(self.witnesses.to_be_bytes());
+        out.extend((self.rows.len() as u64).to_be_bytes());
         for row in &self.rows {
             for lc in row {
-                hash.update((lc.terms().len() as u32).to_be_bytes());
+                out.extend((lc.terms().len() as u32).to_be_bytes());
                 for (var, coefficient) in lc.terms() {
-                    hash.update((self.column(*var) as u32).to_be_bytes());
-                    hash.update(coefficient.into_bigint().to_bytes_be());
+                    out.extend((self.column(*var) as u32).to_be_bytes());
+                    match units.iter().find(|(unit, _)| unit == coefficient) {
+                        Some((_, bytes)) => out.extend(bytes),
+                        None => out.extend(encoded(coefficient)),
+                    }
                 }
             }
+            if out.len() >= FULL {
+                hash.update(&out);
+                out.clear();
+            }
         }
+        hash.update(&out);
         hash.finalize().into()
     }
 }
