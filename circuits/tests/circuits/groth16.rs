@@ -9,6 +9,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use sigveil_circuits::Fr;
 use sigveil_circuits::groth16::{self, Error, Matrices, Proof, ProvingKey, VerifyingKey};
+use sigveil_circuits::prover::lanes::Path;
 use sigveil_circuits::r1cs::{Assignment, Cs, Num, Shape};
 
 /// Knowledge of x and y with x³·y = public, by way of a chain that makes the domain a few dozen points wide.
@@ -59,6 +60,30 @@ fn proofs_of_one_statement_differ() {
     let first = groth16::prove(&key, &matrices, &values, &mut rng(10)).unwrap();
     let second = groth16::prove(&key, &matrices, &values, &mut rng(11)).unwrap();
     assert_ne!(first, second);
+}
+
+#[test]
+fn provers_at_once_make_the_proofs_that_each_makes_alone() {
+    let (key, matrices) = keys(1);
+    let alone: Vec<_> = (1..5).map(|i| proven(&key, &matrices, i, i + 7)).collect();
+    let together = std::thread::scope(|scope| {
+        let prove = |i| {
+            let (key, matrices) = (&key, &matrices);
+            scope.spawn(move || proven(key, matrices, i, i + 7))
+        };
+        let threads: Vec<_> = (1..5).map(prove).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert_eq!(alone, together);
+}
+
+#[test]
+fn every_path_makes_the_same_proof() {
+    let (key, matrices) = keys(1);
+    let values = Assignment::of(|cs| circuit(cs, Fr::from(3u64), Fr::from(5u64)));
+    let prove = |path| groth16::prove_on(path, &key, &matrices, &values, &mut rng(7)).unwrap();
+    let portable = prove(Path::Portable);
+    assert!(Path::all().all(|path| prove(path) == portable));
 }
 
 #[test]
