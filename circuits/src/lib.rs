@@ -2,6 +2,8 @@
 //!
 //! Without the feature `prover` only statements, their native checks and verification remain.
 
+mod binfile;
+pub mod export;
 pub mod gadgets;
 pub mod groth16;
 pub mod keys;

@@ -31,7 +31,6 @@ pub use proof::{PROOF_LEN, Proof};
 pub use prove::{prove, prove_on, prove_values};
 #[cfg(feature = "prover")]
 pub use setup::{Stage, setup, setup_matrices};
-#[cfg(feature = "prover")]
 pub(crate) use verify::Points;
 pub use verify::{VERIFYING_KEY_LEN, VerifyingKey, VerifyingKeyDigest, verify, verify_batch, verify_inputs};
 

@@ -31,6 +31,16 @@ impl Proof {
         Ok(Self { a, b, c })
     }
 
+    /// A proof of points that were checked as [`Proof::from_bytes`] checks them.
+    pub(crate) fn from_points(a: G1Affine, b: G2Affine, c: G1Affine) -> Self {
+        Self { a, b, c }
+    }
+
+    /// A, B and C.
+    pub(crate) fn points(&self) -> (&G1Affine, &G2Affine, &G1Affine) {
+        (&self.a, &self.b, &self.c)
+    }
+
     /// Encodes the proof as [`Proof::from_bytes`] reads it.
     pub fn to_bytes(&self) -> [u8; PROOF_LEN] {
         let mut out = Vec::with_capacity(PROOF_LEN);

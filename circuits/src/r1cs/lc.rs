@@ -26,6 +26,13 @@ impl Lc {
         Self(vec![(var, Fr::from(1u64))])
     }
 
+    /// The combination of these terms; `None` unless they are sorted by variable, each once, none with a zero.
+    pub fn from_terms(terms: Vec<(Var, Fr)>) -> Option<Self> {
+        let sound =
+            terms.windows(2).all(|pair| pair[0].0 < pair[1].0) && terms.iter().all(|(_, c)| !c.is_zero());
+        sound.then_some(Self(terms))
+    }
+
     /// The terms, sorted by variable.
     pub fn terms(&self) -> &[(Var, Fr)] {
         &self.0

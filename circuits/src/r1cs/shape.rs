@@ -29,6 +29,11 @@ impl Shape {
         shape
     }
 
+    /// The shape of rows from outside, all of one family.
+    pub fn from_rows(publics: u32, witnesses: u32, rows: Vec<[Lc; 3]>, family: &'static str) -> Self {
+        Self { families: vec![family; rows.len()], family, rows, publics, witnesses }
+    }
+
     /// Number of rows.
     pub fn constraints(&self) -> usize {
         self.rows.len()

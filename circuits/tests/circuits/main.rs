@@ -4,3 +4,4 @@
 mod groth16;
 mod keys;
 mod query;
+mod snarkjs;
