@@ -3,6 +3,8 @@
 //! Without the feature `prover` only statements, their native checks and verification remain.
 
 mod binfile;
+#[cfg(feature = "prover")]
+pub mod ceremony;
 pub mod export;
 pub mod gadgets;
 pub mod groth16;

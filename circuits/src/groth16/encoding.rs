@@ -3,12 +3,12 @@
 use ark_ec::AffineRepr;
 
 /// Appends the compressed point.
-pub(super) fn put<P: AffineRepr>(out: &mut Vec<u8>, point: &P) {
+pub(crate) fn put<P: AffineRepr>(out: &mut Vec<u8>, point: &P) {
     point.serialize_compressed(out).expect("writing to a vector does not fail");
 }
 
 /// Takes one compressed point off the front of `bytes`.
-pub(super) fn take<P: AffineRepr>(bytes: &mut &[u8]) -> Result<P, &'static str> {
+pub(crate) fn take<P: AffineRepr>(bytes: &mut &[u8]) -> Result<P, &'static str> {
     let length = P::zero().compressed_size();
     let (head, rest) = bytes.split_at_checked(length).ok_or("too short")?;
     let point = P::deserialize_compressed(head).map_err(|_| "not a point of the prime-order group")?;

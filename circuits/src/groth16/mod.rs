@@ -16,12 +16,12 @@
 
 #[cfg(test)]
 mod arkworks;
-mod encoding;
+pub(crate) mod encoding;
 mod proof;
 #[cfg(feature = "prover")]
 mod prove;
 #[cfg(feature = "prover")]
-mod setup;
+pub(crate) mod setup;
 mod verify;
 
 #[cfg(feature = "prover")]

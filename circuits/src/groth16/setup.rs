@@ -29,12 +29,12 @@ pub struct Stage {
 
 /// What must not be known to anybody: with it every false statement can be proven.
 #[derive(Zeroize, ZeroizeOnDrop)]
-pub(super) struct Trapdoor {
-    pub(super) alpha: Fr,
-    pub(super) beta: Fr,
-    pub(super) gamma: Fr,
-    pub(super) delta: Fr,
-    pub(super) tau: Fr,
+pub(crate) struct Trapdoor {
+    pub(crate) alpha: Fr,
+    pub(crate) beta: Fr,
+    pub(crate) gamma: Fr,
+    pub(crate) delta: Fr,
+    pub(crate) tau: Fr,
 }
 
 /// Makes the keys of a circuit and reports progress every few ten thousand points.
@@ -77,7 +77,7 @@ pub fn setup_matrices(
 }
 
 /// As [`setup_matrices`], with a domain and a trapdoor that are given.
-pub(super) fn with_trapdoor(
+pub(crate) fn with_trapdoor(
     matrices: &Matrices,
     domain: Domain,
     trapdoor: &Trapdoor,

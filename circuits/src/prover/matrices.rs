@@ -168,6 +168,18 @@ impl Matrices {
         [a, b]
     }
 
+    /// As [`Matrices::evaluate`], of one matrix.
+    pub(crate) fn interpolated(&self, matrix: usize, size: usize, values: &[Fr]) -> Vec<Fr> {
+        let rows = self.constraints();
+        let mut out: Vec<Fr> =
+            (0..rows).into_par_iter().with_min_len(CHUNK).map(|row| self.row(matrix, row, values)).collect();
+        out.resize(size, Fr::ZERO);
+        if matrix == 0 {
+            out[rows..rows + self.inputs].copy_from_slice(&values[..self.inputs]);
+        }
+        out
+    }
+
     fn row(&self, matrix: usize, row: usize, values: &[Fr]) -> Fr {
         let mut sum = Fr::ZERO;
         for Term { column, coefficient } in self.rows[matrix].row(row) {

@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use sigveil_circuits::Fr;
+use sigveil_circuits::ceremony::{Beacon, Ceremony, Powers, points};
 use sigveil_circuits::export::{
     publics_from_snarkjs, publics_to_snarkjs, read_r1cs, write_r1cs, write_witness,
 };
@@ -162,4 +163,26 @@ fn rows_read_back_are_the_rows_written() {
     write_r1cs(&shape(), &mut file).unwrap();
     let read = read_r1cs(std::io::Cursor::new(&file)).unwrap();
     assert_eq!(read.digest(), shape().digest());
+}
+
+#[test]
+fn a_ceremony_on_its_powers_makes_keys_that_prove() {
+    let Some(desk) = Desk::open() else { return };
+    desk.powers(5, "powers.ptau");
+    let points = points(&shape()).unwrap();
+    let read = |name: &str| {
+        let file = fs::File::open(desk.path(name)).unwrap();
+        Powers::read(file, points, &mut rng()).unwrap()
+    };
+    let powers = read("powers.ptau");
+    let mut ceremony = Ceremony::begin("toy", &shape(), &powers).unwrap();
+    ceremony.contribute("one", &mut rng()).unwrap();
+    ceremony.close("beacon", Beacon::new(vec![7; 32], 10).unwrap()).unwrap();
+    let (key, _) = ceremony.verify(&shape(), &powers, &mut rng()).unwrap().into_key().unwrap();
+    let values = Assignment::of(|cs| circuit(cs, 5));
+    let proof = groth16::prove(&key, &Matrices::new(&shape()), &values, &mut rng()).unwrap();
+    groth16::verify(key.verifying_key(), values.publics()[0], &proof).unwrap();
+    // What it prepares for its own setup changes none of the powers.
+    desk.succeed("powersoftau prepare phase2 powers.ptau prepared.ptau");
+    assert_eq!(read("prepared.ptau").digest(), powers.digest());
 }

@@ -1,0 +1,468 @@
+use std::io::Cursor;
+
+use ark_bn254::{Fq2, G1Affine, G2Affine};
+use ark_ec::AffineRepr;
+use ark_ff::{AdditiveGroup, UniformRand};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+
+use super::*;
+use crate::Fr;
+use crate::groth16::setup::{Trapdoor, with_trapdoor};
+use crate::groth16::{prove, verify};
+use crate::r1cs::{Assignment, Cs, Num};
+
+fn rng(seed: u64) -> ChaCha20Rng {
+    ChaCha20Rng::seed_from_u64(seed)
+}
+
+/// A chain of products; every form has constants, inputs or several terms, and one variable is in no row.
+fn circuit<C: Cs>(cs: &mut C, rows: usize, x: u64) {
+    let x = cs.hint(&[], |_| Fr::from(x));
+    cs.hint(&[], |_| Fr::from(77u64));
+    let mut y = cs.product(&x.plus(&C::Num::constant(Fr::from(7u64))), &x.times(-Fr::from(3u64)));
+    cs.public(&y);
+    for _ in 0..rows - 2 {
+        y = cs.product(&y.minus(&x.times(Fr::from(1u64 << 40))), &x.plus(&y).not().times(-Fr::ONE));
+    }
+}
+
+fn shape_of(rows: usize) -> Shape {
+    Shape::of(|cs| circuit(cs, rows, 0))
+}
+
+/// Rows for domains of 8, 12, 16 and 18 points.
+const ROWS: [usize; 4] = [6, 10, 14, 16];
+
+fn powers(shape: &Shape) -> Powers {
+    Powers::development(points(shape).unwrap(), &mut rng(1))
+}
+
+fn begun() -> (Shape, Powers, Ceremony) {
+    let shape = shape_of(ROWS[1]);
+    let powers = powers(&shape);
+    let ceremony = Ceremony::begin("toy", &shape, &powers).unwrap();
+    (shape, powers, ceremony)
+}
+
+fn beacon() -> Beacon {
+    Beacon::new(b"a value of some block".to_vec(), 4).unwrap()
+}
+
+/// After two contributions.
+fn contributed() -> (Shape, Powers, Ceremony) {
+    let (shape, powers, mut ceremony) = begun();
+    ceremony.contribute("one", &mut rng(10)).unwrap();
+    ceremony.contribute("two", &mut rng(11)).unwrap();
+    (shape, powers, ceremony)
+}
+
+/// After the beacon.
+fn closed() -> (Shape, Powers, Ceremony) {
+    let (shape, powers, mut ceremony) = contributed();
+    ceremony.close("beacon", beacon()).unwrap();
+    (shape, powers, ceremony)
+}
+
+fn refusal((shape, powers, ceremony): (Shape, Powers, Ceremony)) -> Error {
+    ceremony.verify(&shape, &powers, &mut rng(2)).err().expect("it is refused")
+}
+
+#[test]
+fn three_contributors_and_a_beacon_make_a_key_that_proves() {
+    for rows in ROWS {
+        let shape = shape_of(rows);
+        let powers = powers(&shape);
+        let mut ceremony = Ceremony::begin("toy", &shape, &powers).unwrap();
+        let mut digests = Vec::new();
+        for seed in 0..3 {
+            digests.push(ceremony.contribute("somebody", &mut rng(seed)).unwrap());
+            // As it goes from hand to hand.
+            let mut file = Vec::new();
+            ceremony.write(&mut file).unwrap();
+            ceremony = Ceremony::read(&file).unwrap();
+        }
+        digests.push(ceremony.close("beacon", beacon()).unwrap());
+        let verified = ceremony.verify(&shape, &powers, &mut rng(9)).unwrap();
+        assert_eq!(verified.ceremony().transcript.digests().collect::<Vec<_>>(), digests);
+        let (key, digest) = verified.into_key().unwrap();
+        assert_eq!(Some(&digest), digests.last());
+        let values = Assignment::of(|cs| circuit(cs, rows, 5));
+        let proof = prove(&key, &Matrices::new(&shape), &values, &mut rng(3)).unwrap();
+        assert_eq!(verify(key.verifying_key(), values.publics()[0], &proof), Ok(()));
+    }
+}
+
+/// The key of a ceremony whose trapdoor is known, and the one that a setup makes from it.
+#[test]
+fn proofs_are_those_of_a_setup_with_the_same_trapdoor() {
+    for rows in ROWS {
+        let shape = shape_of(rows);
+        let domain = domain(&shape).unwrap();
+        let [tau, alpha, beta, delta] = [3u64, 5, 7, 11].map(Fr::from);
+        let powers = Powers::from_trapdoor(domain.size(), tau, alpha, beta);
+        let mut ceremony = Ceremony::begin("toy", &shape, &powers).unwrap();
+        ceremony.multiply(&Secret(delta));
+        let key = ProvingKey::from_parts(ceremony.parts).unwrap();
+        let matrices = Matrices::new(&shape);
+        let trapdoor = Trapdoor { alpha, beta, gamma: Fr::ONE, delta, tau };
+        let expected = with_trapdoor(&matrices, domain, &trapdoor, &mut |_| {}).unwrap();
+        assert_eq!(key.verifying_key(), expected.verifying_key());
+        let values = Assignment::of(|cs| circuit(cs, rows, 5));
+        let [one, other] = [&key, &expected].map(|key| prove(key, &matrices, &values, &mut rng(3)).unwrap());
+        assert_eq!(one, other);
+    }
+}
+
+#[test]
+fn an_open_ceremony_is_sound_and_gives_no_key() {
+    for (shape, powers, ceremony) in [begun(), contributed()] {
+        let verified = ceremony.verify(&shape, &powers, &mut rng(2)).unwrap();
+        assert!(matches!(verified.into_key(), Err(Error::Open)));
+    }
+}
+
+#[test]
+fn ceremonies_of_something_else_are_refused() {
+    let (_, powers, ceremony) = closed();
+    assert!(matches!(refusal((shape_of(ROWS[1] - 1), powers, ceremony)), Error::OtherCircuit));
+    let (shape, _, ceremony) = closed();
+    let other = Powers::development(points(&shape).unwrap(), &mut rng(5));
+    assert!(matches!(refusal((shape, other, ceremony)), Error::PowersOther));
+    // What names them is altered too.
+    let (_, powers, mut ceremony) = closed();
+    let other = shape_of(ROWS[1] - 1);
+    ceremony.shape = other.digest();
+    assert!(matches!(refusal((other, powers, ceremony)), Error::Altered));
+    let (shape, _, mut ceremony) = closed();
+    let powers = Powers::development(points(&shape).unwrap(), &mut rng(5));
+    ceremony.powers = powers.digest();
+    assert!(matches!(refusal((shape, powers, ceremony)), Error::Altered));
+    let (shape, powers, mut ceremony) = closed();
+    ceremony.name = "yot".into();
+    assert!(matches!(refusal((shape, powers, ceremony)), Error::Altered));
+    // Too few powers, or for another domain.
+    let (shape, powers, _) = closed();
+    let few = shape_of(ROWS[0]);
+    let few = Powers::development(points(&few).unwrap(), &mut rng(1));
+    assert!(matches!(Ceremony::begin("toy", &shape, &few), Err(Error::PowersTooFew { .. })));
+    let more = shape_of(ROWS[2]);
+    assert!(matches!(Ceremony::begin("toy", &more, &powers), Err(Error::PowersTooFew { .. })));
+}
+
+/// A contributor who knows its secret and makes a sound record of points that it did not scale as it should.
+fn cheated(cheat: impl FnOnce(&mut Parts)) -> Error {
+    let (shape, powers, mut ceremony) = contributed();
+    let secret = Secret::random(&mut rng(4));
+    ceremony.multiply(&secret);
+    cheat(&mut ceremony.parts);
+    ceremony.transcript.contribute("cheat", &secret, &ceremony.parts, &mut rng(5)).unwrap();
+    ceremony.check_transcript().unwrap();
+    refusal((shape, powers, ceremony))
+}
+
+fn doubled<G: AffineRepr>(point: &mut G) {
+    *point = (*point + *point).into_affine();
+}
+
+#[test]
+fn one_point_that_is_not_scaled_as_it_should_is_found() {
+    let parameters = |error| match error {
+        Error::Parameters(which) => which,
+        other => panic!("{other}"),
+    };
+    for at in [0, 1] {
+        assert_eq!(parameters(cheated(|parts| doubled(&mut parts.l[at]))), "L", "an input");
+    }
+    assert_eq!(parameters(cheated(|parts| doubled(parts.l.last_mut().unwrap()))), "L");
+    assert_eq!(parameters(cheated(|parts| parts.l.swap(2, 4))), "L");
+    // The variable that is in no row.
+    assert_eq!(parameters(cheated(|parts| parts.l[3] = G1Affine::generator())), "L");
+    for at in 0..12 {
+        assert_eq!(parameters(cheated(|parts| doubled(&mut parts.h[at]))), "H");
+    }
+    assert_eq!(parameters(cheated(|parts| doubled(&mut parts.a[4]))), "A");
+    assert_eq!(parameters(cheated(|parts| doubled(&mut parts.b_g1[4]))), "B in G1");
+    assert_eq!(parameters(cheated(|parts| doubled(&mut parts.b_g2[4]))), "B in G2");
+    assert_eq!(parameters(cheated(|parts| doubled(&mut parts.beta))), "α, β or γ");
+    let points = |change: fn(&mut crate::groth16::Points)| {
+        parameters(cheated(|parts| {
+            let mut points = parts.verifying.points.clone();
+            change(&mut points);
+            parts.verifying = VerifyingKey::new(points);
+        }))
+    };
+    assert_eq!(points(|points| doubled(&mut points.alpha)), "α, β or γ");
+    assert_eq!(points(|points| doubled(&mut points.beta)), "α, β or γ");
+    assert_eq!(points(|points| doubled(&mut points.gamma)), "α, β or γ");
+    assert_eq!(points(|points| doubled(&mut points.inputs[0])), "the public inputs");
+    assert_eq!(points(|points| doubled(&mut points.inputs[1])), "the public inputs");
+    // As many points as of another circuit.
+    for change in [
+        (|parts: &mut Parts| parts.h.truncate(7)) as fn(&mut Parts),
+        |parts: &mut Parts| parts.l.truncate(7),
+        |parts: &mut Parts| parts.a.truncate(7),
+    ] {
+        assert!(matches!(cheated(change), Error::OtherCircuit));
+    }
+}
+
+#[test]
+fn a_delta_that_does_not_follow_is_found() {
+    // δ in one group is of another secret than that in the other, or than the record's.
+    for groups in [(true, false), (false, true), (true, true)] {
+        let (shape, powers, mut ceremony) = contributed();
+        let secret = Secret::random(&mut rng(4));
+        ceremony.multiply(&secret);
+        if groups.0 {
+            doubled(&mut ceremony.parts.delta);
+        }
+        if groups.1 {
+            let mut points = ceremony.parts.verifying.points.clone();
+            doubled(&mut points.delta);
+            ceremony.parts.verifying = VerifyingKey::new(points);
+        }
+        ceremony.transcript.contribute("cheat", &secret, &ceremony.parts, &mut rng(5)).unwrap();
+        assert!(matches!(refusal((shape, powers, ceremony)), Error::Delta(3)), "{groups:?}");
+    }
+}
+
+#[test]
+fn who_does_not_know_the_secret_is_found() {
+    // Another contribution's record at another place: the proof is of the transcript up to there.
+    let (shape, powers, mut ceremony) = contributed();
+    let mut records = ceremony.transcript.records().to_vec();
+    records.push(records[0].clone());
+    ceremony.transcript.replace(records);
+    assert!(matches!(refusal((shape, powers, ceremony)), Error::Knowledge(3)));
+    // The same record in another ceremony.
+    let (shape, powers, mut ceremony) = begun();
+    ceremony.contribute("three", &mut rng(12)).unwrap();
+    let (_, _, other) = contributed();
+    ceremony.transcript.replace(other.transcript.records().to_vec());
+    ceremony.parts = other.parts;
+    let mut renamed = Ceremony { name: "yot".into(), ..ceremony };
+    renamed.transcript = Transcript::begin("yot", &shape.digest(), powers.digest(), &renamed.parts).unwrap();
+    renamed.transcript.replace(other.transcript.records().to_vec());
+    assert!(matches!(refusal((shape, powers, renamed)), Error::Knowledge(1)));
+    // A proof for a secret that is not that of the factor: δ follows by one, the proof is of the other.
+    let (shape, powers, mut ceremony) = contributed();
+    let secrets = [Secret::random(&mut rng(4)), Secret::random(&mut rng(5))];
+    ceremony.multiply(&secrets[0]);
+    ceremony.transcript.contribute("cheat", &secrets[0], &ceremony.parts, &mut rng(6)).unwrap();
+    let mut records = ceremony.transcript.records().to_vec();
+    records[2] = records[2].with_response(Fr::from(1u64));
+    ceremony.transcript.replace(records);
+    assert!(matches!(refusal((shape, powers, ceremony)), Error::Knowledge(3)));
+}
+
+#[test]
+fn who_repeats_a_secret_or_contributes_nothing_is_found() {
+    let (shape, powers, mut ceremony) = begun();
+    for name in ["one", "two"] {
+        // The secret is drawn first: the same generator gives the same one.
+        ceremony.contribute(name, &mut rng(10)).unwrap();
+    }
+    assert!(matches!(refusal((shape, powers, ceremony)), Error::Repeated(2)));
+    let (shape, powers, mut ceremony) = contributed();
+    ceremony.transcript.contribute("nobody", &Secret(Fr::ONE), &ceremony.parts, &mut rng(5)).unwrap();
+    assert!(matches!(refusal((shape, powers, ceremony)), Error::Empty(3)));
+}
+
+#[test]
+fn a_transcript_that_was_cut_or_altered_is_found() {
+    type Change = fn(&mut Vec<Record>);
+    let changes: [(Change, &str); 5] = [
+        (|records| drop(records.pop()), "ceremony-altered"),
+        (|records| records.clear(), "ceremony-altered"),
+        (|records| drop(records.remove(0)), "ceremony-knowledge"),
+        (|records| records.swap(0, 1), "ceremony-knowledge"),
+        (|records| records[0].name = "eno".into(), "ceremony-knowledge"),
+    ];
+    for (change, reason) in changes {
+        let (shape, powers, mut ceremony) = contributed();
+        let mut records = ceremony.transcript.records().to_vec();
+        change(&mut records);
+        ceremony.transcript.replace(records);
+        assert_eq!(refusal((shape, powers, ceremony)).reason(), reason);
+    }
+    // A point is altered, and no record made for it.
+    let (shape, powers, mut ceremony) = contributed();
+    doubled(&mut ceremony.parts.h[0]);
+    assert!(matches!(ceremony.contribute("three", &mut rng(3)), Err(Error::Altered)));
+    assert!(matches!(refusal((shape, powers, ceremony)), Error::Altered));
+}
+
+#[test]
+fn beacons_are_recomputed_and_come_last_and_not_alone() {
+    let (_, _, mut ceremony) = begun();
+    assert!(matches!(ceremony.close("beacon", beacon()), Err(Error::NoContribution)));
+    let (_, _, mut ceremony) = closed();
+    assert!(matches!(ceremony.contribute("late", &mut rng(3)), Err(Error::Closed)));
+    assert!(matches!(ceremony.close("again", beacon()), Err(Error::Closed)));
+    // Another value than that of the factor.
+    let (shape, powers, mut ceremony) = closed();
+    let mut records = ceremony.transcript.records().to_vec();
+    records[2] = records[2].with_beacon(Beacon::new(vec![1; 16], 4).unwrap());
+    ceremony.transcript.replace(records);
+    assert!(matches!(refusal((shape, powers, ceremony)), Error::Beacon));
+    // One without contributions, and one with a contribution after it, made by hand.
+    let (shape, powers, mut ceremony) = begun();
+    let secret = beacon().secret(&ceremony.transcript.digest());
+    ceremony.multiply(&secret);
+    ceremony.transcript.contribute("beacon", &secret, &ceremony.parts, &mut rng(3)).unwrap();
+    let record = ceremony.transcript.records()[0].with_beacon(beacon());
+    ceremony.transcript.replace(vec![record.clone()]);
+    assert!(matches!(refusal((shape, powers, ceremony)), Error::NoContribution));
+    let (shape, powers, mut ceremony) = closed();
+    let mut records = ceremony.transcript.records().to_vec();
+    records.push(record);
+    ceremony.transcript.replace(records);
+    assert!(matches!(refusal((shape, powers, ceremony)), Error::Closed));
+}
+
+#[test]
+fn names_and_beacons_have_bounds() {
+    let (_, _, mut ceremony) = begun();
+    for name in ["", "a\nb", "ä", &"x".repeat(65)] {
+        assert!(matches!(
+            ceremony.transcript.contribute(name, &Secret(Fr::from(2u64)), &ceremony.parts, &mut rng(1)),
+            Err(Error::Unacceptable(_))
+        ));
+    }
+    ceremony.contribute(&"x".repeat(64), &mut rng(1)).unwrap();
+    for (length, exponent) in [(15, 1), (65, 1), (16, 25)] {
+        assert!(matches!(Beacon::new(vec![0; length], exponent), Err(Error::Unacceptable(_))));
+    }
+    assert!(Beacon::new(vec![0; 64], 24).is_ok());
+}
+
+#[test]
+fn a_ceremony_file_cut_anywhere_is_refused() {
+    let mut file = Vec::new();
+    closed().2.write(&mut file).unwrap();
+    for length in (0..file.len()).step_by(7).chain([file.len() - 1]) {
+        assert_eq!(Ceremony::read(&file[..length]).err().unwrap().reason(), "ceremony-malformed", "{length}");
+    }
+    let trailing = Ceremony::read(&[&file[..], &[0]].concat());
+    assert!(matches!(trailing, Err(Error::Malformed("trailing bytes"))));
+}
+
+#[test]
+fn each_altered_byte_of_a_file_is_noticed() {
+    let (shape, powers, ceremony) = closed();
+    let mut file = Vec::new();
+    ceremony.write(&mut file).unwrap();
+    for at in (0..file.len()).step_by(97) {
+        let mut altered = file.clone();
+        altered[at] ^= 1;
+        let verified = Ceremony::read(&altered).and_then(|c| c.verify(&shape, &powers, &mut rng(2)));
+        assert!(verified.is_err(), "byte {at}");
+    }
+}
+
+/// The file of powers for 8 points.
+fn ptau() -> Vec<u8> {
+    let mut file = Vec::new();
+    Powers::development(8, &mut rng(1)).write(&mut file).unwrap();
+    file
+}
+
+/// Where the sections' contents begin.
+const HEAD: usize = 12 + 12;
+const TAU_1: usize = HEAD + 44 + 12;
+const TAU_2: usize = TAU_1 + 15 * 64 + 12;
+const ALPHA: usize = TAU_2 + 8 * 128 + 12;
+const BETA: usize = ALPHA + 8 * 64 + 12;
+const BETA_2: usize = BETA + 8 * 64 + 12;
+
+fn read(file: &[u8], points: usize) -> Result<Powers, Error> {
+    Powers::read(Cursor::new(file), points, &mut rng(2))
+}
+
+fn changed(change: impl FnOnce(&mut Vec<u8>)) -> (&'static str, String) {
+    let mut file = ptau();
+    change(&mut file);
+    let error = read(&file, 8).err().expect("it is refused");
+    (error.reason(), error.to_string())
+}
+
+#[test]
+fn powers_are_read_and_the_first_of_more() {
+    let powers = Powers::development(8, &mut rng(1));
+    assert_eq!(read(&ptau(), 8).unwrap().digest(), powers.digest());
+    // For a smaller domain the same as from a smaller file of the same τ.
+    let trapdoor = |points| Powers::from_trapdoor(points, Fr::from(3u64), Fr::from(5u64), Fr::from(7u64));
+    let mut file = Vec::new();
+    trapdoor(8).write(&mut file).unwrap();
+    for points in [2, 3, 4, 6] {
+        assert_eq!(read(&file, points).unwrap().digest(), trapdoor(points).digest());
+    }
+    assert!(matches!(read(&ptau(), 9), Err(Error::PowersTooFew { needed: 4, found: 3 })));
+    assert!(matches!(read(&ptau(), usize::MAX), Err(Error::PowersTooFew { found: 3, .. })));
+}
+
+#[test]
+fn powers_cut_anywhere_are_refused() {
+    let file = ptau();
+    for length in (0..file.len()).step_by(5).chain([file.len() - 1]) {
+        assert_eq!(read(&file[..length], 8).err().unwrap().reason(), "ptau-malformed", "{length}");
+    }
+    assert_eq!(changed(|file| file.push(0)).0, "ptau-malformed");
+}
+
+#[test]
+fn each_fault_of_powers_is_named() {
+    let malformed = |change: fn(&mut Vec<u8>), why: &str| {
+        assert_eq!(changed(change), ("ptau-malformed", format!("malformed .ptau: {why}")));
+    };
+    malformed(|file| file[0] = b'q', "a file of another type");
+    malformed(|file| file[4] = 2, "of another version");
+    malformed(|file| file[HEAD] = 48, "of another curve");
+    malformed(|file| file[HEAD + 4] ^= 1, "of another curve");
+    malformed(|file| file[HEAD + 36] = 29, "more powers than the field has roots of unity");
+    malformed(|file| file[HEAD + 36] = 4, "a section is not as long as its powers");
+    malformed(|file| file[TAU_1..][..64].fill(0), "a point at infinity");
+    malformed(|file| file[BETA_2..][..128].fill(0), "a point at infinity");
+    malformed(|file| file[ALPHA + 1] ^= 1, "point off the curve");
+    malformed(|file| file[TAU_2 + 129] ^= 1, "point off the curve");
+    malformed(|file| file[BETA..][..32].fill(255), "malformed point");
+    let outside = |file: &mut Vec<u8>| {
+        use zerocopy::IntoBytes;
+        let mut rng = rng(6);
+        let point = std::iter::repeat_with(|| Fq2::rand(&mut rng))
+            .find_map(|x| G2Affine::get_point_from_x_unchecked(x, false));
+        let packed = <crate::prover::PackedG2 as crate::prover::Packed>::pack(&point.unwrap());
+        file[TAU_2 + 7 * 128..][..128].copy_from_slice(packed.as_bytes());
+    };
+    malformed(outside, "a point out of the subgroup");
+}
+
+#[test]
+fn powers_that_do_not_belong_together_are_refused() {
+    let inconsistent = |from: usize, to: usize, size: usize, why: &str| {
+        let (reason, message) = changed(|file| file.copy_within(from..from + size, to));
+        assert_eq!((reason, message.ends_with(why)), ("ptau-inconsistent", true), "{message}");
+    };
+    inconsistent(TAU_1 + 64, TAU_1, 64, "the first power of τ is not one");
+    inconsistent(TAU_2 + 128, TAU_2, 128, "the first power of τ is not one");
+    inconsistent(TAU_1, TAU_1 + 14 * 64, 64, "τ in G1 does not go on by τ");
+    inconsistent(TAU_1, TAU_1 + 5 * 64, 64, "τ in G1 does not go on by τ");
+    inconsistent(ALPHA, ALPHA + 7 * 64, 64, "α·τ does not go on by τ");
+    inconsistent(BETA, BETA + 7 * 64, 64, "β·τ does not go on by τ");
+    inconsistent(TAU_2, TAU_2 + 7 * 128, 128, "τ in G2 does not go on by τ");
+    inconsistent(TAU_2, BETA_2, 128, "β is not the same in both groups");
+    // Sound but for τ: a root of unity of the domain, of its coset, or τ⁷ = 1 for all that it matters here.
+    let domain = Domain::of_size(8).unwrap();
+    for (tau, refused) in
+        [(domain.generator(), true), (domain.half_generator(), true), (Fr::from(7u64), false)]
+    {
+        let mut file = Vec::new();
+        Powers::from_trapdoor(8, tau, Fr::ONE, Fr::ONE).write(&mut file).unwrap();
+        let read = read(&file, 8);
+        assert_eq!(matches!(read, Err(Error::PowersInconsistent("τ is a root of unity"))), refused);
+    }
+    let mut file = Vec::new();
+    Powers::from_trapdoor(8, Fr::ZERO, Fr::ONE, Fr::ONE).write(&mut file).unwrap();
+    assert_eq!(read(&file, 8).err().unwrap().reason(), "ptau-malformed");
+}
