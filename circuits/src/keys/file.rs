@@ -6,7 +6,7 @@
 //! header
 //!   magic, 23 bytes: "sigveil-proving-key-v2\n"
 //!   length of the header without its digest, 4 bytes
-//!   provenance, 1 byte, and what it says more, 32 bytes (zeros for development keys)
+//!   provenance, 33 bytes: 1 and zeros for a development key, 2 and the transcript's digest for that of a ceremony
 //!   name of the statement: length, 1 byte, then ASCII
 //!   digest of the circuit's shape, 32 bytes
 //!   points of the domain, columns of the matrices, and of those constant and public inputs: 3 times 8 bytes
@@ -49,11 +49,12 @@ const CHUNK: usize = 1 << 12;
 pub(super) fn write(
     out: &mut impl Write,
     statement: Statement,
+    provenance: Provenance,
     shape: &[u8; 32],
     key: &ProvingKey,
 ) -> io::Result<KeyDigest> {
     let sections = sections(key);
-    let header = header(statement, shape, key, &sections);
+    let header = header(statement, provenance, shape, key, &sections);
     let digest: [u8; DIGEST] = Sha256::digest(&header).into();
     out.write_all(&header)?;
     out.write_all(&digest)?;
@@ -86,6 +87,7 @@ fn sections(key: &ProvingKey) -> [(usize, &[u8]); SECTIONS] {
 
 fn header(
     statement: Statement,
+    provenance: Provenance,
     shape: &[u8; 32],
     key: &ProvingKey,
     sections: &[(usize, &[u8]); SECTIONS],
@@ -93,8 +95,12 @@ fn header(
     let name = statement.name().as_bytes();
     let mut out = MAGIC.to_vec();
     out.extend([0; 4]);
-    out.extend([Provenance::Development as u8]);
-    out.extend([0; 32]);
+    let (kind, transcript) = match provenance {
+        Provenance::Development => (1, [0; 32]),
+        Provenance::Ceremony(transcript) => (2, transcript),
+    };
+    out.push(kind);
+    out.extend(transcript);
     out.push(name.len() as u8);
     out.extend(name);
     out.extend(shape);
@@ -118,6 +124,7 @@ fn header(
 pub(super) struct Contents {
     pub(super) key: ProvingKey,
     pub(super) digest: KeyDigest,
+    pub(super) provenance: Provenance,
 }
 
 /// Reads a file of this statement and shape; refuses all others with why.
@@ -125,9 +132,13 @@ pub(super) fn read(file: Mmap, statement: Statement, shape: &[u8; 32]) -> Result
     let (header, digest) = authentic_header(&file)?;
     let end = header.len() + DIGEST;
     let mut rest = &header[MAGIC.len() + 4..];
-    if take(&mut rest, 1)? != [Provenance::Development as u8] || take(&mut rest, 32)? != [0; 32] {
-        return Err("unknown provenance");
-    }
+    let kind = take(&mut rest, 1)?[0];
+    let transcript: [u8; 32] = take(&mut rest, 32)?.try_into().expect("32 bytes were taken");
+    let provenance = match kind {
+        1 if transcript == [0; 32] => Provenance::Development,
+        2 => Provenance::Ceremony(transcript),
+        _ => return Err("unknown provenance"),
+    };
     let length = usize::from(take(&mut rest, 1)?[0]);
     if take(&mut rest, length)? != statement.name().as_bytes() {
         return Err("of another statement");
@@ -161,7 +172,7 @@ pub(super) fn read(file: Mmap, statement: Statement, shape: &[u8; 32]) -> Result
     };
     sections.finish()?;
     check(&key, &entries)?;
-    Ok(Contents { key, digest: KeyDigest(digest) })
+    Ok(Contents { key, digest: KeyDigest(digest), provenance })
 }
 
 /// The header without its digest, and the digest, which is right.

@@ -5,7 +5,8 @@
 //!
 //! # Trust
 //! Keys made here are [`Provenance::Development`] keys: one party drew the trapdoor, and only its word says that it
-//! is gone. That is stored in the file and shown wherever a key is described.
+//! is gone. Those of a [ceremony](crate::ceremony) name its transcript, which anybody can check against the verifying
+//! key. Both is stored in the file and shown wherever a key is described.
 //!
 //! The store's folder is trusted like the program itself: whoever can write there can replace a key by a sound-looking
 //! one. Its digest guards against truncation and decay, not against that; who needs more passes the digest that the
@@ -93,16 +94,27 @@ impl fmt::Display for Statement {
 
 /// How a key came to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Provenance {
     /// Made by one party on one machine: whoever it was could prove anything.
-    Development = 1,
+    Development,
+    /// Made by a ceremony, whose transcript has this digest: nobody can prove anything false if one of those who
+    /// contributed to it, and one of those who contributed to its powers of τ, was honest.
+    Ceremony([u8; 32]),
+}
+
+impl Provenance {
+    /// Whether one party made the key.
+    #[must_use]
+    pub fn is_development(self) -> bool {
+        self == Self::Development
+    }
 }
 
 impl fmt::Display for Provenance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Development => f.write_str("development key"),
+            Self::Ceremony(transcript) => write!(f, "key of the ceremony {}", hex::encode(transcript)),
         }
     }
 }

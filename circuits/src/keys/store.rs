@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rand_core::CryptoRngCore;
 
 use super::{KeyDigest, Provenance, Statement, file};
+use crate::ceremony::TranscriptDigest;
 use crate::groth16::{self, Matrices, Proof, ProvingKey, Stage, VerifyingKey, VerifyingKeyDigest};
 use crate::prover::map;
 use crate::r1cs::{Assignment, Shape};
@@ -42,6 +43,9 @@ pub enum KeyError {
         /// The one that was asked for.
         expected: VerifyingKeyDigest,
     },
+    /// Another key stands where this one should be stored.
+    #[error("{0} is there already")]
+    Exists(PathBuf),
     /// Making the key failed.
     #[error(transparent)]
     Setup(#[from] groth16::Error),
@@ -55,6 +59,7 @@ impl KeyError {
             Self::Io { .. } => "key-store-io",
             Self::Refused { .. } => "proving-key-malformed",
             Self::Unexpected { .. } => "verifying-key-unexpected",
+            Self::Exists(_) => "proving-key-exists",
             Self::Setup(error) => error.reason(),
         }
     }
@@ -64,6 +69,7 @@ impl KeyError {
 pub struct Keys {
     statement: Statement,
     digest: KeyDigest,
+    provenance: Provenance,
     key: ProvingKey,
     matrices: Matrices,
 }
@@ -80,9 +86,10 @@ impl Keys {
     ) -> Result<Self, KeyError> {
         let shape = statement.shape();
         let key = groth16::setup(&shape, rng, progress)?;
-        let digest =
-            file::write(&mut io::sink(), statement, &shape.digest(), &key).expect("a sink takes all");
-        Ok(Self { statement, digest, key, matrices: Matrices::new(&shape) })
+        let provenance = Provenance::Development;
+        let digest = file::write(&mut io::sink(), statement, provenance, &shape.digest(), &key)
+            .expect("a sink takes all");
+        Ok(Self { statement, digest, provenance, key, matrices: Matrices::new(&shape) })
     }
 
     /// The statement.
@@ -94,7 +101,7 @@ impl Keys {
     /// How the keys came to be.
     #[must_use]
     pub fn provenance(&self) -> Provenance {
-        Provenance::Development
+        self.provenance
     }
 
     /// Digest of the key file.
@@ -205,10 +212,46 @@ impl KeyStore {
             return Ok(keys);
         }
         let key = groth16::setup(&shape, rng, progress)?;
+        self.put(statement, Provenance::Development, &shape, key)
+    }
+
+    /// Stores the key of a ceremony.
+    ///
+    /// # Errors
+    /// [`KeyError::Exists`] if there is another key already, which `replace` allows to go; [`KeyError::Refused`] if the
+    /// key is not one for the statement's circuit; [`KeyError::Io`].
+    pub fn install(
+        &self,
+        statement: Statement,
+        key: ProvingKey,
+        transcript: TranscriptDigest,
+        replace: bool,
+    ) -> Result<Keys, KeyError> {
+        let shape = statement.shape();
         let path = self.path(statement, &shape.digest());
-        let digest =
-            store(&path, |out| file::write(out, statement, &shape.digest(), &key)).map_err(at(&path))?;
-        Ok(Keys { statement, digest, key, matrices: Matrices::new(&shape) })
+        if !key.fits(&Matrices::new(&shape)) {
+            return Err(KeyError::Refused { path, why: "of another size" });
+        }
+        fs::create_dir_all(&self.folder).map_err(at(&self.folder))?;
+        let lock = self.folder.join(format!("{}.lock", statement.name()));
+        let _held = lock_file(&lock).map_err(at(&lock))?;
+        if path.exists() && !replace {
+            return Err(KeyError::Exists(path));
+        }
+        self.put(statement, Provenance::Ceremony(transcript.0), &shape, key)
+    }
+
+    fn put(
+        &self,
+        statement: Statement,
+        provenance: Provenance,
+        shape: &Shape,
+        key: ProvingKey,
+    ) -> Result<Keys, KeyError> {
+        let path = self.path(statement, &shape.digest());
+        let digest = store(&path, |out| file::write(out, statement, provenance, &shape.digest(), &key))
+            .map_err(at(&path))?;
+        Ok(Keys { statement, digest, provenance, key, matrices: Matrices::new(shape) })
     }
 
     /// Where the keys of a statement are, or would be.
@@ -237,7 +280,8 @@ impl KeyStore {
         let contents = contents
             .and_then(|contents| contents.key.fits(&matrices).then_some(contents).ok_or("of another size"))
             .map_err(|why| KeyError::Refused { path, why })?;
-        Ok(Some(Keys { statement, digest: contents.digest, key: contents.key, matrices }))
+        let file::Contents { key, digest, provenance } = contents;
+        Ok(Some(Keys { statement, digest, provenance, key, matrices }))
     }
 
     fn path(&self, statement: Statement, shape: &[u8; 32]) -> PathBuf {

@@ -18,7 +18,7 @@ fn good() -> Vec<u8> {
     });
     let key = setup(&shape, &mut ChaCha20Rng::seed_from_u64(1), &mut |_| {}).unwrap();
     let mut bytes = Vec::new();
-    let digest = write(&mut bytes, Statement::Nym, &SHAPE, &key).unwrap();
+    let digest = write(&mut bytes, Statement::Nym, Provenance::Development, &SHAPE, &key).unwrap();
     let end = offsets().digest;
     assert_eq!(digest.0[..], bytes[end..end + DIGEST]);
     bytes
@@ -98,8 +98,16 @@ fn what_is_written_is_read() {
     let file = good();
     let contents = read(mapped(&file), Statement::Nym, &SHAPE).unwrap();
     let mut again = Vec::new();
-    assert_eq!(write(&mut again, Statement::Nym, &SHAPE, &contents.key).unwrap(), contents.digest);
+    assert_eq!(
+        write(&mut again, Statement::Nym, contents.provenance, &SHAPE, &contents.key).unwrap(),
+        contents.digest
+    );
     assert_eq!(again, file);
+    // So is the transcript of a ceremony.
+    let provenance = Provenance::Ceremony([9; 32]);
+    let mut made = Vec::new();
+    write(&mut made, Statement::Nym, provenance, &SHAPE, &contents.key).unwrap();
+    assert_eq!(read(mapped(&made), Statement::Nym, &SHAPE).unwrap().provenance, provenance);
 }
 
 #[test]
@@ -162,7 +170,7 @@ fn keys_of_something_else_are_refused() {
     let other = read(mapped(&file), Statement::Nym, &[8; 32]);
     assert_eq!(other.err(), Some("of another version of the circuit"));
     assert_eq!(why(&changed(&file, |header| header[0] ^= 1)), Err("no proving key of this format"));
-    assert_eq!(why(&changed(&file, |header| header[at.provenance] = 2)), Err("unknown provenance"));
+    assert_eq!(why(&changed(&file, |header| header[at.provenance] = 3)), Err("unknown provenance"));
     assert_eq!(why(&changed(&file, |header| header[at.provenance + 1] = 2)), Err("unknown provenance"));
     assert_eq!(why(&changed(&file, |header| header[at.name + 1] = b'm')), Err("of another statement"));
     let shape = changed(&file, |header| header[at.shape] ^= 1);
