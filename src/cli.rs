@@ -2,6 +2,9 @@
 
 pub mod args;
 #[cfg(feature = "service")]
+mod ceremony;
+mod export;
+#[cfg(feature = "service")]
 mod index;
 pub mod output;
 mod owner;
@@ -17,7 +20,7 @@ mod token;
 mod trust;
 mod verify;
 
-use args::{Ceremony, Cli, Command, Disclose, Identity, Token, Trust};
+use args::{Cli, Command, Disclose, Export, Identity, Token, Trust};
 use output::{Progress, Report};
 
 use crate::failure::Failure;
@@ -39,12 +42,8 @@ fn dispatch(cli: Cli, progress: &Progress) -> Result<Report, Failure> {
         Command::Trust(Trust::Update) => Err(Failure::not_built("trust update")),
         Command::Completions { shell } => Ok(plain::completions(shell)),
         Command::Man => plain::manual(),
-        Command::Ceremony(step) => Err(Failure::not_built(match step {
-            Ceremony::Init => "ceremony init",
-            Ceremony::Contribute => "ceremony contribute",
-            Ceremony::Verify => "ceremony verify",
-            Ceremony::Finalize => "ceremony finalize",
-        })),
+        Command::Export(Export::Proofs(arguments)) => export::proofs(&arguments),
+        Command::Export(Export::Check(arguments)) => export::check(&arguments),
         #[cfg(feature = "service")]
         command => service(command, cli.global.cache_dir.as_deref(), progress),
         #[cfg(not(feature = "service"))]
@@ -73,6 +72,9 @@ fn service(
         Command::Demo(arguments) => crate::service::demo::run(&arguments, cache, progress),
         Command::Serve(arguments) => run_service::serve(&arguments, cache, progress),
         Command::Setup(arguments) => run_service::setup(&arguments, cache, progress),
+        Command::Ceremony(step) => ceremony::run(&step, progress),
+        Command::Export(Export::R1cs(arguments)) => export::r1cs(&arguments),
+        Command::Export(Export::Key(arguments)) => export::key(&arguments, cache),
         Command::Sign(arguments) => sign::run(&arguments, progress),
         Command::Identity(Identity::Login(arguments)) => owner::login(&arguments),
         Command::Search(arguments) => index::search(&arguments),

@@ -1,7 +1,7 @@
 //! Files as the commands read and write them: bounded reads, whole-or-nothing writes, secrets that nobody else reads.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -124,6 +124,21 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     persist(path, bytes, 0o644)
 }
 
+/// As [`write()`], for what is too large to be held a second time.
+///
+/// # Errors
+/// As [`write()`], and what `contents` says.
+pub fn write_with(
+    path: &Path,
+    contents: impl FnOnce(&mut BufWriter<&File>) -> std::io::Result<()>,
+) -> Result<(), FileError> {
+    let temporary = temporary(path)?;
+    let mut out = BufWriter::with_capacity(1 << 20, temporary.as_file());
+    contents(&mut out).and_then(|()| out.flush()).map_err(write_error(path))?;
+    drop(out);
+    finish(temporary, path, 0o644)
+}
+
 /// Writes a secret: as [`write()`], readable by its owner only, and never over another unless told so.
 ///
 /// # Errors
@@ -199,13 +214,16 @@ pub fn make_secret_folder(path: &Path) -> Result<(), FileError> {
 }
 
 fn persist(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
-    // A leading dot and a fixed prefix: what a killed run leaves behind is recognisable, and removed by the next.
-    let mut temporary = tempfile::Builder::new()
-        .prefix(TEMPORARY_PREFIX)
-        .tempfile_in(folder_of(path))
-        .map_err(write_error(path))?;
+    let mut temporary = temporary(path)?;
     temporary.write_all(bytes).map_err(write_error(path))?;
     finish(temporary, path, mode)
+}
+
+/// A file beside the one to be written. A leading dot and a fixed prefix: what a killed run leaves behind is
+/// recognisable, and removed by the next.
+fn temporary(path: &Path) -> Result<tempfile::NamedTempFile, FileError> {
+    let file = tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(folder_of(path));
+    file.map_err(write_error(path))
 }
 
 fn finish(temporary: tempfile::NamedTempFile, path: &Path, mode: u32) -> Result<(), FileError> {

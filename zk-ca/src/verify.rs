@@ -94,6 +94,25 @@ pub fn proofs(certificate: CertificateView, trust: &CheckedTrust) -> Result<Prov
     Ok(ProvenCertificate { certificate, development_keys: trust.development_keys() })
 }
 
+/// A statement that a certificate's proof is of.
+pub struct Stated<'a> {
+    /// The key that it must hold under.
+    pub key: &'a groth16::VerifyingKey,
+    /// Its public input.
+    pub public: Fr,
+    /// The proof, not verified.
+    pub proof: &'a groth16::Proof,
+}
+
+/// What the two proofs of a certificate must prove, `token` first: recomputed from certificate and trust root, for who
+/// verifies with other programs.
+pub fn statements<'a>(
+    certificate: &'a CertificateView,
+    trust: &'a CheckedTrust,
+) -> Result<[Stated<'a>; 2], VerifyError> {
+    Claims::of_certificate(certificate).statements(trust)
+}
+
 /// Verifies the embedded SCT: by this log's key, over this certificate, within its time. `issuer` is the certificate
 /// that issued it.
 pub fn sct(
@@ -152,14 +171,25 @@ impl<'a> Claims<'a> {
     }
 
     pub(crate) fn verify(&self, trust: &CheckedTrust) -> Result<(), VerifyError> {
+        let [token, nym] = self.statements(trust)?;
+        groth16::verify(token.key, token.public, token.proof).map_err(|_| VerifyError::TokenProof)?;
+        groth16::verify(nym.key, nym.public, nym.proof).map_err(|_| VerifyError::NymProof)
+    }
+
+    fn statements<'b>(&self, trust: &'b CheckedTrust) -> Result<[Stated<'b>; 2], VerifyError>
+    where
+        'a: 'b,
+    {
         let (token, modulus) = self.token_instance(trust)?;
         let nym = self.nym_instance(trust.vrf_at(self.time).ok_or(VerifyError::NoVrfKey)?);
         let class = SizeClass::from_bytes(self.token.size_class.into()).map(|size| Class { size, modulus });
         let circuit = class
             .and_then(|class| trust.token_circuit(class))
             .ok_or(VerifyError::SizeClassUntrusted(self.token.size_class, modulus.bits()))?;
-        groth16::verify(circuit, token.digest(), &self.token.proof).map_err(|_| VerifyError::TokenProof)?;
-        groth16::verify(trust.nym_circuit(), nym.digest(), self.nym).map_err(|_| VerifyError::NymProof)
+        Ok([
+            Stated { key: circuit, public: token.digest(), proof: &self.token.proof },
+            Stated { key: trust.nym_circuit(), public: nym.digest(), proof: self.nym },
+        ])
     }
 
     /// With the size of the modulus that it is about.

@@ -255,6 +255,12 @@ impl Verified {
         &self.ceremony
     }
 
+    /// The ceremony, to go on with.
+    #[must_use]
+    pub fn into_ceremony(self) -> Ceremony {
+        self.ceremony
+    }
+
     /// The key, with the digest of the whole transcript.
     ///
     /// # Errors
