@@ -116,9 +116,12 @@ macro_rules! failures {
 pub(crate) use failures;
 
 failures!(
+    sigveil_circuits::export::Error,
+    sigveil_circuits::groth16::Error,
     sigveil_circuits::token::Refusal,
     sigveil_zk_ca::jwks::JwksError,
     sigveil_zk_ca::profile::ProfileError,
+    sigveil_zk_ca::verify::VerifyError,
     sigveil_vrf_identity::disclosure::DisclosureError,
     sigveil_vrf_identity::label::SanError,
     sigveil_log::checkpoint::CheckpointError,

@@ -53,9 +53,23 @@ impl Circuit {
 
     fn powers(&self, arguments: &CeremonyOf, progress: &Progress) -> Result<Powers, Failure> {
         progress.line("checking the powers of tau");
-        let points = ceremony::points(&self.shape)
-            .ok_or_else(|| Failure::new("unsupported-circuit", "no key can be made for a circuit of this size"))?;
+        let points = ceremony::points(&self.shape).ok_or_else(|| {
+            Failure::new("unsupported-circuit", "no key can be made for a circuit of this size")
+        })?;
         Ok(Powers::read(open(&arguments.ptau)?, points, &mut OsRng)?)
+    }
+
+    fn verify(
+        &self,
+        ceremony: Ceremony,
+        arguments: &CeremonyOf,
+        progress: &Progress,
+    ) -> Result<Verified, Failure> {
+        // What needs no powers is said first.
+        ceremony.check_transcript()?;
+        let powers = self.powers(arguments, progress)?;
+        progress.line("checking every point");
+        Ok(ceremony.verify(&self.shape, &powers, &mut OsRng)?)
     }
 }
 
@@ -114,7 +128,8 @@ fn contribute(arguments: &CeremonyContribute) -> Result<Report, Failure> {
 }
 
 fn verify(arguments: &CeremonyVerify, progress: &Progress) -> Result<Report, Failure> {
-    let verified = verified(&arguments.ceremony, &arguments.of, progress)?.1;
+    let ceremony = read(&arguments.ceremony)?;
+    let verified = Circuit::of(&arguments.of, Some(&ceremony))?.verify(ceremony, &arguments.of, progress)?;
     let transcript = &verified.ceremony().transcript;
     includes(transcript, &arguments.includes)?;
     if let Some(path) = &arguments.verifying_key {
@@ -140,35 +155,30 @@ fn finalize(arguments: &CeremonyFinalize, progress: &Progress) -> Result<Report,
     let value = hex::decode(&arguments.beacon)
         .map_err(|_| Failure::new("usage", "the beacon's value is not hexadecimal"))?;
     let beacon = Beacon::new(value, arguments.iterations)?;
-    let (circuit, verified) = verified(&arguments.ceremony, &arguments.of, progress)?;
+    let mut ceremony = read(&arguments.ceremony)?;
+    let circuit = Circuit::of(&arguments.of, Some(&ceremony))?;
     let statement = match (&arguments.keys, circuit.statement) {
-        (Some(_), None) => return Err(Failure::new("usage", "only a statement's key can be stored in --keys")),
+        (Some(_), None) => {
+            return Err(Failure::new("usage", "only a statement's key can be stored in --keys"));
+        }
         (_, statement) => statement,
     };
-    let mut ceremony = verified.into_ceremony();
     ceremony.close(&arguments.beacon_name, beacon)?;
-    write(&arguments.out, &ceremony)?;
-    let mut object = summary(&ceremony);
-    let digest = ceremony.transcript.digest();
-    let verifying = ceremony.parts.verifying.digest();
-    let mut text = format!("closed: transcript {digest}, verifying key {verifying}");
+    let verified = circuit.verify(ceremony, &arguments.of, progress)?;
+    write(&arguments.out, verified.ceremony())?;
+    let mut object = summary(verified.ceremony());
+    let mut text = format!(
+        "closed: transcript {}, verifying key {}",
+        verified.ceremony().transcript.digest(),
+        verified.ceremony().parts.verifying.digest()
+    );
     if let (Some(folder), Some(statement)) = (&arguments.keys, statement) {
-        let powers = circuit.powers(&arguments.of, progress)?;
-        let (key, transcript) = ceremony.verify(&circuit.shape, &powers, &mut OsRng)?.into_key()?;
+        let (key, transcript) = verified.into_key()?;
         let keys = KeyStore::new(folder).install(statement, key, transcript, arguments.force)?;
         object["key"] = json!({"folder": folder, "digest": keys.digest().to_string()});
         text += &format!("\n{keys}");
     }
     Ok(Report::done(object, text))
-}
-
-fn verified(path: &Path, of: &CeremonyOf, progress: &Progress) -> Result<(Circuit, Verified), Failure> {
-    let ceremony = read(path)?;
-    let circuit = Circuit::of(of, Some(&ceremony))?;
-    let powers = circuit.powers(of, progress)?;
-    progress.line("checking the transcript and every point");
-    let verified = ceremony.verify(&circuit.shape, &powers, &mut OsRng)?;
-    Ok((circuit, verified))
 }
 
 fn includes(transcript: &Transcript, wanted: &[String]) -> Result<(), Failure> {

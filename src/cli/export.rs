@@ -8,9 +8,9 @@ use sigveil_circuits::keys::Statement;
 use sigveil_zk_ca::profile::CertificateView;
 use sigveil_zk_ca::verify::statements;
 
+use super::args::{ExportCheck, ExportProofs};
 #[cfg(feature = "service")]
 use super::args::{ExportKey, ExportR1cs};
-use super::args::{ExportCheck, ExportProofs};
 use super::output::Report;
 use super::roots;
 use crate::failure::Failure;
@@ -59,7 +59,7 @@ pub fn key(arguments: &ExportKey, cache: Option<&std::path::Path>) -> Result<Rep
 pub fn proofs(arguments: &ExportProofs) -> Result<Report, Failure> {
     let bundle = Bundle::from_json(&files::read_text(&arguments.bundle, JSON_LIMIT)?)?;
     let trust = roots::whole(&arguments.roots)?;
-    let certificate = CertificateView::parse(bundle.leaf())?;
+    let certificate = CertificateView::parse(bundle.certificate())?;
     files::make_folder(&arguments.out)?;
     let mut written = Vec::new();
     for (name, statement) in ["token", "nym"].into_iter().zip(statements(&certificate, &trust.proofs)?) {

@@ -16,7 +16,7 @@ pub fn serve(arguments: &Serve, cache: Option<&Path>, progress: &Progress) -> Re
         return Ok(Report::done(json!({"config": TEMPLATE}), TEMPLATE));
     }
     let path = arguments.config.as_deref().unwrap_or(Path::new(""));
-    crate::service::serve::serve(path, cache, progress)?;
+    crate::service::serve::serve(path, cache, arguments.insecure_dev_keys, progress)?;
     Ok(Report::done(json!({}), ""))
 }
 
@@ -55,7 +55,7 @@ pub fn trust_init(
     use crate::service::instance::Instance;
     let config = Config::read(&arguments.config)?;
     crate::files::make_folder(&config.store)?;
-    let circuits = circuits::load_or_create(&cache_folder(cache)?, &config.classes()?, progress)?;
+    let circuits = crate::service::serve::prover(&config, cache, arguments.insecure_dev_keys, progress)?;
     let runtime = crate::service::runtime::runtime()?;
     let _inside = runtime.enter();
     let instance = Instance::open(config, circuits)?;

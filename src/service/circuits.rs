@@ -8,6 +8,7 @@ use rand_core::OsRng;
 use sigveil_circuits::keys::{KeyError, KeyStore, Keys, Statement};
 use sigveil_circuits::token::Class;
 use sigveil_zk_ca::service::local_prover::LocalProver;
+use sigveil_zk_ca::trust::CheckedTrust;
 
 use crate::cli::output::Progress;
 use crate::failure::Failure;
@@ -24,9 +25,7 @@ pub fn load_or_create(
     progress: &Progress,
 ) -> Result<LocalProver, KeyError> {
     let store = KeyStore::new(folder);
-    let nym = keys(&store, Statement::Nym, progress)?;
-    let token = classes.iter().map(|class| Ok((*class, keys(&store, Statement::Token(*class), progress)?)));
-    Ok(LocalProver::new(nym, token.collect::<Result<Vec<_>, KeyError>>()?))
+    all(classes, |statement| keys(&store, statement, progress))
 }
 
 /// Loads keys that are there, and makes none.
@@ -35,15 +34,51 @@ pub fn load_or_create(
 /// When one is missing or not sound.
 pub fn load(folder: &Path, classes: &[Class]) -> Result<LocalProver, Failure> {
     let store = KeyStore::new(folder);
-    let load = |statement: Statement| {
-        let missing = || {
-            Failure::new("proving-key-missing", format!("{statement} has no keys in {}", folder.display()))
+    all(classes, |statement| present(&store, folder, statement))
+}
+
+/// The keys that an instance serves with: those that a ceremony made, or any if that was asked for, and then what is
+/// missing is made. For statements that the instance's trust root names already they are the trust root's.
+///
+/// # Errors
+/// As [`load_or_create`] and [`load`]; when keys are development keys and were not asked for, or others than the trust
+/// root names.
+pub fn for_service(
+    folder: &Path,
+    classes: &[Class],
+    insecure_dev_keys: bool,
+    trust: Option<&CheckedTrust>,
+    progress: &Progress,
+) -> Result<LocalProver, Failure> {
+    let store = KeyStore::new(folder);
+    all(classes, |statement| {
+        let found = match insecure_dev_keys {
+            true => keys(&store, statement, progress)?,
+            false => present(&store, folder, statement)?,
         };
-        store.load(statement)?.ok_or_else(missing)
-    };
-    let nym = load(Statement::Nym)?;
-    let token = classes.iter().map(|class| Ok((*class, load(Statement::Token(*class))?)));
-    Ok(LocalProver::new(nym, token.collect::<Result<Vec<_>, Failure>>()?))
+        if found.provenance().is_development() && !insecure_dev_keys {
+            return Err(Failure::new(
+                "development-keys",
+                format!("{found}: whoever made it can forge proofs"),
+            ));
+        }
+        Ok(match trust.and_then(|trust| trust.circuit(statement)) {
+            Some(named) => found.expect(named.digest())?,
+            None => found,
+        })
+    })
+}
+
+fn all<E>(classes: &[Class], get: impl Fn(Statement) -> Result<Keys, E>) -> Result<LocalProver, E> {
+    let nym = get(Statement::Nym)?;
+    let token = classes.iter().map(|class| Ok((*class, get(Statement::Token(*class))?)));
+    Ok(LocalProver::new(nym, token.collect::<Result<Vec<_>, E>>()?))
+}
+
+fn present(store: &KeyStore, folder: &Path, statement: Statement) -> Result<Keys, Failure> {
+    let missing =
+        || Failure::new("proving-key-missing", format!("{statement} has no keys in {}", folder.display()));
+    store.load(statement)?.ok_or_else(missing)
 }
 
 fn keys(store: &KeyStore, statement: Statement, progress: &Progress) -> Result<Keys, KeyError> {

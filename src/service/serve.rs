@@ -8,16 +8,25 @@ use super::instance::Instance;
 use super::runtime::runtime;
 use crate::cli::output::Progress;
 use crate::failure::Failure;
+use crate::files;
+use crate::stock::TrustedRoot;
+use crate::trust::Trust;
+use sigveil_zk_ca::service::local_prover::LocalProver;
 
 /// Runs the roles of a config file until the process is interrupted.
 ///
 /// # Errors
 /// When the config is not accepted or a role does not start.
-pub fn serve(path: &Path, cache: Option<&Path>, progress: &Progress) -> Result<(), Failure> {
+pub fn serve(
+    path: &Path,
+    cache: Option<&Path>,
+    insecure_dev_keys: bool,
+    progress: &Progress,
+) -> Result<(), Failure> {
     let config = Config::read(path)?;
     // The folder is tried before the minutes that keys may take.
-    crate::files::make_folder(&config.store)?;
-    let circuits = circuits::load_or_create(&cache_folder(cache)?, &config.classes()?, progress)?;
+    files::make_folder(&config.store)?;
+    let circuits = prover(&config, cache, insecure_dev_keys, progress)?;
     let runtime = runtime()?;
     let _inside = runtime.enter();
     let mut instance = Instance::open(config, circuits)?;
@@ -32,6 +41,30 @@ pub fn serve(path: &Path, cache: Option<&Path>, progress: &Progress) -> Result<(
         progress.line(&format!("embedded issuer        {} (development only)", issuer.url()));
     }
     runtime.block_on(interrupted())
+}
+
+/// The keys that an instance of this config may prove with: see [`circuits::for_service`]. Its trust root is the one
+/// that it has published, if any.
+///
+/// # Errors
+/// As there, and when what is published cannot be read.
+pub fn prover(
+    config: &Config,
+    cache: Option<&Path>,
+    insecure_dev_keys: bool,
+    progress: &Progress,
+) -> Result<LocalProver, Failure> {
+    let [stock, section] =
+        ["trusted_root.json", "trusted_root.sigveil.json"].map(|name| config.publish.join(name));
+    let trust = match section.exists() {
+        true => {
+            let stock = TrustedRoot::from_json(&files::read_text(&stock, files::JSON_LIMIT)?)?;
+            Some(Trust::read(stock, &section)?)
+        }
+        false => None,
+    };
+    let trust = trust.as_ref().map(|trust| &trust.proofs);
+    circuits::for_service(&cache_folder(cache)?, &config.classes()?, insecure_dev_keys, trust, progress)
 }
 
 /// Waits until the process is asked to stop.

@@ -194,6 +194,7 @@ impl Ceremony {
     /// is not 1 to 64 printable characters of ASCII.
     pub fn contribute(&mut self, name: &str, rng: &mut dyn CryptoRngCore) -> Result<TranscriptDigest, Error> {
         self.check_transcript()?;
+        self.transcript.accepts(name)?;
         let secret = Secret::random(rng);
         self.multiply(&secret);
         self.transcript.contribute(name, &secret, &self.parts, rng)
@@ -205,6 +206,10 @@ impl Ceremony {
     /// As [`Ceremony::contribute`], and [`Error::NoContribution`] before the first one.
     pub fn close(&mut self, name: &str, beacon: Beacon) -> Result<TranscriptDigest, Error> {
         self.check_transcript()?;
+        self.transcript.accepts(name)?;
+        if self.transcript.contributions() == 0 {
+            return Err(Error::NoContribution);
+        }
         let secret = beacon.secret(&self.transcript.digest());
         self.multiply(&secret);
         self.transcript.close(name, beacon, &self.parts)
@@ -253,12 +258,6 @@ impl Verified {
     #[must_use]
     pub fn ceremony(&self) -> &Ceremony {
         &self.ceremony
-    }
-
-    /// The ceremony, to go on with.
-    #[must_use]
-    pub fn into_ceremony(self) -> Ceremony {
-        self.ceremony
     }
 
     /// The key, with the digest of the whole transcript.

@@ -161,8 +161,9 @@ fn cheated(cheat: impl FnOnce(&mut Parts)) -> Error {
     refusal((shape, powers, ceremony))
 }
 
-fn doubled<G: AffineRepr>(point: &mut G) {
-    *point = (*point + *point).into_affine();
+/// Moves a point, the identity too.
+fn moved<G: AffineRepr>(point: &mut G) {
+    *point = (*point + G::generator()).into_affine();
 }
 
 #[test]
@@ -172,19 +173,19 @@ fn one_point_that_is_not_scaled_as_it_should_is_found() {
         other => panic!("{other}"),
     };
     for at in [0, 1] {
-        assert_eq!(parameters(cheated(|parts| doubled(&mut parts.l[at]))), "L", "an input");
+        assert_eq!(parameters(cheated(|parts| moved(&mut parts.l[at]))), "L", "an input");
     }
-    assert_eq!(parameters(cheated(|parts| doubled(parts.l.last_mut().unwrap()))), "L");
+    assert_eq!(parameters(cheated(|parts| moved(parts.l.last_mut().unwrap()))), "L");
     assert_eq!(parameters(cheated(|parts| parts.l.swap(2, 4))), "L");
     // The variable that is in no row.
     assert_eq!(parameters(cheated(|parts| parts.l[3] = G1Affine::generator())), "L");
     for at in 0..12 {
-        assert_eq!(parameters(cheated(|parts| doubled(&mut parts.h[at]))), "H");
+        assert_eq!(parameters(cheated(|parts| moved(&mut parts.h[at]))), "H");
     }
-    assert_eq!(parameters(cheated(|parts| doubled(&mut parts.a[4]))), "A");
-    assert_eq!(parameters(cheated(|parts| doubled(&mut parts.b_g1[4]))), "B in G1");
-    assert_eq!(parameters(cheated(|parts| doubled(&mut parts.b_g2[4]))), "B in G2");
-    assert_eq!(parameters(cheated(|parts| doubled(&mut parts.beta))), "α, β or γ");
+    assert_eq!(parameters(cheated(|parts| moved(&mut parts.a[4]))), "A");
+    assert_eq!(parameters(cheated(|parts| moved(&mut parts.b_g1[4]))), "B in G1");
+    assert_eq!(parameters(cheated(|parts| moved(&mut parts.b_g2[4]))), "B in G2");
+    assert_eq!(parameters(cheated(|parts| moved(&mut parts.beta))), "α, β or γ");
     let points = |change: fn(&mut crate::groth16::Points)| {
         parameters(cheated(|parts| {
             let mut points = parts.verifying.points.clone();
@@ -192,11 +193,11 @@ fn one_point_that_is_not_scaled_as_it_should_is_found() {
             parts.verifying = VerifyingKey::new(points);
         }))
     };
-    assert_eq!(points(|points| doubled(&mut points.alpha)), "α, β or γ");
-    assert_eq!(points(|points| doubled(&mut points.beta)), "α, β or γ");
-    assert_eq!(points(|points| doubled(&mut points.gamma)), "α, β or γ");
-    assert_eq!(points(|points| doubled(&mut points.inputs[0])), "the public inputs");
-    assert_eq!(points(|points| doubled(&mut points.inputs[1])), "the public inputs");
+    assert_eq!(points(|points| moved(&mut points.alpha)), "α, β or γ");
+    assert_eq!(points(|points| moved(&mut points.beta)), "α, β or γ");
+    assert_eq!(points(|points| moved(&mut points.gamma)), "α, β or γ");
+    assert_eq!(points(|points| moved(&mut points.inputs[0])), "the public inputs");
+    assert_eq!(points(|points| moved(&mut points.inputs[1])), "the public inputs");
     // As many points as of another circuit.
     for change in [
         (|parts: &mut Parts| parts.h.truncate(7)) as fn(&mut Parts),
@@ -215,11 +216,11 @@ fn a_delta_that_does_not_follow_is_found() {
         let secret = Secret::random(&mut rng(4));
         ceremony.multiply(&secret);
         if groups.0 {
-            doubled(&mut ceremony.parts.delta);
+            moved(&mut ceremony.parts.delta);
         }
         if groups.1 {
             let mut points = ceremony.parts.verifying.points.clone();
-            doubled(&mut points.delta);
+            moved(&mut points.delta);
             ceremony.parts.verifying = VerifyingKey::new(points);
         }
         ceremony.transcript.contribute("cheat", &secret, &ceremony.parts, &mut rng(5)).unwrap();
@@ -288,7 +289,7 @@ fn a_transcript_that_was_cut_or_altered_is_found() {
     }
     // A point is altered, and no record made for it.
     let (shape, powers, mut ceremony) = contributed();
-    doubled(&mut ceremony.parts.h[0]);
+    moved(&mut ceremony.parts.h[0]);
     assert!(matches!(ceremony.contribute("three", &mut rng(3)), Err(Error::Altered)));
     assert!(matches!(refusal((shape, powers, ceremony)), Error::Altered));
 }

@@ -211,17 +211,14 @@ impl Transcript {
         beacon: Beacon,
         parts: &Parts,
     ) -> Result<TranscriptDigest, Error> {
-        if self.contributions() == 0 {
-            return Err(Error::NoContribution);
-        }
         let mut record = self.record(name, &beacon.secret(&self.digest()), parts)?;
         record.source = Source::Beacon(beacon);
         self.records.push(record);
         Ok(self.digest())
     }
 
-    /// A record without its source.
-    fn record(&self, name: &str, secret: &Secret, parts: &Parts) -> Result<Record, Error> {
+    /// Whether a record of this name may follow.
+    pub(super) fn accepts(&self, name: &str) -> Result<(), Error> {
         check_name(name)?;
         if self.is_closed() {
             return Err(Error::Closed);
@@ -229,6 +226,12 @@ impl Transcript {
         if self.records.len() == MOST_RECORDS {
             return Err(Error::Unacceptable("a transcript has 4096 records at most"));
         }
+        Ok(())
+    }
+
+    /// A record without its source.
+    fn record(&self, name: &str, secret: &Secret, parts: &Parts) -> Result<Record, Error> {
+        self.accepts(name)?;
         Ok(Record {
             name: name.to_owned(),
             factor: (G1Affine::generator() * secret.0).into_affine(),

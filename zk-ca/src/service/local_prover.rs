@@ -37,7 +37,8 @@ impl LocalProver {
             modulus_bits: number(class.modulus.bits()),
             verifying_key: key(keys),
         });
-        CircuitTrust { token: token.collect(), nym: key(&self.nym), development: true }
+        let development = self.keys().any(|keys| keys.provenance().is_development());
+        CircuitTrust { token: token.collect(), nym: key(&self.nym), development }
     }
 }
 

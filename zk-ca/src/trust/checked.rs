@@ -6,6 +6,7 @@ use std::num::NonZeroU64;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sigveil_circuits::groth16::VerifyingKey;
+use sigveil_circuits::keys::Statement;
 use sigveil_circuits::token::instance::MAX_AUDIENCE_BYTES;
 use sigveil_circuits::token::native::RESERVED_PREFIX;
 use sigveil_circuits::token::{Class, Jwt, Modulus, ModulusSize, Refusal, SizeClass};
@@ -133,6 +134,15 @@ impl CheckedTrust {
     /// The verifying key of the `nym` circuit.
     pub fn nym_circuit(&self) -> &VerifyingKey {
         &self.nym
+    }
+
+    /// The verifying key of a statement, if this names one.
+    pub fn circuit(&self, statement: Statement) -> Option<&VerifyingKey> {
+        match statement {
+            Statement::Token(class) => self.token.get(&class),
+            Statement::Nym => Some(&self.nym),
+            Statement::Query => None,
+        }
     }
 
     /// Whether the circuits' keys are development keys, which prove nothing against whoever made them.
