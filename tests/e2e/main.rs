@@ -6,7 +6,9 @@
 mod support;
 
 mod alteration;
+mod ceremony;
 mod command_line;
+mod export;
 mod leak;
 mod restart;
 mod search;

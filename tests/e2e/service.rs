@@ -23,7 +23,7 @@ impl Served {
         let dir = folder.path().join("instance");
         copy(&demo().dir, &dir);
         let config = dir.join("store/serve.toml");
-        let child = sigveil(["serve", "--config", config.to_str().unwrap()])
+        let child = sigveil(["serve", "--insecure-dev-keys", "--config", config.to_str().unwrap()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -84,8 +84,11 @@ fn a_served_instance_signs_for_our_client_and_for_a_stock_one() {
     let served = Served::start();
     // Another process on the same store is refused.
     let config = served.path("store/serve.toml");
-    let (status, answer) = run_json(["serve", "--config", &config]);
+    let (status, answer) = run_json(["serve", "--insecure-dev-keys", "--config", &config]);
     assert_eq!((status, answer["reason"].as_str()), (3, Some("store-in-use")));
+    // Nor does it serve with the demo's keys without being told to.
+    let (status, answer) = run_json(["serve", "--config", &config]);
+    assert_eq!((status, answer["reason"].as_str()), (1, Some("development-keys")));
     a_second_demo_changes_nothing(&served);
     bound_signature(&served);
     owner(&served);
@@ -215,7 +218,7 @@ fn a_busy_port_is_said_to_be_one_and_nothing_is_kept() {
     assert!(text.contains("rekor = 0"), "{text}");
     let config = folder.path().join("serve.toml");
     std::fs::write(&config, text.replace("rekor = 0", &port)).unwrap();
-    let (status, answer) = run_json(["serve", "--config", config.to_str().unwrap()]);
+    let (status, answer) = run_json(["serve", "--insecure-dev-keys", "--config", config.to_str().unwrap()]);
     assert_eq!((status, answer["reason"].as_str()), (3, Some("port-unavailable")), "{answer}");
     assert!(!folder.path().join("instance.json").exists());
 }
