@@ -147,7 +147,8 @@ fn names(protocol: &str, curve: &str) -> Result<(), Error> {
 }
 
 fn decimal<F: PrimeField>(element: F) -> String {
-    BigUint::from(element.into_bigint().into()).to_string()
+    let number: BigUint = element.into_bigint().into();
+    number.to_string()
 }
 
 fn number<F: PrimeField>(text: &str) -> Result<F, Error> {
