@@ -11,6 +11,7 @@ pub mod issuer;
 pub mod keys;
 pub mod login;
 pub mod material;
+pub mod mirror;
 pub mod monitor;
 pub mod redaction;
 pub mod runtime;

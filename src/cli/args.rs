@@ -521,7 +521,7 @@ pub struct Place {
     /// A demo's folder, read without any server
     #[arg(long, value_name = "D")]
     pub dir: Option<PathBuf>,
-    /// A running instance's index
+    /// A running instance's index; for `redact apply`, its signature log
     #[arg(long, value_name = "U")]
     pub url: Option<String>,
 }
@@ -538,6 +538,9 @@ pub struct Monitor {
     /// Trust root, needed with --url
     #[arg(long, value_name = "F")]
     pub trusted_root: Option<PathBuf>,
+    /// What earlier runs have seen: only what is new is told, and both logs must continue what they were
+    #[arg(long, value_name = "F")]
+    pub memory: Option<PathBuf>,
 }
 
 /// `search`.
@@ -575,6 +578,9 @@ pub struct RedactRequest {
     /// Where the log is
     #[command(flatten)]
     pub place: Place,
+    /// Trust root, needed with --url
+    #[arg(long, value_name = "F")]
+    pub trusted_root: Option<PathBuf>,
     /// The entry's index
     #[arg(long, value_name = "N")]
     pub index: u64,
@@ -620,6 +626,9 @@ pub struct RedactAudit {
     /// Where the log is
     #[command(flatten)]
     pub place: Place,
+    /// Trust root, needed with --url
+    #[arg(long, value_name = "F")]
+    pub trusted_root: Option<PathBuf>,
 }
 
 /// `token`.

@@ -1,20 +1,24 @@
 //! `search` and `monitor`: what the index says, with its proof.
 
+use std::path::Path;
+
 use data_encoding::BASE32_NOPAD;
 use serde_json::{Value, json};
 use sigveil_verifiable_search::answer::VerifiedAnswer;
 use sigveil_verifiable_search::key::{KeyKind, MapKey};
-use sigveil_verifiable_search::monitor::Event;
+use sigveil_verifiable_search::list::Growth;
+use sigveil_verifiable_search::monitor::{Event, Memory};
 use sigveil_vrf_identity::label::{Profile, San};
 
 use super::args;
 use super::output::Report;
 use crate::failure::Failure;
-use crate::files;
+use crate::files::{self, Replace};
 use crate::keyfile::{self, MonitoringFile};
 use crate::service::client::Client;
 use crate::service::folder::Folder;
 use crate::service::instance::now;
+use crate::service::mirror::Mirror;
 use crate::service::monitor;
 use crate::service::runtime::runtime;
 use crate::service::sign::ask;
@@ -100,7 +104,7 @@ fn parse_key(text: &str) -> Result<MapKey, Failure> {
     Ok(MapKey::new(kind, &bytes))
 }
 
-fn trust(path: Option<&std::path::Path>) -> Result<Trust, Failure> {
+pub(super) fn trust(path: Option<&Path>) -> Result<Trust, Failure> {
     let path = path.ok_or_else(|| Failure::new("usage", "--url needs --trusted-root"))?;
     let stock = TrustedRoot::from_json(&files::read_text(path, files::JSON_LIMIT)?)?;
     Trust::read(stock, &path.with_file_name("trusted_root.sigveil.json"))
@@ -109,39 +113,90 @@ fn trust(path: Option<&std::path::Path>) -> Result<Trust, Failure> {
 /// `monitor`.
 pub fn monitor(arguments: &args::Monitor) -> Result<Report, Failure> {
     let file = MonitoringFile::parse(&files::read_text(&arguments.key, keyfile::LIMIT)?)?;
-    let runtime = runtime()?;
+    let mut memory = remembered(arguments.memory.as_deref())?;
     let (findings, note) = match (&arguments.place.dir, &arguments.place.url) {
         (Some(dir), _) => {
             let folder = Folder::open(dir)?;
-            let watched = monitor::watch(&file, &folder.trust, now());
-            let findings = runtime.block_on(async {
-                let index = folder.index().await?;
-                let index = &index;
-                let ask = |key: &MapKey| {
-                    let key = *key;
-                    async move {
-                        index.answer(&key, None).await.map_err(crate::service::instance::InstanceError::from)
-                    }
-                };
-                monitor::check(&watched, &folder.trust, ask).await
-            })?;
-            (findings, None)
+            let mirror = runtime()?.block_on(folder.mirror())?;
+            (watch_mirror(&file, &folder.trust, &mirror, &mut memory)?, None)
         }
-        (None, Some(url)) => {
-            let trust = trust(arguments.trusted_root.as_deref())?;
-            let mut watched = monitor::watch(&file, &trust, now());
-            // Asking one server for two labels of one owner would join them for it.
-            watched.retain(|label| label.san.profile == Profile::Stable);
-            let client = Client::new()?;
-            let ask = |key: &MapKey| std::future::ready(ask(&client, url, key));
-            let findings = runtime.block_on(monitor::check(&watched, &trust, ask))?;
-            let note = "only the stable label was asked for: asking for two labels would join them, and private \
-                        queries are not built yet";
-            (findings, Some(note))
-        }
+        (None, Some(url)) => monitor_url(&file, url, arguments.trusted_root.as_deref(), &mut memory)?,
         (None, None) => return Err(Failure::new("usage", "a place is needed: --dir or --url")),
     };
-    Ok(report(&findings, note))
+    if let Some(path) = &arguments.memory {
+        // What raised an alert stays remembered as it was.
+        files::write_secret(path, &memory.to_json(), Replace::Always)?;
+    }
+    Ok(report(&findings, note.as_deref()))
+}
+
+/// What earlier runs have seen: nothing without a file, or before the first run that writes it.
+fn remembered(path: Option<&Path>) -> Result<Memory, Failure> {
+    let Some(path) = path.filter(|path| path.symlink_metadata().is_ok()) else {
+        return Ok(Memory::default());
+    };
+    let memory = Memory::from_json(&files::read(path, MEMORY_LIMIT)?);
+    memory.map_err(|error| Failure::new(error.reason(), error.to_string()))
+}
+
+fn watch_mirror(
+    file: &MonitoringFile,
+    trust: &Trust,
+    mirror: &Mirror,
+    memory: &mut Memory,
+) -> Result<monitor::Findings, Failure> {
+    let watched = monitor::watch(file, trust, now());
+    runtime()?.block_on(monitor::check_mirror(&watched, trust, memory, mirror))
+}
+
+/// Copies the logs and looks at every label in the copy, so that nobody learns which; where that cannot be done, asks
+/// for the stable label alone.
+fn monitor_url(
+    file: &MonitoringFile,
+    url: &str,
+    root: Option<&Path>,
+    memory: &mut Memory,
+) -> Result<(monitor::Findings, Option<String>), Failure> {
+    let trust = trust(root)?;
+    let client = Client::new()?;
+    let runtime = runtime()?;
+    let copied = Mirror::copy(&client, url, &trust);
+    let failure = match copied.and_then(|copied| runtime.block_on(copied.recompute(&trust))) {
+        Ok(mirror) => return Ok((watch_mirror(file, &trust, &mirror, memory)?, None)),
+        Err(failure) if NOT_RECOMPUTED.contains(&failure.reason()) => failure,
+        Err(failure) => return Err(failure),
+    };
+    let mut watched = monitor::watch(file, &trust, now());
+    // Asking one server for two labels of one owner would join them for it.
+    watched.retain(|label| label.san.profile == Profile::Stable);
+    let ask = |key: MapKey, known: Option<u64>| {
+        let growth = known.and_then(|old| growth(&client, url, &key, old).ok());
+        let answer = ask(&client, url, &key);
+        std::future::ready(answer.map(|answer| (answer, monitor::grown(known, growth))))
+    };
+    let findings = runtime.block_on(monitor::check(&watched, &trust, memory, ask))?;
+    let note = format!(
+        "only the stable label was asked for, since asking for two would join them, and the index could not be \
+         recomputed here: {}",
+        failure.message()
+    );
+    Ok((findings, Some(note)))
+}
+
+/// Reasons for which an index is not recomputed that say nothing against it: its log is large, or some of its leaves
+/// are older than the trust root at hand.
+const NOT_RECOMPUTED: [&str; 2] = ["log-too-large-to-copy", "reexecute-unknown-trust-root"];
+
+/// Largest memory file, bytes: an owner's labels of many years.
+const MEMORY_LIMIT: u64 = 256 << 20;
+
+/// How the list under a key has grown, as the index says.
+fn growth(client: &Client, url: &str, key: &MapKey, old: u64) -> Result<Growth, Failure> {
+    let url = format!("{}/growth/{key}?old={old}", url.trim_end_matches('/'));
+    let answer = client.fetch("the index", &url)?;
+    let consistency = serde_json::from_value(answer["consistency"].clone())
+        .map_err(|error| Failure::new("search-answer-malformed", error.to_string()))?;
+    Ok(Growth { consistency })
 }
 
 fn report(findings: &monitor::Findings, note: Option<&str>) -> Report {
@@ -160,7 +215,7 @@ fn report(findings: &monitor::Findings, note: Option<&str>) -> Report {
         .map(|alert| json!({"reason": alert.reason(), "message": alert.to_string()}))
         .collect();
     let mut object = json!({
-        "events": events, "alerts": alerts, "checkpoint": findings.last.as_ref().map(checkpoint),
+        "events": events, "alerts": alerts, "checkpoint": findings.answers.last().map(checkpoint),
     });
     if let Some(note) = note {
         object["note"] = json!(note);

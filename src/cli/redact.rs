@@ -17,8 +17,10 @@ use crate::files::{self, JSON_LIMIT};
 use crate::service::client::Client;
 use crate::service::folder::Folder;
 use crate::service::instance::{InstanceError, now};
+use crate::service::mirror::{Copied, Mirror};
 use crate::service::redaction::{APPLY_PATH, apply, prepare};
 use crate::service::runtime::runtime;
+use crate::trust::Trust;
 
 /// Runs one of the four.
 pub fn run(arguments: &Redact, progress: &Progress) -> Result<Report, Failure> {
@@ -30,22 +32,30 @@ pub fn run(arguments: &Redact, progress: &Progress) -> Result<Report, Failure> {
     }
 }
 
-fn folder(place: &args::Place, what: &str) -> Result<Folder, Failure> {
-    let dir = place.dir.as_deref();
-    Folder::open(dir.ok_or_else(|| Failure::not_built(&format!("redact {what} --url")))?)
+/// A copy of the logs of the instance whose index is at the URL.
+fn copied(url: Option<&str>, root: Option<&Path>) -> Result<(Copied, Trust), Failure> {
+    let url = url.ok_or_else(|| Failure::new("usage", "a place is needed: --dir or --url"))?;
+    let trust = super::index::trust(root)?;
+    Ok((Mirror::copy(&Client::new()?, url, &trust)?, trust))
 }
 
 fn request(arguments: &args::RedactRequest, progress: &Progress) -> Result<Report, Failure> {
-    let folder = folder(&arguments.place, "request")?;
     let reason: ReasonCode = serde_json::from_value(json!(arguments.why)).map_err(|_| {
         let known = "personal-data, leaked-secret, legal-order or unlawful-content";
         Failure::new("usage", format!("--why is {known}"))
     })?;
-    let place = Place { log: folder.trust.signature_log.name().to_owned(), index: arguments.index };
-    let record = runtime()?.block_on(async {
-        let index = folder.index().await?;
-        Ok::<_, Failure>(prepare(&index, &folder.trust, &place, reason, now()).await?)
-    })?;
+    let (mirror, trust) = match &arguments.place.dir {
+        Some(dir) => {
+            let folder = Folder::open(dir)?;
+            (runtime()?.block_on(folder.mirror())?, folder.trust)
+        }
+        None => {
+            let (copied, trust) = copied(arguments.place.url.as_deref(), arguments.trusted_root.as_deref())?;
+            (runtime()?.block_on(copied.recompute(&trust))?, trust)
+        }
+    };
+    let place = Place { log: trust.signature_log.name().to_owned(), index: arguments.index };
+    let record = runtime()?.block_on(prepare(&mirror.index, &trust, &place, reason, now()))?;
     progress.line("note: labels and digests stay findable by whoever knows them; copies elsewhere persist");
     write(&arguments.out, &record)?;
     Ok(Report::done(
@@ -60,7 +70,11 @@ fn approve(arguments: &args::RedactApprove) -> Result<Report, Failure> {
         Some(path) => SigningKey::from_pkcs8_pem(&files::read_text(path, JSON_LIMIT)?).map_err(|_| {
             Failure::new("role-key-malformed", format!("{} is no Ed25519 key", path.display()))
         })?,
-        None => folder(&arguments.place, "approve without --key")?.redaction_key()?,
+        None => {
+            let dir = arguments.place.dir.as_deref();
+            let dir = dir.ok_or_else(|| Failure::new("usage", "--url needs the authority's --key"))?;
+            Folder::open(dir)?.redaction_key()?
+        }
     };
     let signature = record.statement.sign(&key);
     record.signatures.retain(|other| other.key != signature.key);
@@ -98,15 +112,23 @@ fn carry_out(arguments: &args::RedactApply) -> Result<Report, Failure> {
 
 /// Every withheld entry has its record, and nothing with a record is still served.
 fn audit(arguments: &args::RedactAudit) -> Result<Report, Failure> {
-    let folder = folder(&arguments.place, "audit")?;
-    let reader = folder.rekor();
+    let (reader, trust, _copied) = match &arguments.place.dir {
+        Some(dir) => {
+            let folder = Folder::open(dir)?;
+            (folder.rekor(), folder.trust, None)
+        }
+        None => {
+            let (copied, trust) = copied(arguments.place.url.as_deref(), arguments.trusted_root.as_deref())?;
+            (copied.rekor(), trust, Some(copied))
+        }
+    };
     let unreadable = |error: &dyn std::error::Error| Failure::new("file-unreadable", error.to_string());
     let note = reader.checkpoint().map_err(|error| unreadable(&error))?;
-    let opened = VerifiedCheckpoint::open(&note, &folder.trust.signature_log, &folder.trust.witnesses.keys)?;
+    let opened = VerifiedCheckpoint::open(&note, &trust.signature_log, &trust.witnesses.keys)?;
     let tree = opened.checkpoint();
     let tree = TileTree::open(reader.clone(), tree.size, &tree.root).map_err(|error| unreadable(&error))?;
     let stored = reader.entries(&tree, 0, tree.size()).map_err(|error| unreadable(&error))?;
-    let authorities = &folder.trust.redaction_authorities;
+    let authorities = &trust.redaction_authorities;
     let record = |stored: &Stored| match stored {
         Stored::Body(body) => match Entry::parse(body) {
             Ok(Entry::Redaction(record)) => {

@@ -288,6 +288,7 @@ pub const REASONS: &[Reason] = &[
     refused("log-published-ahead", "Do not trust this log: what it serves does not hold together."),
     refused("log-published-differs", "Do not trust this log: what it serves does not hold together."),
     refused("log-shrank", "Keep what was shown as evidence and tell the log's operator."),
+    refused("log-too-large-to-copy", "Ask by --dir where the log is, or for one label at a time."),
     unreachable("log-unavailable", "Check that the service runs and can be reached."),
     unreachable("log-unreadable", "Check that the service runs and can be reached."),
     refused("log-unwitnessed", "Do not trust this log: what it serves does not hold together."),

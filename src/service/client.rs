@@ -191,6 +191,14 @@ impl Client {
         json_answer(service, url, self.http.get(url))
     }
 
+    /// The bytes behind a URL.
+    ///
+    /// # Errors
+    /// When it cannot be reached, or refuses.
+    pub fn bytes(&self, service: &'static str, url: &str) -> Result<Vec<u8>, ClientError> {
+        answer(service, url, self.http.get(url))
+    }
+
     /// Sends JSON and gives the JSON answer.
     ///
     /// # Errors

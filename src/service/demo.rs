@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use sigveil_circuits::token::{Binding, Expectation, Jwt, SizeClass, Usage, check};
+use sigveil_verifiable_search::monitor::Memory;
 use sigveil_vrf_identity::identity::Kind;
 use sigveil_zk_ca::jwks::{KeySet, MAX_KEY_SET_BYTES};
 
@@ -22,10 +23,11 @@ use super::circuits::{self, cache_folder};
 use super::client::Client;
 use super::config::{Config, IssuerConfig, Ports};
 use super::folder::CONFIG;
-use super::instance::{Instance, header_of, now};
+use super::instance::{Instance, InstanceError, header_of, now};
 use super::issuer::{Issuer, TokenRequest};
 use super::keys::KeyStore;
 use super::login;
+use super::monitor;
 use super::runtime::runtime;
 use super::serve::interrupted;
 use super::sign::{self, Signed, TokenSource};
@@ -307,14 +309,13 @@ impl Stage {
     fn monitor(&self, runtime: &tokio::runtime::Runtime) -> Result<(), Failure> {
         let indexer = &self.instance.indexer;
         let trust = &self.instance.trust;
-        let watched = crate::service::monitor::watch(&self.monitoring, trust, now());
-        let report =
-            runtime.block_on(crate::service::monitor::check(&watched, trust, |key| {
-                let key = *key;
-                async move {
-                    indexer.answer(&key, None).await.map_err(crate::service::instance::InstanceError::from)
-                }
-            }))?;
+        let watched = monitor::watch(&self.monitoring, trust, now());
+        let ask = |key, _| async move {
+            let answer = indexer.answer(&key, None).await.map_err(InstanceError::from)?;
+            Ok::<_, InstanceError>((answer, monitor::grown(None, None)))
+        };
+        let mut memory = Memory::default();
+        let report = runtime.block_on(monitor::check(&watched, trust, &mut memory, ask))?;
         if report.events.is_empty() || !report.alerts.is_empty() {
             return Err(Failure::new("demo-step", "the owner's monitor did not see what it should"));
         }

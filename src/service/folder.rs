@@ -1,18 +1,16 @@
 //! A demo's folder, or any published store beside its trust root, read without a server.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use rand_core::OsRng;
 use sigveil_log::store::Reader;
 use sigveil_verifiable_search::answer::Answer;
 use sigveil_verifiable_search::key::MapKey;
-use sigveil_verifiable_search::service::{FolderLog, Indexer, Inputs, LocalReexecutor};
 
-use super::adapters::ReadOnlyOutput;
 use super::config::Config;
-use super::instance::{InstanceError, LogSide, clock, known_trusts};
+use super::instance::{InstanceError, LogSide, known_trusts};
 use super::material::{Beginning, Material};
+use super::mirror::Mirror;
 use crate::failure::Failure;
 use crate::files;
 use crate::stock::TrustedRoot;
@@ -56,29 +54,22 @@ impl Folder {
         Reader::new(&self.store().join("rekor"))
     }
 
-    /// The index as its store has it, recomputed from the log. The store is only read; its re-executor's key signs
-    /// the checkpoint again, because the store keeps none of those lines.
+    /// The logs, with the index recomputed from them. The store is only read; its re-executor's key signs the
+    /// checkpoint again, because the store keeps none of those lines.
     ///
     /// # Errors
     /// When the store is damaged, or its log is ahead of its index.
-    pub async fn index(&self) -> Result<Indexer, Failure> {
-        let material = self.material()?;
-        let rekor = FolderLog::new(&self.store().join("rekor"), self.trust.signature_log.clone());
-        let inputs =
-            Inputs::new(vec![Arc::new(rekor)], known_trusts(&self.store())?).map_err(InstanceError::from)?;
-        let output = ReadOnlyOutput::new(&self.store().join("index"), self.trust.output_log.clone());
-        let reexecutor = LocalReexecutor::new(inputs.clone(), material.reexecutor.clone(), clock());
-        let indexer = Indexer::new(inputs, Arc::new(output), vec![Arc::new(reexecutor)], 1);
-        indexer.update().await.map_err(InstanceError::from)?;
-        Ok(indexer)
+    pub async fn mirror(&self) -> Result<Mirror, Failure> {
+        let reexecutor = self.material()?.reexecutor.clone();
+        Mirror::of_store(&self.store(), &self.trust, known_trusts(&self.store())?, Some(reexecutor)).await
     }
 
     /// The answer for a key.
     ///
     /// # Errors
-    /// As [`Self::index`].
+    /// As [`Self::mirror`].
     pub async fn answer(&self, key: &MapKey) -> Result<Answer, Failure> {
-        Ok(self.index().await?.answer(key, None).await.map_err(InstanceError::from)?)
+        Ok(self.mirror().await?.index.answer(key, None).await.map_err(InstanceError::from)?)
     }
 
     /// Log and index for writing, while nobody else runs on the store.

@@ -2,11 +2,19 @@
 
 use std::future::Future;
 
+use sigveil_log::checkpoint::VerifiedCheckpoint;
+use sigveil_log::merkle::consistency_proof;
+use sigveil_log::note::NoteKey;
+use sigveil_log::store::Reader;
+use sigveil_log::tile::TileTree;
 use sigveil_verifiable_search::answer::{Answer, VerifiedAnswer};
 use sigveil_verifiable_search::key::MapKey;
-use sigveil_verifiable_search::monitor::{Alert, Event};
+use sigveil_verifiable_search::list::Growth;
+use sigveil_verifiable_search::monitor::{Alert, Event, Memory, check_entry, check_fresh};
 use sigveil_vrf_identity::label::{Epoch, WatchedLabel, watch_list};
 
+use super::instance::InstanceError;
+use super::mirror::Mirror;
 use crate::failure::Failure;
 use crate::keyfile::MonitoringFile;
 use crate::trust::Trust;
@@ -22,8 +30,8 @@ pub struct Findings {
     pub events: Vec<(WatchedLabel, Event)>,
     /// What must not be.
     pub alerts: Vec<Alert>,
-    /// The last answer, which says how far the index reaches.
-    pub last: Option<VerifiedAnswer>,
+    /// The answers, which say how far the index reaches.
+    pub answers: Vec<VerifiedAnswer>,
 }
 
 /// Every label of the key in every VRF period and epoch up to `now`, all profiles: the one the owner uses limits no
@@ -43,39 +51,91 @@ pub fn watch(file: &MonitoringFile, trust: &Trust, now: u64) -> Vec<WatchedLabel
     watched
 }
 
-/// Asks for every label, checks every answer, and says what was found.
+/// Asks for every label, checks every answer, compares it with what is remembered, and says what is new. `ask` gives
+/// the answer for a key and, if it is remembered with so many items, how its list has grown since.
 ///
 /// # Errors
 /// When an answer cannot be had or does not hold.
 pub async fn check<'a, F, E>(
     watched: &[WatchedLabel],
     trust: &Trust,
-    ask: impl Fn(&MapKey) -> F + 'a,
+    memory: &mut Memory,
+    ask: impl Fn(MapKey, Option<u64>) -> F + 'a,
 ) -> Result<Findings, Failure>
 where
-    F: Future<Output = Result<Answer, E>>,
+    F: Future<Output = Result<(Answer, Growth), E>>,
     Failure: From<E>,
 {
-    use sigveil_verifiable_search::monitor::check_fresh;
     let policy = search_policy(trust, 0, 0);
     let mut findings = Findings::default();
     for label in watched {
         let key = MapKey::label(&label.san.label.to_bytes());
-        let answer = ask(&key).await?.verify(&key, &policy)?;
-        if !answer.is_complete() {
-            findings.alerts.push(Alert::ListRewritten(key));
-        }
-        for entry in answer.entries() {
-            findings.events.push((*label, Event::Signed { key, place: entry.place.clone() }));
-            if entry.redaction.is_some() {
-                findings.events.push((*label, Event::Redacted { place: entry.place.clone() }));
-            }
-        }
-        findings.last = Some(answer);
+        let known = memory.list(&key).map(|list| list.count);
+        let (answer, growth) = ask(key, known).await?;
+        let answer = answer.verify(&key, &policy)?;
+        let seen = memory.see_answer(&answer, &growth);
+        findings.events.extend(seen.events.into_iter().map(|event| (*label, event)));
+        findings.alerts.extend(seen.alerts);
+        findings.answers.push(answer);
     }
-    if let Some(answer) = &findings.last {
+    if let Some(answer) = findings.answers.last() {
         let now = super::instance::now();
         findings.alerts.extend(check_fresh(answer, trust.witnesses.threshold, now, MAX_AGE_SECONDS).err());
     }
     Ok(findings)
+}
+
+/// As [`check`], from logs at hand: the index was recomputed, each log continues the one remembered, and every entry
+/// found is what the log holds.
+///
+/// # Errors
+/// As [`check`], and when a log cannot be read.
+pub async fn check_mirror(
+    watched: &[WatchedLabel],
+    trust: &Trust,
+    memory: &mut Memory,
+    mirror: &Mirror,
+) -> Result<Findings, Failure> {
+    let index = &mirror.index;
+    let mut findings = check(watched, trust, memory, |key, known| async move {
+        let answer = index.answer(&key, None).await.map_err(InstanceError::from)?;
+        Ok::<_, Failure>((answer, grown(known, index.growth(&key, known.unwrap_or(0)).await.ok())))
+    })
+    .await?;
+    let rekor = see_log(memory, &mirror.rekor, &trust.signature_log, &mut findings)?;
+    see_log(memory, &mirror.output, &trust.output_log, &mut findings)?;
+    for answer in &findings.answers {
+        for entry in answer.entries() {
+            let served = mirror.rekor.entry(&rekor, entry.place.index).ok();
+            findings.alerts.extend(check_entry(answer.key(), entry, served.as_ref(), &mirror.ca_keys));
+        }
+    }
+    Ok(findings)
+}
+
+/// The growth of a list that was remembered; none for a new one, or where none can be proven, which is then an alert.
+pub fn grown(known: Option<u64>, proven: Option<Growth>) -> Growth {
+    known.and(proven).unwrap_or(Growth { consistency: Vec::new() })
+}
+
+/// Compares a log's checkpoint with the one remembered, by its tiles.
+fn see_log(
+    memory: &mut Memory,
+    reader: &Reader,
+    key: &NoteKey,
+    findings: &mut Findings,
+) -> Result<TileTree<Reader>, Failure> {
+    let unreadable = |error: &dyn std::error::Error| Failure::new("log-unreadable", error.to_string());
+    let note = reader.checkpoint().map_err(|error| unreadable(&error))?;
+    let opened = VerifiedCheckpoint::open(&note, key, &[])?;
+    let new = opened.checkpoint();
+    let tree = TileTree::open(reader.clone(), new.size, &new.root).map_err(|error| unreadable(&error))?;
+    let known = memory.checkpoint(key.name()).map_or(0, |known| known.size);
+    let proof = match known {
+        1.. if known < new.size => consistency_proof(&tree, known, new.size),
+        _ => Ok(Vec::new()),
+    };
+    let proof = proof.map_err(|error| unreadable(&error))?;
+    findings.alerts.extend(memory.see_checkpoint(new, &proof).err());
+    Ok(tree)
 }

@@ -1,6 +1,7 @@
 //! Search, monitoring and redaction on the demo's folder, without any server.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::Value;
 
 use crate::support::{copy, demo, files_below, run_json, scratch};
 
@@ -36,6 +37,46 @@ fn the_owner_sees_every_event_of_the_demo_and_no_alert() {
     assert_eq!(status, 0, "{answer}");
     assert!(!answer["events"].as_array().unwrap().is_empty());
     assert_eq!(answer["alerts"].as_array().unwrap().len(), 0, "{answer}");
+}
+
+#[test]
+fn a_monitor_that_remembers_tells_what_is_new_and_what_no_longer_continues() {
+    let demo = demo();
+    let folder = tempfile::tempdir_in(scratch("monitor")).unwrap();
+    let memory = folder.path().join("memory.json");
+    let (key, dir) = (demo.path("secret/monitoring.key"), demo.dir.to_str().unwrap());
+    let run = || {
+        let memory = memory.to_str().unwrap();
+        run_json(["monitor", "--key", key.to_str().unwrap(), "--dir", dir, "--memory", memory])
+    };
+    let (status, first) = run();
+    assert_eq!(status, 0, "{first}");
+    assert!(!first["events"].as_array().unwrap().is_empty());
+    let (status, second) = run();
+    assert_eq!((status, second["events"].as_array().map(Vec::len)), (0, Some(0)), "{second}");
+    // Another history of each log, a larger one, and a list that began otherwise.
+    let seen: Value = serde_json::from_slice(&std::fs::read(&memory).unwrap()).unwrap();
+    let other = STANDARD.encode([7; 32]);
+    for (alter, reason) in [
+        (("/logs/0/root", Value::from(&*other)), "log-fork"),
+        (("/logs/1/root", Value::from(&*other)), "log-fork"),
+        (("/logs/0/size", Value::from(1_000_000)), "log-shrank"),
+        (("/lists/0/root", Value::from(&*other)), "list-rewritten"),
+        (("/lists/0/count", Value::from(1_000)), "list-rewritten"),
+    ] {
+        let (place, value) = alter;
+        let mut altered = seen.clone();
+        *altered.pointer_mut(place).unwrap() = value;
+        std::fs::write(&memory, altered.to_string()).unwrap();
+        let (status, answer) = run();
+        assert_eq!((status, answer["alerts"][0]["reason"].as_str()), (1, Some(reason)), "{place}: {answer}");
+        // What was remembered stays, as evidence.
+        let kept: Value = serde_json::from_slice(&std::fs::read(&memory).unwrap()).unwrap();
+        assert_eq!(kept, altered, "{place}");
+    }
+    std::fs::write(&memory, "{}").unwrap();
+    let (status, answer) = run();
+    assert_eq!((status, answer["reason"].as_str()), (1, Some("monitor-memory-malformed")), "{answer}");
 }
 
 #[test]

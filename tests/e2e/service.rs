@@ -95,6 +95,31 @@ fn a_served_instance_signs_for_our_client_and_for_a_stock_one() {
     if available("python3") {
         stock_signature(&served);
     }
+    redact_by_url(&served);
+}
+
+/// Somebody who has no more than the URLs and the authority's key withdraws the demo's entry.
+fn redact_by_url(served: &Served) {
+    let (url, root) = (served.url("index"), served.path("trusted_root.json"));
+    let place = ["--url", &url, "--trusted-root", &root];
+    let audit = || run_json([&["redact", "audit"][..], &place].concat());
+    let (status, before) = audit();
+    assert_eq!(status, 0, "{before}");
+    let (request, signed) = (served.path("request.json"), served.path("signed.json"));
+    let ask = ["redact", "request", "--index", "0", "--out", &request];
+    let (status, answer) = run_json([&ask[..], &place].concat());
+    assert_eq!(status, 0, "{answer}");
+    let key = served.path("store/keys/redaction.pem");
+    let approve =
+        ["redact", "approve", "--url", &url, "--key", &key, "--request", &request, "--out", &signed];
+    let (status, answer) = run_json(approve);
+    assert_eq!(status, 0, "{answer}");
+    let rekor = served.url("rekor");
+    let (status, answer) = run_json(["redact", "apply", "--url", &rekor, "--request", &signed]);
+    assert_eq!((status, answer["index"].as_u64()), (0, Some(0)), "{answer}");
+    let (status, after) = audit();
+    assert_eq!(status, 0, "{after}");
+    assert_eq!(after["withheld"].as_u64(), before["withheld"].as_u64().map(|count| count + 1));
 }
 
 /// A demo in a folder in use is refused before it touches a file, even its own artifact.
@@ -174,8 +199,18 @@ fn owner(served: &Served) {
         assert_eq!(status, 0, "{answer}");
     }
     let (url, root) = (served.url("index"), served.path("trusted_root.json"));
+    // From a copy of the logs: under every label, the unlinkable one too, and nobody is asked for any of them.
     let (status, answer) = run_json(["monitor", "--key", &key, "--url", &url, "--trusted-root", &root]);
     assert_eq!(status, 0, "{answer}");
+    let events = answer["events"].as_array().unwrap();
+    for profile in ["urn:sigveil:open:unlinkable:", "urn:sigveil:open:stable:"] {
+        assert!(
+            events.iter().any(|e| e["san"].as_str().unwrap().starts_with(profile)),
+            "{profile}: {answer}"
+        );
+    }
+    assert_eq!(answer.get("note"), None);
+    stable_label_alone(served, &key, &url);
     let (status, label) = run_json(["identity", "label", "--key", &key, "--trusted-root", &root]);
     assert_eq!(status, 0, "{label}");
     let key = format!("label:{}", label["san"].as_str().unwrap());
@@ -183,6 +218,27 @@ fn owner(served: &Served) {
     assert_eq!((status, answer["verified"].as_bool()), (0, Some(true)), "{answer}");
     // The second signing above was by the issuer's default profile, and stands under the stable label.
     assert_eq!(answer["present"], true);
+}
+
+/// Under a trust root that the index's leaves do not name it cannot be recomputed: then one label is asked for, and
+/// what is remembered of it goes on.
+fn stable_label_alone(served: &Served, key: &str, url: &str) {
+    let folder = tempfile::tempdir_in(scratch("service")).unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let mut section = served.json("trusted_root.sigveil.json");
+    section["witnessDelaySeconds"] = 1.into();
+    std::fs::write(path("trusted_root.sigveil.json"), section.to_string()).unwrap();
+    std::fs::copy(served.path("trusted_root.json"), path("trusted_root.json")).unwrap();
+    let (root, memory) = (path("trusted_root.json"), path("memory.json"));
+    let monitor = ["monitor", "--key", key, "--url", url, "--trusted-root", &root, "--memory", &memory];
+    for again in [false, true] {
+        let (status, answer) = run_json(monitor);
+        assert_eq!(status, 0, "{answer}");
+        assert!(answer["note"].as_str().unwrap().contains("only the stable label"), "{answer}");
+        let events = answer["events"].as_array().unwrap();
+        assert_eq!(events.is_empty(), again, "{answer}");
+        assert!(events.iter().all(|e| e["san"].as_str().unwrap().contains(":stable:")), "{answer}");
+    }
 }
 
 /// sigstore-python signs, knowing nothing of us; both verifiers accept it.
