@@ -7,6 +7,7 @@ pub const REASONS: &[Reason] = &[
     refused("artifact-mismatch", "Do not use the file: get the one that was signed."),
     refused("audience-mismatch", "Get another token from the issuer; this one cannot be accepted."),
     refused("audience-not-bound", "Get another token from the issuer; this one cannot be accepted."),
+    refused("audience-not-sole", "Get another token from the issuer; this one cannot be accepted."),
     refused("audience-reserved", "Get another token from the issuer; this one cannot be accepted."),
     refused("audience-too-long", "Get another token from the issuer; this one cannot be accepted."),
     refused("bind-salt-malformed", "Get another token from the issuer; this one cannot be accepted."),

@@ -71,7 +71,7 @@ fn every_bad_payload_has_its_reason_and_the_circuit_agrees() {
         ("from the future", with("iat", json!(NOW + 61)), Some("token-from-future")),
         ("not yet valid", with("nbf", json!(NOW + 61)), Some("token-not-yet-valid")),
         ("other audience", with("aud", json!("other")), Some("audience-mismatch")),
-        ("two audiences", with("aud", json!(["sigstore", "other"])), Some("claim-type")),
+        ("two audiences", with("aud", json!(["sigstore", "other"])), Some("audience-not-sole")),
         ("other issuer", with("iss", json!("https://other.example")), Some("issuer-mismatch")),
         ("unverified", with("email_verified", json!(false)), Some("email-not-verified")),
         ("doubled", doubled, Some("claim-duplicate")),

@@ -312,11 +312,13 @@ impl<'a> Claims<'a> {
     fn audience(&self) -> Result<&'a str, Refusal> {
         let member = self.member("aud")?;
         let quoted = match member.kind {
-            JsonKind::String => Some(member.value.clone()),
-            JsonKind::Array => json::sole_string(self.payload, member.value.clone()),
-            _ => None,
+            JsonKind::String => member.value.clone(),
+            JsonKind::Array => {
+                json::sole_string(self.payload, member.value.clone()).ok_or(Refusal::AudienceNotSole)?
+            }
+            _ => return Err(Refusal::ClaimType(ClaimName("aud"))),
         };
-        self.unescaped("aud", quoted.ok_or(Refusal::ClaimType(ClaimName("aud")))?)
+        self.unescaped("aud", quoted)
     }
 
     /// A plain integer of 1 to 10 digits.

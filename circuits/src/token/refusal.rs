@@ -89,6 +89,9 @@ pub enum Refusal {
     /// `audience-mismatch`.
     #[error("the token is for another audience")]
     Audience,
+    /// `audience-not-sole`: an array that holds anything but exactly one string.
+    #[error("the token's audience is an array that does not hold exactly one string")]
+    AudienceNotSole,
     /// `audience-too-long`: more than 248 bytes.
     #[error("the audience is longer than 248 bytes")]
     AudienceTooLong,
@@ -162,6 +165,7 @@ impl Refusal {
             Self::ClaimEscaped(_) => "claim-escaped",
             Self::Issuer => "issuer-mismatch",
             Self::Audience => "audience-mismatch",
+            Self::AudienceNotSole => "audience-not-sole",
             Self::AudienceTooLong => "audience-too-long",
             Self::AudienceReserved => "audience-reserved",
             Self::AudienceNotBound => "audience-not-bound",
