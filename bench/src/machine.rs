@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Instant;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// CPU features that the arithmetic of this project could use.
 const FEATURES: [&str; 6] = ["adx", "bmi2", "avx2", "avx512f", "avx512ifma", "sha_ni"];
@@ -73,7 +73,7 @@ pub(crate) fn cpu_seconds() -> f64 {
 }
 
 /// What one call took.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 pub(crate) struct Spent {
     /// Seconds on the wall clock.
     pub(crate) wall: f64,

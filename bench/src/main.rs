@@ -4,6 +4,8 @@
 //! sides in the same run, interleaved, and state the ratio with its interval.
 
 mod machine;
+mod phase1;
+mod rival;
 mod row;
 mod stats;
 mod suites;
@@ -24,9 +26,9 @@ struct Arguments {
     /// One JSON object, to a file or, without one, to standard output.
     #[arg(long, value_name = "F", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
     json: Option<String>,
-    /// The other side of the comparison, measured in the same run.
-    #[arg(long, value_name = "NAME")]
-    against: Option<String>,
+    /// Programs of others to compare with in the same run; suite prover knows gnark, vega and snarkjs.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    against: Vec<String>,
 }
 
 /// The suites of the harness.
@@ -83,11 +85,11 @@ pub(crate) struct NotBuilt(pub(crate) String);
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let effort = Effort { quick: arguments.quick };
-    if let Some(other) = &arguments.against {
-        return Err(NotBuilt(format!("the comparison against {other}")).into());
+    if let (Some(other), false) = (arguments.against.first(), matches!(arguments.suite, Suite::Prover)) {
+        return Err(NotBuilt(format!("the comparison of this suite against {other}")).into());
     }
     let (name, rows) = match arguments.suite {
-        Suite::Prover => ("prover", suites::prover::run(effort)?),
+        Suite::Prover => ("prover", suites::prover::run(effort, &arguments.against)?),
         Suite::Identity => ("identity", suites::identity::run(effort)?),
         Suite::Log => ("log", suites::log::run(effort)?),
         Suite::Search => ("search", suites::search::run(effort)?),

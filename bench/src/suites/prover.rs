@@ -2,7 +2,7 @@
 //!
 //! Keys are made afresh, so that a run says what a first use costs; nothing is cached. Proofs of one statement are made
 //! in turn by the prover, by its portable path (`.portable`) and, with a key of its own, by ark-groth16 on the same
-//! matrices and values (`.ark`). Where a proof's time goes is in the rows `stage_…`, in CPU seconds of each stage run by
+//! matrices and values (`.ark`); at 1,024 bytes also by the programs of others that were asked for. Where a proof's time goes is in the rows `stage_…`, in CPU seconds of each stage run by
 //! itself. `curve_2e15` and so on are statements of so many rows of mostly bits.
 
 mod arkworks;
@@ -26,7 +26,8 @@ use sigveil_circuits::{nym, token};
 use sigveil_vrf_identity::identity::Kind;
 
 use super::timed;
-use crate::machine::spent;
+use crate::machine::{Spent, spent};
+use crate::rival::Name;
 use crate::row::{Row, Unit};
 use crate::{Effort, machine};
 
@@ -35,17 +36,15 @@ const EMAIL: &str = "signer@example.org";
 const TIME: u64 = 1_800_000_000;
 const BATCH: usize = 100;
 
-pub(crate) fn run(effort: Effort) -> anyhow::Result<Vec<Row>> {
-    let mut rows = statement("nym", Statement::Nym, effort, &nym_values())?;
+pub(crate) fn run(effort: Effort, against: &[String]) -> anyhow::Result<Vec<Row>> {
+    let against = against.iter().map(|name| Name::parse(name)).collect::<anyhow::Result<Vec<_>>>()?;
+    let mut rows = statement("nym", Statement::Nym, effort, &nym_values(), &[])?;
     let classes = if effort.quick { &[SizeClass::B1024][..] } else { &SizeClass::ALL };
     for class in classes {
         let name = format!("token_{}", class.bytes());
-        rows.extend(statement(
-            &name,
-            Statement::Token(Class::rsa2048(*class)),
-            effort,
-            &token_values(*class)?,
-        )?);
+        let rivals = if *class == SizeClass::B1024 { against.as_slice() } else { &[] };
+        let token = Statement::Token(Class::rsa2048(*class));
+        rows.extend(statement(&name, token, effort, &token_values(*class)?, rivals)?);
     }
     rows.extend(curve::rows(effort)?);
     // Of the whole process, so of the largest of its statements, and of other provers' keys.
@@ -56,7 +55,13 @@ pub(crate) fn run(effort: Effort) -> anyhow::Result<Vec<Row>> {
 /// Computes the values of one fixed statement.
 type Values = Box<dyn Fn() -> Assignment>;
 
-fn statement(name: &str, statement: Statement, effort: Effort, values: &Values) -> anyhow::Result<Vec<Row>> {
+fn statement(
+    name: &str,
+    statement: Statement,
+    effort: Effort,
+    values: &Values,
+    rivals: &[Name],
+) -> anyhow::Result<Vec<Row>> {
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     let folder = tempfile::tempdir()?;
     let store = KeyStore::new(folder.path());
@@ -82,7 +87,7 @@ fn statement(name: &str, statement: Statement, effort: Effort, values: &Values) 
         // Before another prover's key is in memory.
         Row::exact(name, "peak_rss", Unit::Bytes, machine::peak_rss()),
     ];
-    rows.extend(subject.proofs(name, effort)?);
+    rows.extend(subject.proofs(name, effort, rivals)?);
     rows.extend([
         timed(name, "witness", samples, 1, || {
             black_box(values());
@@ -107,29 +112,33 @@ struct Subject<'a> {
 /// A prover's name and what it took.
 struct Side<'a> {
     name: String,
-    prove: Box<dyn FnMut() -> anyhow::Result<()> + 'a>,
+    prove: Box<dyn FnMut() -> anyhow::Result<Spent> + 'a>,
     wall: Vec<f64>,
     cpu: Vec<f64>,
 }
 
 impl Subject<'_> {
     /// Rows of proving time for every prover, and of each stage; ratios to the first from interleaved pairs.
-    fn proofs(&self, name: &str, effort: Effort) -> anyhow::Result<Vec<Row>> {
+    fn proofs(&self, name: &str, effort: Effort, rivals: &[Name]) -> anyhow::Result<Vec<Row>> {
         let theirs = arkworks::Prover::new(self.shape, self.values)?;
+        let mut rows = Vec::new();
         let mut sides = vec![self.side(name.to_owned(), Path::detect())];
         if Path::detect() != Path::Portable {
             sides.push(self.side(format!("{name}.portable"), Path::Portable));
         }
         sides.push(Side::new(format!("{name}.ark"), || theirs.prove()));
+        for rival in rivals {
+            let mut ready = rival.start(self.matrices.constraints())?;
+            rows.extend(ready.facts.rows(rival.row()));
+            sides.push(Side::apart(rival.row().to_owned(), move || ready.prove()));
+        }
         for _ in 0..effort.times(3, 9) {
             for side in &mut sides {
-                let (spent, made) = spent(&mut side.prove);
-                made?;
+                let spent = (side.prove)()?;
                 side.wall.push(spent.wall);
                 side.cpu.push(spent.cpu);
             }
         }
-        let mut rows = Vec::new();
         for side in &sides {
             rows.push(Row::over(&side.name, "prove_wall", Unit::Seconds, &side.wall));
             rows.push(Row::over(&side.name, "prove_cpu", Unit::Seconds, &side.cpu));
@@ -167,7 +176,15 @@ impl Subject<'_> {
 }
 
 impl<'a> Side<'a> {
-    fn new(name: String, prove: impl FnMut() -> anyhow::Result<()> + 'a) -> Self {
+    fn new(name: String, mut prove: impl FnMut() -> anyhow::Result<()> + 'a) -> Self {
+        Self::apart(name, move || {
+            let (spent, made) = spent(&mut prove);
+            made.map(|()| spent)
+        })
+    }
+
+    /// One that says itself what it took, being a process of its own.
+    fn apart(name: String, prove: impl FnMut() -> anyhow::Result<Spent> + 'a) -> Self {
         Self { name, prove: Box::new(prove), wall: Vec::new(), cpu: Vec::new() }
     }
 }

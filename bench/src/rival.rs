@@ -1,0 +1,175 @@
+//! Provers of others, each a program of its own under `against/`, built on first use by its own package client.
+//!
+//! A rival prints one JSON line of facts when it is ready; then it proves once for each line that it reads, and prints
+//! what that took. So both sides of a comparison stand ready and take turns.
+
+use std::io::{BufRead as _, BufReader, Lines, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use anyhow::Context as _;
+use serde::Deserialize;
+
+use crate::machine::Spent;
+use crate::row::{Row, Unit};
+
+/// What a rival says of itself.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Facts {
+    /// Rows of its constraint system, if it has one.
+    pub(crate) constraints: Option<u64>,
+    /// What making its keys took, if they are made at every start.
+    pub(crate) setup: Option<Spent>,
+    /// Seconds to verify one proof.
+    pub(crate) verify: f64,
+    /// Length of a proof as it encodes it.
+    pub(crate) proof_bytes: u64,
+}
+
+/// Who there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Name {
+    /// gnark's Groth16 over a circuit of equal size, nearly all of its variables bits as in ours.
+    Gnark,
+    /// Vega's prover over SHA-256 of 1,024 bytes: no RSA, no JSON, and no trusted setup.
+    Vega,
+    /// snarkjs over zk-email's published circuits for SHA-256 of 1,024 bytes and RSA-2048.
+    Snarkjs,
+}
+
+impl Name {
+    const ALL: [(&str, Self); 3] = [("gnark", Self::Gnark), ("vega", Self::Vega), ("snarkjs", Self::Snarkjs)];
+
+    /// The rival of a name.
+    pub(crate) fn parse(name: &str) -> anyhow::Result<Self> {
+        let found = Self::ALL.iter().find(|(known, _)| *known == name);
+        found.map(|(_, name)| *name).with_context(|| format!("there is nobody called {name} to compare with"))
+    }
+
+    /// What it proves, as a row's name.
+    pub(crate) fn row(self) -> &'static str {
+        match self {
+            Self::Gnark => "gnark_1024",
+            Self::Vega => "sha_1024.vega",
+            Self::Snarkjs => "zkemail_1024.snarkjs",
+        }
+    }
+
+    /// Readies it; where its statement is of a chosen size, for as many rows.
+    pub(crate) fn start(self, constraints: usize) -> anyhow::Result<Rival> {
+        match self {
+            Self::Gnark => Rival::gnark(constraints),
+            Self::Vega => Rival::vega(1024),
+            Self::Snarkjs => Rival::snarkjs(),
+        }
+        .with_context(|| format!("{} is not to be had", self.row()))
+    }
+}
+
+/// A rival that is ready to prove.
+pub(crate) struct Rival {
+    child: Child,
+    input: ChildStdin,
+    output: Lines<BufReader<ChildStdout>>,
+    pub(crate) facts: Facts,
+}
+
+impl Rival {
+    fn gnark(constraints: usize) -> anyhow::Result<Self> {
+        let program = built("gnark")?.join("gnark");
+        run(Command::new("go").args(["build", "-o"]).arg(&program).arg(".").current_dir(source("gnark")))?;
+        Self::start(Command::new(program).arg(constraints.to_string()))
+    }
+
+    fn vega(bytes: usize) -> anyhow::Result<Self> {
+        let target = built("vega")?;
+        let mut cargo = Command::new("cargo");
+        cargo.args(["build", "--release", "--locked", "--quiet"]).current_dir(source("vega"));
+        run(cargo.env("CARGO_TARGET_DIR", &target))?;
+        Self::start(Command::new(target.join("release/vega-rival")).arg(bytes.to_string()))
+    }
+
+    fn snarkjs() -> anyhow::Result<Self> {
+        let folder = built("snarkjs")?;
+        for file in ["package.json", "package-lock.json", "signed.circom", "rival.mjs"] {
+            let from = source("snarkjs").join(file);
+            std::fs::copy(&from, folder.join(file))
+                .with_context(|| format!("cannot copy {}", from.display()))?;
+        }
+        run(Command::new("npm").args(["ci", "--silent", "--ignore-scripts"]).current_dir(&folder))?;
+        let phase1 = folder.join("phase1.ptau");
+        if !phase1.exists() {
+            crate::phase1::write(&phase1)?;
+        }
+        Self::start(Command::new("node").arg("rival.mjs").current_dir(&folder))
+    }
+
+    fn start(command: &mut Command) -> anyhow::Result<Self> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {name}"))?;
+        let input = child.stdin.take().context("the child's input is piped")?;
+        let output = child.stdout.take().context("the child's output is piped")?;
+        let mut output = BufReader::new(output).lines();
+        let facts = answer(&mut output).with_context(|| format!("{name} did not come up"))?;
+        Ok(Self { child, input, output, facts })
+    }
+
+    /// Has it prove once.
+    pub(crate) fn prove(&mut self) -> anyhow::Result<Spent> {
+        self.input.write_all(b"\n")?;
+        self.input.flush()?;
+        answer(&mut self.output)
+    }
+}
+
+impl Facts {
+    /// Its rows.
+    pub(crate) fn rows(&self, name: &str) -> Vec<Row> {
+        let mut rows = vec![
+            Row::exact(name, "verify", Unit::Seconds, self.verify),
+            Row::exact(name, "proof_bytes", Unit::Bytes, self.proof_bytes as f64),
+        ];
+        rows.extend(self.constraints.map(|rows| Row::exact(name, "constraints", Unit::One, rows as f64)));
+        rows.extend(self.setup.map(|setup| Row::exact(name, "setup_wall", Unit::Seconds, setup.wall)));
+        rows
+    }
+}
+
+impl Drop for Rival {
+    fn drop(&mut self) {
+        // It may have gone by itself; either way nothing of it is left.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn answer<T: for<'de> Deserialize<'de>>(output: &mut Lines<BufReader<ChildStdout>>) -> anyhow::Result<T> {
+    let line = output.next().context("it ended without an answer")??;
+    serde_json::from_str(&line).with_context(|| format!("it answered {line:?}"))
+}
+
+/// Where the source of a rival lies.
+fn source(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("against").join(name)
+}
+
+/// Where what is built of it is kept.
+fn built(name: &str) -> anyhow::Result<PathBuf> {
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target"), PathBuf::from);
+    let folder = target.join("against").join(name);
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    Ok(folder)
+}
+
+fn run(command: &mut Command) -> anyhow::Result<()> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let status =
+        command.stdout(Stdio::null()).status().with_context(|| format!("{name} is not installed"))?;
+    anyhow::ensure!(status.success(), "{name} failed: {status}");
+    Ok(())
+}
