@@ -3,13 +3,12 @@
 use std::hint::black_box;
 
 use ark_bn254::{G1Affine, G1Projective, G2Affine, G2Projective};
-use ark_ec::{CurveGroup, VariableBaseMSM};
-use rayon::prelude::*;
+use ark_ec::CurveGroup;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::fft;
 use super::lanes::Path;
-use super::point::Packed;
+use super::msm::msm;
 use super::{Matrices, ProvingKey};
 use crate::Fr;
 
@@ -90,15 +89,15 @@ impl Work<'_> {
     }
 
     fn h(&self, odd: &[Fr]) -> G1Projective {
-        multiply(&self.key.h, odd)
+        msm(self.path, &self.key.h, odd)
     }
 
     fn l(&self) -> G1Projective {
-        multiply(&self.key.l.points, &self.values_at(&self.key.l.at))
+        msm(self.path, &self.key.l.points, &self.values_at(&self.key.l.at))
     }
 
     fn a(&self) -> G1Projective {
-        multiply(&self.key.a.points, &self.values_at(&self.key.a.at))
+        msm(self.path, &self.key.a.points, &self.values_at(&self.key.a.at))
     }
 
     fn b_values(&self) -> Zeroizing<Vec<Fr>> {
@@ -106,22 +105,14 @@ impl Work<'_> {
     }
 
     fn b_g1(&self, values: &[Fr]) -> G1Projective {
-        multiply(&self.key.b.points, values)
+        msm(self.path, &self.key.b.points, values)
     }
 
     fn b_g2(&self, values: &[Fr]) -> G2Projective {
-        multiply(&self.key.b_g2, values)
+        msm(self.path, &self.key.b_g2, values)
     }
 
     fn values_at(&self, columns: &[u32]) -> Zeroizing<Vec<Fr>> {
         Zeroizing::new(columns.iter().map(|j| self.values[*j as usize]).collect())
     }
-}
-
-fn multiply<P: Packed>(points: &[P], scalars: &[Fr]) -> <P::Affine as ark_ec::AffineRepr>::Group
-where
-    <P::Affine as ark_ec::AffineRepr>::Group: VariableBaseMSM<ScalarField = Fr, MulBase = P::Affine>,
-{
-    let points: Vec<_> = points.par_iter().map(Packed::unpack).collect();
-    VariableBaseMSM::msm_unchecked(&points, scalars)
 }
