@@ -18,7 +18,8 @@ const ENTRIES: &str = "/api/v2/log/entries";
 
 /// Limits that a test can wait for.
 fn short(connections: usize) -> Limits {
-    Limits { head: Duration::from_millis(400), body: Duration::from_millis(400), connections }
+    let time = Duration::from_millis(400);
+    Limits { head: time, body: time, lifetime: 10 * time, connections }
 }
 
 /// A log's face under these limits, and its address.
@@ -229,6 +230,21 @@ async fn whoever_holds_every_connection_holds_them_for_a_while_only() {
     }
     assert_eq!(submit(&address, &body(b"artifact")).await.0, 201);
     drop(held);
+}
+
+/// Somebody asks and asks and reads no answer, until neither side can write any more.
+#[tokio::test]
+async fn whoever_does_not_read_holds_a_connection_for_a_while_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_log, address) =
+        start(folder.path(), Limits { lifetime: Duration::from_millis(400), ..short(1) }).await;
+    let question = b"GET /api/v2/tile/0/000 HTTP/1.1\r\nHost: log\r\n\r\n".repeat(1000);
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    while let Ok(Ok(())) = tokio::time::timeout(Duration::from_millis(200), stream.write_all(&question)).await
+    {
+    }
+    assert_eq!(submit(&address, &body(b"artifact")).await.0, 201);
+    drop(stream);
 }
 
 #[tokio::test]

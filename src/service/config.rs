@@ -206,6 +206,23 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_log_elsewhere_is_named_beside_the_config() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("serve.toml");
+        let roots = r#"certificate_log_roots = ["their-root.pem"]"#;
+        let log = "[certificate_log]\nurl = \"https://ct.example/log\"\npublic_key = \"ct.pem\"\n";
+        let text = TEMPLATE.replace("certificate_log_roots = []", roots);
+        std::fs::write(&path, format!("{text}\n{log}")).unwrap();
+        let config = Config::read(&path).unwrap();
+        assert_eq!(config.certificate_log_roots, [folder.path().join("their-root.pem")]);
+        let log = config.certificate_log.unwrap();
+        assert_eq!(
+            (log.url.as_str(), log.public_key),
+            ("https://ct.example/log", folder.path().join("ct.pem"))
+        );
+    }
+
+    #[test]
     fn an_unknown_member_is_refused() {
         let text = format!("surprise = 1\n{TEMPLATE}");
         assert_eq!(Config::from_toml(&text).unwrap_err().reason(), "config-malformed");

@@ -1,5 +1,6 @@
 //! Connections with limits of time and number.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,13 +31,21 @@ pub struct Limits {
     pub head: Duration,
     /// Time for the body of a request.
     pub body: Duration,
+    /// Time after which a connection ends with the request it is at, so that whoever does not read its answers holds
+    /// none for ever. What is not answered [`Limits::body`] later is cut off.
+    pub lifetime: Duration,
     /// Connections at once; further ones wait in the system's queue.
     pub connections: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { head: Duration::from_secs(30), body: Duration::from_secs(20), connections: 4096 }
+        Self {
+            head: Duration::from_secs(30),
+            body: Duration::from_secs(20),
+            lifetime: Duration::from_secs(600),
+            connections: 4096,
+        }
     }
 }
 
@@ -61,8 +70,12 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits) {
         tokio::spawn(async move {
             let mut http = http1::Builder::new();
             http.timer(TokioTimer::new()).header_read_timeout(limits.head);
+            let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
             // Whoever breaks off, or sends what is no HTTP, has ended its own connection only.
-            let _ = http.serve_connection(TokioIo::new(stream), service).await;
+            if tokio::time::timeout(limits.lifetime, connection.as_mut()).await.is_err() {
+                connection.as_mut().graceful_shutdown();
+                let _ = tokio::time::timeout(limits.body, connection).await;
+            }
             drop(place);
         });
     }
