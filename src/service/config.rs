@@ -130,6 +130,9 @@ pub struct IssuerConfig {
     /// Its key set as a file; without it, discovery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks: Option<PathBuf>,
+    /// With discovery: the exact header of its tokens, with `{kid}` and perhaps `{x5t}` for what the key has there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
     /// With `jwks`: the exact headers of its tokens, as JSON text; the key id in each names its key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<String>,

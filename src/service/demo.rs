@@ -203,6 +203,7 @@ fn outside_issuer(given: &Given) -> Result<IssuerConfig, Failure> {
         default_profile: "stable".to_owned(),
         profiles: vec!["stable".to_owned(), "epoch".to_owned(), "unlinkable".to_owned()],
         jwks: Some(PathBuf::from("../jwks.json")),
+        header: None,
         headers: vec![header_of(&given.jwt)],
     })
 }

@@ -5,6 +5,7 @@
 
 mod certificates;
 mod error;
+mod issuers;
 mod listen;
 mod logs;
 mod trust;
@@ -28,7 +29,7 @@ use sigveil_vrf_identity::service::InProcessEvaluator;
 use sigveil_zk_ca::service::clock::{SharedClock, SystemClock};
 use sigveil_zk_ca::service::issue::{Ca, CaParts};
 use sigveil_zk_ca::service::local_prover::LocalProver;
-use sigveil_zk_ca::service::oidc::{FetchPolicy, IssuerKeys};
+use sigveil_zk_ca::service::oidc::IssuerKeys;
 use sigveil_zk_ca::service::prover::ProverPool;
 use sigveil_zk_ca::service::{fulcio, tsa};
 
@@ -39,6 +40,7 @@ use crate::files;
 use crate::stock::{Services, client_trust_config, signing_config};
 use crate::trust::Trust;
 pub use error::InstanceError;
+use issuers::Discovered;
 use listen::Listeners;
 pub use logs::LogSide;
 pub use trust::{EMBEDDED, header_of, known_trusts};
@@ -139,13 +141,16 @@ impl Instance {
             Some(key) => Some(Arc::new(Issuer::new(url(&config, ports.issuer), key)?)),
             None => None,
         };
-        let trust = Arc::new(trust::build(&config, &beginning, &material, issuer.as_deref(), &circuits)?);
+        let discovered = issuers::discover(&config)?;
+        let parts =
+            trust::Parts { material: &material, embedded: issuer.as_deref(), discovered: &discovered };
+        let trust = Arc::new(trust::build(&config, &beginning, &parts, &circuits)?);
         let history = trust::keep_history(&config.store, &trust, material.ca.certificate())?;
         let LogSide { rekor, indexer } = LogSide::open(&config.store, &material, &trust, history)?;
         let ct_signer = NoteSigner::rfc6962(&format!("{}/ct", config.host), material.ct.clone())?;
         let ct_config = LogConfig::new(&config.store.join("ct"), ct_signer, clock());
         let ct = CtLog::open(ct_config, material.ct.clone(), certificates::roots(&config, &material)?)?;
-        let ca = authority(&config, &trust, &material, circuits, &ct)?;
+        let ca = authority(&config, &trust, &material, circuits, &ct, discovered)?;
         Ok(Self {
             ports,
             listeners: Some(listeners),
@@ -256,16 +261,14 @@ fn authority(
     material: &Material,
     circuits: LocalProver,
     ct: &CtLog,
+    mut discovered: BTreeMap<String, Discovered>,
 ) -> Result<Arc<Ca>, InstanceError> {
     let mut issuer_keys = BTreeMap::new();
     for (configured, trusted) in config.issuers.iter().zip(&trust.section.proofs.issuers) {
-        let keys = match &configured.jwks {
-            Some(path) => IssuerKeys::fixed(trust::key_set(path)?),
-            None => {
-                let policy =
-                    FetchPolicy { allow_loopback_http: config.embedded_issuer, ..FetchPolicy::default() };
-                IssuerKeys::discover(&trusted.issuer, policy)?
-            }
+        let keys = match (&configured.jwks, discovered.remove(&configured.url)) {
+            (Some(path), _) => IssuerKeys::fixed(trust::key_set(path)?),
+            (None, Some(discovered)) => discovered.keys,
+            (None, None) => IssuerKeys::discover(&trusted.issuer, issuers::policy(config))?,
         };
         issuer_keys.insert(trusted.issuer.clone(), keys);
     }

@@ -10,33 +10,49 @@ use crate::alteration::Altered;
 use crate::stock_clients::{available, sigstore_python};
 use crate::support::{copy, demo, files_below, run_json, scratch, sigveil};
 
-/// A copy of the demo's folder, with its roles running.
-struct Served {
-    dir: PathBuf,
+/// An instance's folder, with its roles running.
+pub struct Served {
+    /// The folder.
+    pub dir: PathBuf,
     child: Child,
-    _folder: tempfile::TempDir,
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Served {
+    /// A copy of the demo's.
     fn start() -> Self {
         let folder = tempfile::tempdir_in(scratch("service")).unwrap();
         let dir = folder.path().join("instance");
         copy(&demo().dir, &dir);
+        Self::run(dir, folder)
+    }
+
+    /// The one in `dir`, which lies in `folder`.
+    pub fn run(dir: PathBuf, folder: tempfile::TempDir) -> Self {
         let config = dir.join("store/serve.toml");
         let child = sigveil(["serve", "--insecure-dev-keys", "--config", config.to_str().unwrap()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let served = Self { dir, child, _folder: folder };
-        let index = format!("{}/healthz", served.url("index"));
+        let served = Self { dir, child, folder: Some(folder) };
         for _ in 0..600 {
-            if reqwest::blocking::get(&index).is_ok_and(|answer| answer.status().is_success()) {
+            // A first start chooses its ports.
+            let begun = served.dir.join("store/instance.json").exists();
+            let healthy = || reqwest::blocking::get(format!("{}/healthz", served.url("index")));
+            if begun && healthy().is_ok_and(|answer| answer.status().is_success()) {
                 return served;
             }
             std::thread::sleep(Duration::from_millis(100));
         }
         panic!("the instance did not become ready");
+    }
+
+    /// Ends it and begins it again.
+    pub fn restart(mut self) -> Self {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        Self::run(self.dir.clone(), self.folder.take().unwrap())
     }
 
     fn url(&self, role: &str) -> String {
@@ -53,15 +69,18 @@ impl Served {
         answer["id_token"].as_str().unwrap().to_owned()
     }
 
-    fn path(&self, name: &str) -> String {
+    /// A file in the folder.
+    pub fn path(&self, name: &str) -> String {
         self.dir.join(name).to_str().unwrap().to_owned()
     }
 
-    fn json(&self, name: &str) -> Value {
+    /// A JSON file in the folder.
+    pub fn json(&self, name: &str) -> Value {
         serde_json::from_slice(&std::fs::read(self.dir.join(name)).unwrap()).unwrap()
     }
 
-    fn verify(&self, file: &Path, san: &str, issuer: &str, extra: &[&str]) -> (i32, Value) {
+    /// `verify` of a file by the bundle beside it.
+    pub fn verify(&self, file: &Path, san: &str, issuer: &str, extra: &[&str]) -> (i32, Value) {
         let beside = |extension: &str| format!("{}.{extension}", file.display());
         let mut arguments = vec!["verify".to_owned(), file.to_str().unwrap().to_owned()];
         arguments.extend(["--bundle".into(), beside("sigstore.json")]);

@@ -7,6 +7,7 @@ use sigveil_log::note::KeyError as NoteKeyError;
 use sigveil_verifiable_search::rule::CaKeyError;
 use sigveil_verifiable_search::service::ServiceError;
 use sigveil_zk_ca::jwks::JwksError;
+use sigveil_zk_ca::observed::ObservedError;
 use sigveil_zk_ca::service::oidc::OidcError;
 
 use crate::files::FileError;
@@ -54,6 +55,9 @@ pub enum InstanceError {
     /// An issuer's documents.
     #[error(transparent)]
     Oidc(#[from] OidcError),
+    /// What is listed of an issuer's keys.
+    #[error(transparent)]
+    Observed(#[from] ObservedError),
     /// A log or the witness.
     #[error(transparent)]
     Log(#[from] OpenError),
@@ -84,6 +88,7 @@ impl InstanceError {
             Self::CertificateLog(_) => "config-certificate-log",
             Self::Jwks(error) => error.reason(),
             Self::Oidc(error) => error.reason(),
+            Self::Observed(error) => error.reason(),
             Self::Log(error) => error.reason(),
             Self::Name(error) => error.reason(),
             Self::Index(error) => error.reason(),

@@ -1,5 +1,6 @@
 //! The trust root of an instance, from what its roles hold, and every trust root it ever had.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use p256::pkcs8::EncodePublicKey;
@@ -18,6 +19,7 @@ use sigveil_zk_ca::trust::{
 use x509_cert::Certificate;
 use x509_cert::der::{Decode, Encode};
 
+use super::issuers::Discovered;
 use super::{InstanceError, certificates, url};
 use crate::files;
 use crate::service::config::{Config, IssuerConfig};
@@ -31,19 +33,29 @@ pub const EMBEDDED: &str = "embedded";
 /// Everything is valid from this much before the beginning on: clocks differ.
 const BACKDATED_SECONDS: u64 = 3_600;
 
+/// What the roles hold.
+pub(super) struct Parts<'a> {
+    /// Keys and chains.
+    pub(super) material: &'a Material,
+    /// The embedded identity provider.
+    pub(super) embedded: Option<&'a Issuer>,
+    /// The issuers that were found by discovery.
+    pub(super) discovered: &'a BTreeMap<String, Discovered>,
+}
+
 /// Builds the trust root. The same material gives the same trust root.
 pub(super) fn build(
     config: &Config,
     beginning: &Beginning,
-    material: &Material,
-    issuer: Option<&Issuer>,
+    parts: &Parts<'_>,
     circuits: &LocalProver,
 ) -> Result<Trust, InstanceError> {
+    let material = parts.material;
     let start = beginning.created.saturating_sub(BACKDATED_SECONDS);
     let stock = stock(config, beginning, material, start)?;
     let from = Interval::from(start);
     let issuers: Result<Vec<_>, _> =
-        config.issuers.iter().map(|configured| issuer_trust(configured, issuer, from)).collect();
+        config.issuers.iter().map(|configured| issuer_trust(configured, parts, from)).collect();
     let vrf = VrfEpochs {
         public_key: Base64Bytes(material.vrf.public_key().to_bytes().to_vec()),
         slots: config.labels.slots,
@@ -142,14 +154,16 @@ fn spki(certificate: &CertificateDer) -> Result<Vec<u8>, InstanceError> {
 
 fn issuer_trust(
     configured: &IssuerConfig,
-    embedded: Option<&Issuer>,
+    parts: &Parts<'_>,
     from: Interval,
 ) -> Result<IssuerTrust, InstanceError> {
     let wrong = |what| InstanceError::IssuerConfig(configured.url.clone(), what);
     let (issuer, keys) = if configured.url == EMBEDDED {
-        let issuer = embedded.ok_or_else(|| wrong("the embedded identity provider does not run"))?;
+        let issuer = parts.embedded.ok_or_else(|| wrong("the embedded identity provider does not run"))?;
         let keys = KeySet::parse(issuer.jwks().to_string().as_bytes())?;
         (issuer.url().to_owned(), vec![listed(&keys, &issuer.header(), from)?])
+    } else if let Some(discovered) = parts.discovered.get(&configured.url) {
+        (configured.url.clone(), discovered.listed.clone())
     } else {
         let path = configured.jwks.as_ref().ok_or_else(|| wrong("jwks is missing"))?;
         let keys = key_set(path)?;
