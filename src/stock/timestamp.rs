@@ -104,3 +104,137 @@ fn follows(signer: &SignerInfo) -> Result<(), &'static str> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+mod tests {
+    use cms::content_info::CmsVersion;
+    use cms::revocation::RevocationInfoChoices;
+    use cms::signed_data::SignerInfos;
+    use der::Any;
+    use der::asn1::SetOfVec;
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+    use sigveil_zk_ca::authority::{ChainPlan, ValidityPeriod, create_timestamp_chain};
+    use sigveil_zk_ca::key::SigningKeyP256;
+    use sigveil_zk_ca::profile::Serial;
+    use sigveil_zk_ca::timestamp::{TimestampAuthority, TimestampRequest};
+
+    use super::*;
+
+    const TIME: u64 = 1_700_000_000;
+
+    /// A response that carries its leaf certificate, and the certificates of its authority.
+    fn granted() -> (Vec<u8>, Vec<Vec<u8>>) {
+        let mut rng = ChaCha20Rng::seed_from_u64(3);
+        let (root, key) = (SigningKeyP256::generate(&mut rng), SigningKeyP256::generate(&mut rng));
+        let validity = ValidityPeriod { not_before: TIME - 1_000, not_after: TIME + 1_000 };
+        let plan = ChainPlan { organization: "test", common_name: "test", validity };
+        let serials = [Serial::draw(&mut rng), Serial::draw(&mut rng)];
+        let chain = create_timestamp_chain(&root, &key, &plan, serials).unwrap();
+        let trusted = chain.iter().map(|certificate| certificate.as_bytes().to_vec()).collect();
+        let authority = TimestampAuthority::open(key, chain).unwrap();
+        let request = serde_json::json!({
+            "artifactHash": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+            "hashAlgorithm": "sha256",
+            "certificates": true,
+        });
+        let request = TimestampRequest::from_json(request.to_string().as_bytes()).unwrap();
+        (authority.grant(&request, TIME, Serial::draw(&mut rng)).unwrap(), trusted)
+    }
+
+    fn check(response: &[u8], trusted: &[Vec<u8>]) -> Result<(), &'static str> {
+        let trusted: Vec<&[u8]> = trusted.iter().map(Vec::as_slice).collect();
+        nothing_unsigned(response, &trusted)
+    }
+
+    /// The response with its signed data altered outside of what is signed.
+    fn altered(response: &[u8], alter: impl FnOnce(&mut SignedData)) -> Vec<u8> {
+        let mut decoded = Response::from_der(response).unwrap();
+        let mut data: SignedData = decoded.token.content.decode_as().unwrap();
+        alter(&mut data);
+        decoded.token.content = Any::encode_from(&data).unwrap();
+        decoded.to_der().unwrap()
+    }
+
+    fn signer(data: &mut SignedData, alter: impl FnOnce(&mut SignerInfo)) {
+        let mut signer = data.signer_infos.0.as_slice()[0].clone();
+        alter(&mut signer);
+        data.signer_infos = SignerInfos::try_from(vec![signer]).unwrap();
+    }
+
+    #[test]
+    fn an_honest_response_passes_with_certificates_and_without() {
+        let (response, trusted) = granted();
+        assert_eq!(check(&response, &trusted), Ok(()));
+        let bare = altered(&response, |data| data.certificates = None);
+        assert_eq!(check(&bare, &[]), Ok(()));
+        let null = altered(&response, |data| {
+            signer(data, |signer| signer.digest_alg.parameters = Some(Any::null()));
+            let digest = data.signer_infos.0.as_slice()[0].digest_alg.clone();
+            data.digest_algorithms = SetOfVec::try_from(vec![digest]).unwrap();
+        });
+        assert_eq!(check(&null, &trusted), Ok(()));
+    }
+
+    #[test]
+    fn around_the_signed_data_nothing_else_stands() {
+        let (response, trusted) = granted();
+        let refused = |response: &[u8]| check(response, &trusted).unwrap_err();
+        let decoded = Response::from_der(&response).unwrap();
+        assert!(refused(&decoded.token.to_der().unwrap()).contains("no response"));
+        assert!(refused(&[&response[..], &[0]].concat()).contains("no response"));
+        #[derive(Sequence)]
+        struct Wordy {
+            status: WordyStatus,
+            token: ContentInfo,
+        }
+        #[derive(Sequence)]
+        struct WordyStatus {
+            status: u8,
+            text: Vec<String>,
+        }
+        let status = WordyStatus { status: 0, text: vec!["fine".to_owned()] };
+        let wordy = Wordy { status, token: decoded.token };
+        assert!(refused(&wordy.to_der().unwrap()).contains("no response"));
+        let mut modified = Response::from_der(&response).unwrap();
+        modified.status.status = 1;
+        assert!(refused(&modified.to_der().unwrap()).contains("status"));
+        modified.status.status = 0;
+        modified.token.content_type = const_oid::db::rfc5911::ID_DATA;
+        assert!(refused(&modified.to_der().unwrap()).contains("no signed data"));
+    }
+
+    #[test]
+    fn each_unsigned_part_of_the_signed_data_has_one_spelling() {
+        let (response, trusted) = granted();
+        type Alter = fn(&mut SignedData);
+        let cases: [(Alter, &str); 9] = [
+            (|data| data.version = CmsVersion::V1, "version or type"),
+            (|data| data.encap_content_info.econtent = None, "version or type"),
+            (|data| data.digest_algorithms = SetOfVec::new(), "digests"),
+            (|data| data.signer_infos = SignerInfos::try_from(vec![]).unwrap(), "one signer"),
+            (|data| data.crls = Some(RevocationInfoChoices(SetOfVec::new())), "revocations"),
+            (|data| signer(data, |signer| signer.version = CmsVersion::V3), "another version"),
+            (
+                |data| signer(data, |signer| signer.unsigned_attrs = signer.signed_attrs.clone()),
+                "nobody signed",
+            ),
+            (|data| signer(data, |signer| signer.signature_algorithm.oid = ECDSA_WITH_SHA_384), "one digest"),
+            (
+                |data| signer(data, |signer| signer.signature_algorithm.parameters = Some(Any::null())),
+                "one digest",
+            ),
+        ];
+        for (alter, what) in cases {
+            let refusal = check(&altered(&response, alter), &trusted).unwrap_err();
+            assert!(refusal.contains(what), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_the_trust_root_does_not_know_is_refused() {
+        let (response, trusted) = granted();
+        assert!(check(&response, &trusted[1..]).unwrap_err().contains("does not know"));
+    }
+}
