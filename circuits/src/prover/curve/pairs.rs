@@ -31,6 +31,12 @@ impl Signed {
         self.0 >> 1
     }
 
+    /// Its negative where the condition holds.
+    #[inline(always)]
+    pub fn negated_if(self, condition: bool) -> Self {
+        Self(self.0 ^ u32::from(condition))
+    }
+
     /// Whether the negative is meant.
     #[inline(always)]
     pub fn is_negative(self) -> bool {
@@ -77,8 +83,8 @@ impl Pairs {
     fn prefetch<G: Group>(&self, pairs: Range<usize>, lines: &[Line]) {
         for (left, right) in self.left[pairs.clone()].iter().zip(&self.right[pairs]) {
             for i in 0..G::LINES {
-                prefetch(&lines[left.line() as usize + i]);
-                prefetch(&lines[right.line() as usize + i]);
+                prefetch(lines, left.line() as usize + i);
+                prefetch(lines, right.line() as usize + i);
             }
         }
     }

@@ -9,7 +9,7 @@ use core::marker::PhantomData;
 
 use zeroize::Zeroizing;
 
-use super::super::lanes::{Cpu, Kernel, Line, Path};
+use super::super::lanes::{Cpu, Kernel, Line, Path, prefetch};
 use super::Group;
 use super::pairs::{Batch, Pairs, Signed};
 
@@ -74,10 +74,12 @@ impl<G: Group> Kernel for Round<'_, G> {
 struct Trees<G: Group, C: Cpu> {
     /// Points of a block.
     capacity: usize,
-    /// For each tree with more than one node its group and how many nodes it has.
+    /// For each tree that is not done its group and how many nodes it has.
     widths: Vec<(u32, u32)>,
     /// The nodes of this level and of the next, tree after tree, and a spare one.
     nodes: [Zeroizing<Vec<Line>>; 2],
+    /// Members without a partner, and where their nodes are.
+    singles: Vec<(Signed, u32)>,
     pairs: Pairs,
     batch: Batch<G, C>,
 }
@@ -89,6 +91,7 @@ impl<G: Group, C: Cpu> Trees<G, C> {
             capacity: BLOCK_LINES / G::LINES,
             widths: Vec::new(),
             nodes: [nodes(), nodes()],
+            singles: Vec::new(),
             pairs: Pairs::default(),
             batch: Batch::default(),
         }
@@ -103,10 +106,7 @@ impl<G: Group, C: Cpu> Trees<G, C> {
         for (group, size) in sizes.iter().enumerate() {
             let of_group = &members[member..][..*size as usize];
             member += of_group.len();
-            if let [only] = of_group {
-                copy::<G>(lines, *only, &mut results[group * G::LINES..]);
-            }
-            if of_group.len() < 2 {
+            if of_group.is_empty() {
                 continue;
             }
             let (couples, single) = of_group.as_chunks::<2>();
@@ -115,12 +115,16 @@ impl<G: Group, C: Cpu> Trees<G, C> {
                 to += G::LINES as u32;
             }
             if let [single] = single {
-                copy::<G>(lines, *single, &mut nodes[to as usize..]);
+                prefetch(lines, single.line() as usize);
+                self.singles.push((*single, to));
                 to += G::LINES as u32;
             }
             self.widths.push((group as u32, size.div_ceil(2)));
         }
         self.batch.add::<true>(cpu, &mut self.pairs, lines, nodes);
+        for (single, to) in self.singles.drain(..) {
+            copy::<G>(lines, single, &mut nodes[to as usize..]);
+        }
         while !self.widths.is_empty() {
             level::<G>(&mut self.widths, nodes, next, &mut self.pairs, results);
             self.batch.add::<false>(cpu, &mut self.pairs, nodes, next);

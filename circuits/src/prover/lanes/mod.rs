@@ -189,12 +189,13 @@ impl Path {
 /// Asks for a line to be brought near before it is read.
 #[inline(always)]
 #[allow(unsafe_code, reason = "an instruction that every processor of this kind has")]
-pub fn prefetch(line: &Line) {
+pub fn prefetch(lines: &[Line], line: usize) {
+    let address = lines.as_ptr().wrapping_add(line);
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: a hint, on an address that may be read.
+    // SAFETY: a hint, which has no effect where there is no memory.
     unsafe {
-        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>((&raw const *line).cast());
+        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(address.cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = line;
+    let _ = address;
 }

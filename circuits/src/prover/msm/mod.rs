@@ -21,7 +21,7 @@ mod recoding;
 mod tests;
 mod windows;
 
-use recoding::Recoded;
+use recoding::{Biased, Recoded};
 use windows::Windows;
 
 /// Scalars that are recoded together.
@@ -44,8 +44,9 @@ pub fn msm<G: Group>(path: Path, points: &[G], scalars: &[Fr]) -> G::Curve {
     let (ones, sums) = rayon::join(
         || parts.par_iter().map(|part| sum::<G>(path, lines, part.ones())).sum::<G::Curve>(),
         || {
+            let biased: Vec<Biased> = parts.par_iter().map(|part| part.biased(windows.bias())).collect();
             let tasks = windows.tasks(&parts);
-            let sums = tasks.into_par_iter().map(|task| windows.sums::<G>(path, lines, &parts, task));
+            let sums = tasks.par_iter().map(|task| windows.sums::<G>(path, lines, &biased, task));
             sums.collect::<Vec<Vec<G::Curve>>>()
         },
     );

@@ -2,7 +2,7 @@
 
 use core::cmp::Reverse;
 
-use ark_ff::{BigInteger, PrimeField, Zero};
+use ark_ff::{BigInt, BigInteger, PrimeField, Zero};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::super::curve::Signed;
@@ -10,14 +10,14 @@ use crate::Fr;
 
 /// A magnitude of at least 2, and the point that it multiplies, negated where the scalar is −magnitude.
 #[derive(Clone, Copy, Default, Zeroize)]
-pub(super) struct Term {
-    pub(super) magnitude: [u64; 4],
-    pub(super) point: Signed,
+struct Term {
+    magnitude: [u64; 4],
+    point: Signed,
 }
 
 impl Term {
     /// Bits of the magnitude.
-    pub(super) fn length(&self) -> usize {
+    fn length(&self) -> usize {
         let zeros = self.magnitude.iter().rev().scan(true, |leading, word| {
             let counted = if *leading { word.leading_zeros() as usize } else { 0 };
             *leading &= *word == 0;
@@ -59,10 +59,36 @@ impl Recoded {
         &self.ones
     }
 
-    /// The other scalars but zero, of which the magnitude has at least `length` bits.
-    pub(super) fn terms(&self, length: usize) -> &[Term] {
-        &self.terms[..self.terms.partition_point(|term| term.length() >= length)]
+    /// Bits of the longest magnitude of the other scalars, 0 if there is none.
+    pub(super) fn longest(&self) -> usize {
+        self.terms.first().map_or(0, Term::length)
     }
+
+    /// How many of the other scalars but zero have a magnitude of at least `length` bits.
+    pub(super) fn count(&self, length: usize) -> usize {
+        self.terms.partition_point(|term| term.length() >= length)
+    }
+
+    /// The magnitudes plus `bias`, by their words.
+    pub(super) fn biased(&self, bias: &[u64; 4]) -> Biased {
+        let column = || Zeroizing::new(vec![0; self.terms.len()]);
+        let mut words = [column(), column(), column(), column()];
+        for (i, term) in self.terms.iter().enumerate() {
+            let mut sum = BigInt(term.magnitude);
+            sum.add_with_carry(&BigInt(*bias));
+            for (column, word) in words.iter_mut().zip(sum.0) {
+                column[i] = word;
+            }
+        }
+        let points = Zeroizing::new(self.terms.iter().map(|term| term.point).collect());
+        Biased { words, points }
+    }
+}
+
+/// The terms of a part, the longest first: words of magnitude plus bias, the lowest first, and points.
+pub(super) struct Biased {
+    pub(super) words: [Zeroizing<Vec<u64>>; 4],
+    pub(super) points: Zeroizing<Vec<Signed>>,
 }
 
 /// The lesser of s and r − s, and whether it is the latter.
@@ -85,13 +111,13 @@ mod tests {
         let scalars = [3, 0, 1, -1, -2, 1 << 40, -(1 << 50)].map(|s: i64| Fr::from(s));
         let recoded = Recoded::new(&scalars, 100, 2);
         assert_eq!(recoded.ones(), [Signed::new(104, false), Signed::new(106, true)]);
-        let terms: Vec<_> = recoded.terms(0).iter().map(|term| (term.magnitude[0], term.length())).collect();
-        assert_eq!(terms[..2], [(1 << 50, 51), (1 << 40, 41)]);
-        assert!(terms[2..] == [(3, 2), (2, 2)] || terms[2..] == [(2, 2), (3, 2)]);
-        assert_eq!(recoded.terms(0)[0].point, Signed::new(112, true));
-        assert_eq!(recoded.terms(41).len(), 2);
-        assert_eq!(recoded.terms(42).len(), 1);
-        assert_eq!(recoded.terms(52).len(), 0);
+        let biased = recoded.biased(&[0, 5, 0, 0]);
+        assert_eq!(biased.words[0][..2], [1 << 50, 1 << 40]);
+        assert!(biased.words[0][2..] == [3, 2] || biased.words[0][2..] == [2, 3]);
+        assert_eq!(biased.words[1][..], [5; 4]);
+        assert_eq!(biased.points[0], Signed::new(112, true));
+        assert_eq!([0, 41, 42, 51, 52].map(|length| recoded.count(length)), [4, 2, 1, 1, 0]);
+        assert_eq!(recoded.longest(), 51);
     }
 
     #[test]

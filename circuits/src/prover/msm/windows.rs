@@ -4,14 +4,12 @@
 //! 2^(c−1), between −2^(c−1) and 2^(c−1) − 1: no window has to be read for the next. The highest window has no part in B and
 //! keeps what is left, which is at most 2^(c−1).
 
-use core::ops::Range;
-
 use zeroize::Zeroizing;
 
 use super::super::curve::{Group, Signed, sums};
 use super::super::lanes::{Line, Path};
 use super::buckets::weighted;
-use super::recoding::{Recoded, Term};
+use super::recoding::{Biased, Recoded};
 
 /// Bits of the widest windows. Wider ones have more buckets than they save additions at any size used here.
 const WIDEST: usize = 16;
@@ -33,8 +31,7 @@ pub(super) struct Windows {
 impl Windows {
     /// The windows in which these terms take the fewest additions.
     pub(super) fn choose(parts: &[Recoded]) -> Self {
-        let longest = parts.iter().filter_map(|part| part.terms(0).first()).map(Term::length).max();
-        let longest = longest.unwrap_or(0);
+        let longest = parts.iter().map(Recoded::longest).max().unwrap_or(0);
         let all = (2..=WIDEST).map(|bits| Self::new(bits, longest));
         let best = all.min_by_key(|windows| {
             (0..windows.count).map(|window| windows.terms(parts, window)).sum::<usize>()
@@ -59,6 +56,11 @@ impl Windows {
         self.bits
     }
 
+    /// B.
+    pub(super) fn bias(&self) -> &[u64; 4] {
+        &self.bias
+    }
+
     fn buckets(&self) -> usize {
         1 << (self.bits - 1)
     }
@@ -72,18 +74,24 @@ impl Windows {
 
     /// Number of terms that can have a digit in a window.
     fn terms(&self, parts: &[Recoded], window: usize) -> usize {
-        parts.iter().map(|part| part.terms(self.shortest(window)).len()).sum()
+        parts.iter().map(|part| part.count(self.shortest(window))).sum()
     }
 
     /// The windows in groups that are worth a task, from the lowest.
-    pub(super) fn tasks(&self, parts: &[Recoded]) -> Vec<Range<usize>> {
-        let mut tasks = Vec::new();
-        let (mut first, mut size) = (0, 0);
-        for window in 0..self.count {
-            size += self.terms(parts, window) + 2 * self.buckets();
-            if size >= TASK || window + 1 == self.count {
-                tasks.push(first..window + 1);
-                (first, size) = (window + 1, 0);
+    pub(super) fn tasks(&self, parts: &[Recoded]) -> Vec<Vec<Window>> {
+        let (mut tasks, mut task, mut size) = (Vec::new(), Vec::new(), 0);
+        for index in 0..self.count {
+            let window = Window {
+                bit: index * self.bits,
+                bits: self.bits,
+                half: if index + 1 < self.count { self.buckets() as i32 } else { 0 },
+                terms: parts.iter().map(|part| part.count(self.shortest(index))).collect(),
+            };
+            size += window.terms.iter().sum::<usize>() + 2 * self.buckets();
+            task.push(window);
+            if size >= TASK || index + 1 == self.count {
+                tasks.push(core::mem::take(&mut task));
+                size = 0;
             }
         }
         tasks
@@ -94,64 +102,66 @@ impl Windows {
         &self,
         path: Path,
         lines: &[Line],
-        parts: &[Recoded],
-        windows: Range<usize>,
+        parts: &[Biased],
+        windows: &[Window],
     ) -> Vec<G::Curve> {
-        let (members, sizes) = self.sorted(parts, windows.clone());
+        let (members, sizes) = self.sorted(parts, windows);
         let buckets = sums::<G>(path, lines, &members, &sizes);
         weighted::<G>(path, &buckets, self.buckets(), windows.len())
     }
 
     /// The points of some windows' buckets, bucket after bucket, and how many each has.
-    fn sorted(
-        &self,
-        parts: &[Recoded],
-        windows: Range<usize>,
-    ) -> (Zeroizing<Vec<Signed>>, Zeroizing<Vec<u32>>) {
-        let terms = windows.clone().map(|window| self.terms(parts, window)).sum();
-        // Each term that has a digit: its bucket and its point.
-        let mut digits: Zeroizing<Vec<(u32, Signed)>> = Zeroizing::new(Vec::with_capacity(terms));
+    fn sorted(&self, parts: &[Biased], windows: &[Window]) -> (Zeroizing<Vec<Signed>>, Zeroizing<Vec<u32>>) {
         let mut sizes = Zeroizing::new(vec![0; windows.len() * self.buckets()]);
-        for (place, window) in windows.enumerate() {
-            for term in parts.iter().flat_map(|part| part.terms(self.shortest(window))) {
-                let digit = self.digit(&term.magnitude, window);
-                if digit != 0 {
-                    let bucket = place * self.buckets() + digit.unsigned_abs() as usize - 1;
-                    sizes[bucket] += 1;
-                    let point = Signed::new(term.point.line(), term.point.is_negative() != (digit < 0));
-                    digits.push((bucket as u32, point));
-                }
-            }
+        for (window, sizes) in windows.iter().zip(sizes.chunks_exact_mut(self.buckets())) {
+            window.each(parts, |bucket, _| sizes[bucket] += 1);
         }
         let mut places = Zeroizing::new(Vec::with_capacity(sizes.len()));
         let mut end = 0;
         for size in sizes.iter() {
-            places.push(end as usize);
+            places.push(end);
             end += size;
         }
-        let mut members = Zeroizing::new(vec![Signed::default(); digits.len()]);
-        for (bucket, point) in digits.iter() {
-            let place = &mut places[*bucket as usize];
-            members[*place] = *point;
-            *place += 1;
+        let mut members = Zeroizing::new(vec![Signed::default(); end as usize]);
+        for (window, places) in windows.iter().zip(places.chunks_exact_mut(self.buckets())) {
+            window.each(parts, |bucket, point| {
+                members[places[bucket] as usize] = point;
+                places[bucket] += 1;
+            });
         }
         (members, sizes)
     }
+}
 
-    /// A digit of a magnitude.
-    #[inline]
-    fn digit(&self, magnitude: &[u64; 4], window: usize) -> i32 {
-        let mut biased = [0; 5];
-        let mut carry = false;
-        for i in 0..4 {
-            let (sum, over) = magnitude[i].overflowing_add(self.bias[i]);
-            let (sum, again) = sum.overflowing_add(u64::from(carry));
-            (biased[i], carry) = (sum, over || again);
+/// One window.
+pub(super) struct Window {
+    /// Its lowest bit.
+    bit: usize,
+    bits: usize,
+    /// What B adds to its digits.
+    half: i32,
+    /// How many terms of each part can have a digit in it.
+    terms: Vec<usize>,
+}
+
+impl Window {
+    /// Calls `with` for each digit but 0, in the order of the terms: with its bucket, and its point or the negative.
+    #[inline(always)]
+    fn each(&self, parts: &[Biased], mut with: impl FnMut(usize, Signed)) {
+        let (word, shift) = (self.bit / 64, self.bit % 64);
+        let mask = (1 << self.bits) - 1;
+        // There is no word above the highest.
+        let above = if word < 3 { u64::MAX } else { 0 };
+        for (part, terms) in parts.iter().zip(&self.terms) {
+            let low = &part.words[word][..*terms];
+            let high = &part.words[(word + 1).min(3)][..*terms];
+            for ((low, high), point) in low.iter().zip(high).zip(&part.points[..*terms]) {
+                let pair = u128::from(*low) | u128::from(*high & above) << 64;
+                let digit = ((pair >> shift) as u32 & mask).cast_signed() - self.half;
+                if digit != 0 {
+                    with(digit.unsigned_abs() as usize - 1, point.negated_if(digit < 0));
+                }
+            }
         }
-        let bit = window * self.bits;
-        let pair = u128::from(biased[bit / 64]) | u128::from(biased[bit / 64 + 1]) << 64;
-        let digit = (pair >> (bit % 64)) as u32 & ((1 << self.bits) - 1);
-        let bias = if window + 1 < self.count { 1 << (self.bits - 1) } else { 0 };
-        digit.cast_signed() - bias
     }
 }
