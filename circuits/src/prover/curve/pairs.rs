@@ -139,6 +139,9 @@ impl<G: Group, C: Cpu> Batch<G, C> {
         }
         let mut inverse = inverted::<G, C>(cpu, product);
         for vector in 0..vectors {
+            if SIGNED && vector + AHEAD < vectors {
+                pairs.prefetch::<G>((vector + AHEAD) * width..(vector + AHEAD + 1) * width, from);
+            }
             let pair = Operands::<G, C>::read::<SIGNED>(cpu, pairs, vector, from);
             let (left, right) = (pair.left, pair.right);
             let mut numerator = right.1 - left.1;

@@ -126,6 +126,14 @@ pub trait Lanes<F: Base>: Arithmetic + Zeroize + Send + Sync {
 )]
 pub struct Line(pub [[u64; 4]; 2]);
 
+impl Line {
+    /// Whether both elements are held as 0.
+    #[inline(always)]
+    pub fn is_blank(&self) -> bool {
+        self.0.as_flattened().iter().fold(0, |all, limb| all | limb) == 0
+    }
+}
+
 /// A kind of processor: the proof that this machine is one.
 pub trait Cpu: Copy + Send + Sync + 'static {
     /// The lanes of a field on it.

@@ -121,13 +121,13 @@ impl<F: Base> Mul for Portable<F> {
     fn mul(self, other: Self) -> Self {
         let (a, b, p) = (self.limbs, other.limbs, F::MODULUS_LIMBS);
         let mut sum = [0; 4];
-        for i in 0..4 {
-            let (lowest, mut high) = multiply_add(sum[0], a[0], b[i], 0);
+        for b in b {
+            let (lowest, mut high) = multiply_add(sum[0], a[0], b, 0);
             let multiple = lowest.wrapping_mul(F::NEGATED_INVERSE);
             let (_, mut carry) = multiply_add(lowest, multiple, p[0], 0);
             for j in 1..4 {
                 let limb;
-                (limb, high) = multiply_add(sum[j], a[j], b[i], high);
+                (limb, high) = multiply_add(sum[j], a[j], b, high);
                 (sum[j - 1], carry) = multiply_add(limb, multiple, p[j], carry);
             }
             sum[3] = high + carry;

@@ -61,7 +61,7 @@ fn grouped<G: Group, I: Iterator<Item = usize>>(
         for group in groups.clone() {
             let before = points.len();
             // Empty buckets are left out: they would be exceptions to the formulas.
-            let occupied = members(window, group).filter(|line| lines[*line] != Line::default());
+            let occupied = members(window, group).filter(|line| !lines[*line].is_blank());
             points.extend(occupied.map(|line| Signed::new(line as u32, false)));
             sizes.push((points.len() - before) as u32);
         }
