@@ -112,6 +112,12 @@ mod tests {
         assert_eq!(SizeClass::from_bytes(1535), None);
     }
 
+    /// What `gadgets::strings` and `gadgets::json` count fits their fields: quotes, depth and escapes have 11 bits.
+    #[test]
+    fn no_payload_has_more_positions_than_can_be_counted() {
+        assert!(SizeClass::ALL.into_iter().all(|class| class.decoded_bytes() < 1 << 11));
+    }
+
     #[test]
     fn every_class_is_listed_once() {
         let distinct: std::collections::BTreeSet<_> = Class::ALL.into_iter().collect();

@@ -4,9 +4,10 @@ use der::asn1::{BitString, OctetString};
 use der::{Decode, Encode};
 use rand_core::OsRng;
 use serde_json::Value;
+use sigveil_circuits::token::Modulus;
 use sigveil_zk_ca::key::SigningKeyP256;
 use sigveil_zk_ca::oid;
-use sigveil_zk_ca::profile::CertificateView;
+use sigveil_zk_ca::profile::{CertificateView, IssuerKeyId};
 use sigveil_zk_ca::trust::{CheckedTrust, ProofTrust};
 use sigveil_zk_ca::verify;
 use x509_cert::Certificate;
@@ -147,4 +148,13 @@ async fn each_change_of_trust_is_refused_by_its_own_check() {
     assert_eq!(refused.reason(), "sct-other-log");
     let json = serde_json::to_string(&world.trust).unwrap();
     assert_eq!(serde_json::from_str::<ProofTrust>(&json).unwrap(), world.trust);
+}
+
+/// A longer modulus with a shorter header, in all the same bytes.
+#[test]
+fn names_of_keys_tell_where_the_modulus_ends() {
+    let bytes = [0xff; 384];
+    let modulus = |length: usize| Modulus::new(&bytes[..length], &[1, 0, 1]).unwrap();
+    let header = [&bytes[256..], b"{}"].concat();
+    assert_ne!(IssuerKeyId::new(&modulus(256), &header), IssuerKeyId::new(&modulus(384), b"{}"));
 }

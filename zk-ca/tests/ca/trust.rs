@@ -53,6 +53,9 @@ async fn each_rule_refuses_alone() {
     assert_eq!(modulus(&|n| n[255] &= 0xfe), "trust-issuer-modulus");
     assert_eq!(modulus(&|n| n[0] = 0x7f), "trust-issuer-modulus");
     assert_eq!(modulus(&Vec::clear), "trust-issuer-modulus");
+    assert_eq!(modulus(&|n| n.resize(320, 0xff)), "trust-issuer-modulus");
+    assert_eq!(modulus(&|n| n.resize(384, 0xff)), "accepted");
+    assert_eq!(modulus(&|n| n.resize(512, 0xff)), "accepted");
     for header in [
         r#"{"alg":"none"}"#,
         r#"{"alg":"ES256"}"#,

@@ -281,3 +281,27 @@ fn what_cannot_be_proven_says_why() {
     assert_eq!(audience_digest(&long).map_err(|refusal| refusal.reason()), Err("audience-too-long"));
     assert_eq!(Refusal::AudienceTooLong.reason(), "audience-too-long");
 }
+
+/// Also the kinds that no issuer of these lets be bound so.
+#[test]
+fn every_kind_is_bound_in_every_way() {
+    let modulus = modulus();
+    let (bind, salt) = (Fr::from(77u64), BindingSalt(Fr::from(99u64)));
+    let configured = audience_digest(AUDIENCE).unwrap();
+    for kind in Kind::ALL {
+        for usage in [Usage::Certificate, Usage::Evaluation] {
+            let bound = format!("\"{}\"", binding_string(usage, configured, bind, salt));
+            for (binding, changes) in [
+                (Binding::Unbound, vec![("nonce", "\"n\"")]),
+                (Binding::Nonce { bind, salt }, vec![("nonce", bound.as_str())]),
+                (Binding::Audience { bind, salt }, vec![("aud", bound.as_str())]),
+            ] {
+                let expected = Expectation { usage, binding, ..expectation(&modulus, kind) };
+                if matches!(binding, Binding::Unbound) && usage == Usage::Evaluation {
+                    continue;
+                }
+                assert_eq!(verdict(&with(kind, &changes), &expected), Ok(()), "{kind}");
+            }
+        }
+    }
+}
