@@ -131,6 +131,13 @@ impl CheckedTrust {
         self.token.get(&class)
     }
 
+    /// The smallest class with a verifying key that takes the tokens of this one: its own, or a larger one for a modulus
+    /// of the same size.
+    pub fn smallest_class(&self, class: Class) -> Option<Class> {
+        let takes = |other: &&Class| other.modulus == class.modulus && other.size >= class.size;
+        self.token.keys().filter(takes).min_by_key(|other| other.size).copied()
+    }
+
     /// The verifying key of the `nym` circuit.
     pub fn nym_circuit(&self) -> &VerifyingKey {
         &self.nym

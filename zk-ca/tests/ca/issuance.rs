@@ -8,7 +8,7 @@ use rand_core::OsRng;
 use serde_json::{Value, json};
 use sigveil_circuits::testing::Issuer;
 use sigveil_circuits::token::instance::{audience_digest, binding_string};
-use sigveil_circuits::token::{BindingSalt, Usage};
+use sigveil_circuits::token::{BindingSalt, SizeClass, Usage};
 use sigveil_vrf_identity::commitment::Rho;
 use sigveil_vrf_identity::curve::Point;
 use sigveil_vrf_identity::identity::{Identity, Kind};
@@ -21,7 +21,7 @@ use sigveil_zk_ca::service::oidc::{FetchPolicy, IssuerKeys};
 use sigveil_zk_ca::trust::CheckedTrust;
 use sigveil_zk_ca::verify;
 
-use crate::world::{AUDIENCE, EMAIL, NOW, World, leaf, policy, request, serve_issuer};
+use crate::world::{AUDIENCE, EMAIL, NOW, Plan, World, leaf, policy, request, serve_issuer};
 
 fn key() -> SigningKeyP256 {
     SigningKeyP256::generate(&mut OsRng)
@@ -204,4 +204,16 @@ async fn issuers_whose_documents_are_unsound_give_no_key() {
     assert_eq!(insecure.modulus(None, NOW).await.unwrap_err().reason(), "oidc-insecure-url");
     let absent = IssuerKeys::discover("http://127.0.0.1:1", policy()).unwrap();
     assert_eq!(absent.modulus(None, NOW).await.unwrap_err().reason(), "oidc-unreachable");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_proven_in_the_smallest_circuit_that_takes_it() {
+    let world = World::build(Plan::of(SizeClass::B1536)).await;
+    let key = SigningKeyP256::generate(&mut OsRng);
+    let token = world.issuer.token(&world.payload());
+    let (status, answer) = world.request(&key, &token, Value::Null).await;
+    assert_eq!(status, 200, "{answer}");
+    let view = CertificateView::parse(leaf(&answer).as_bytes()).unwrap();
+    assert_eq!(view.token().size_class, 1536);
+    assert!(verify::proofs(view, world.ca.trust()).is_ok());
 }

@@ -1,7 +1,10 @@
 //! Trust data: one change, one reason.
 
+use sigveil_circuits::token::{Class, ModulusSize, SizeClass};
 use sigveil_vrf_identity::label::Epoch;
-use sigveil_zk_ca::trust::{Base64Bytes, Binding, CheckedTrust, Interval, ProofTrust, VrfEpochs};
+use sigveil_zk_ca::trust::{
+    Base64Bytes, Binding, CheckedTrust, Interval, ProofTrust, TokenCircuit, VrfEpochs,
+};
 
 use crate::world::World;
 
@@ -138,6 +141,18 @@ async fn verifying_keys_are_sound_and_one_to_a_class() {
         changed(&|t| t.circuits.token.push(circuit.clone()))
     };
     assert_eq!(second(4096), "accepted");
+    let mut more = good.clone();
+    for (size_class, modulus_bits) in [(2048, 4096), (2048, 2048), (1536, 2048)] {
+        let circuit = TokenCircuit { size_class, modulus_bits, ..good.circuits.token[0].clone() };
+        more.circuits.token.push(circuit);
+    }
+    let checked = CheckedTrust::new(&more).unwrap();
+    let smallest = |size, modulus| checked.smallest_class(Class { size, modulus }).map(|class| class.size);
+    assert_eq!(smallest(SizeClass::B768, ModulusSize::Rsa2048), Some(SizeClass::B768));
+    assert_eq!(smallest(SizeClass::B1024, ModulusSize::Rsa2048), Some(SizeClass::B1536));
+    assert_eq!(smallest(SizeClass::B2560, ModulusSize::Rsa2048), None);
+    assert_eq!(smallest(SizeClass::B768, ModulusSize::Rsa4096), Some(SizeClass::B2048));
+    assert_eq!(smallest(SizeClass::B768, ModulusSize::Rsa3072), None);
     assert_eq!(second(1024), "trust-size-class-unknown");
     assert_eq!(changed(&|t| t.circuits.token[0].size_class = 700), "trust-size-class-unknown");
     let json = serde_json::to_string(&good).unwrap();

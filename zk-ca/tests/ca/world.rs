@@ -75,13 +75,15 @@ struct NativeProver {
     key: ProvingKey,
     matrices: Matrices,
     gate: Arc<Gate>,
+    /// The class that it is asked for.
+    class: Class,
 }
 
 impl NativeProver {
-    fn new(gate: Arc<Gate>) -> Self {
+    fn new(gate: Arc<Gate>, class: Class) -> Self {
         let shape = Shape::of(|cs| anything(cs, Fr::from(0u64)));
         let key = setup(&shape, &mut ChaCha20Rng::seed_from_u64(1), &mut |_| {}).unwrap();
-        Self { key, matrices: Matrices::new(&shape), gate }
+        Self { key, matrices: Matrices::new(&shape), gate, class }
     }
 
     fn prove(&self, public: Fr) -> Result<Proof, ProverError> {
@@ -95,10 +97,11 @@ impl Prover for NativeProver {
         &self,
         class: Class,
         instance: &token::Instance,
-        _witness: &token::Witness,
+        witness: &token::Witness,
     ) -> Result<Proof, ProverError> {
         // A token of a class without keys is refused before anything is proven.
-        assert_eq!(class, Class::rsa2048(SizeClass::B768));
+        assert_eq!(class, self.class);
+        assert!(witness.class().size <= class.size);
         self.gate.pass();
         self.prove(instance.digest())
     }
@@ -178,8 +181,8 @@ pub struct Plan {
 
 impl Plan {
     /// With the prover that proves nothing, which waits for the gate, and the log that only signs.
-    fn gated(gate: Arc<Gate>) -> Self {
-        let prover = NativeProver::new(gate);
+    fn gated(gate: Arc<Gate>, size: SizeClass) -> Self {
+        let prover = NativeProver::new(gate, Class::rsa2048(size));
         let verifying = Base64Bytes(prover.key.verifying_key().to_bytes().to_vec());
         Self {
             authority: authority(),
@@ -187,7 +190,7 @@ impl Plan {
             prover: Arc::new(prover),
             circuits: CircuitTrust {
                 token: vec![TokenCircuit {
-                    size_class: 768,
+                    size_class: size.bytes() as u16,
                     modulus_bits: 2048,
                     verifying_key: verifying.clone(),
                 }],
@@ -199,9 +202,14 @@ impl Plan {
 
     /// The same with an open gate.
     pub fn simple() -> Self {
+        Self::of(SizeClass::B768)
+    }
+
+    /// The same with a circuit of this class alone.
+    pub fn of(size: SizeClass) -> Self {
         let gate = Arc::<Gate>::default();
         gate.open();
-        Self::gated(gate)
+        Self::gated(gate, size)
     }
 }
 
@@ -213,7 +221,7 @@ impl World {
     /// A world with one prover, which waits for the gate, and room for two more requests.
     pub async fn start_gated() -> (Self, Arc<Gate>) {
         let gate = Arc::<Gate>::default();
-        (Self::build(Plan::gated(Arc::clone(&gate))).await, gate)
+        (Self::build(Plan::gated(Arc::clone(&gate), SizeClass::B768)).await, gate)
     }
 
     pub async fn build(plan: Plan) -> Self {

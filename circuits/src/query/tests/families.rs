@@ -5,24 +5,27 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use ark_ec::CurveGroup;
-use ark_ed_on_bn254::Fr as Residue;
+use ark_ed_on_bn254::{EdwardsAffine, Fr as Residue};
+use sigveil_vrf_identity::elligator::montgomery_to_edwards;
 
 use super::*;
 
-/// Numbers of the hints of one family, from its first, with what the prover puts there instead.
+/// Hints by their family and number in it, with what the prover puts there instead.
 type Lies = Vec<(&'static str, usize, fn(Fr, &Target) -> Fr)>;
 
 /// The B of another identity, and what it takes to come to it from this one's.
 #[derive(Clone)]
 struct Target {
     /// B of another identity.
-    wanted: ark_ed_on_bn254::EdwardsAffine,
+    wanted: EdwardsAffine,
     /// What the last of the points selected must be, so that the last sum is `wanted`.
-    selected: ark_ed_on_bn254::EdwardsAffine,
+    selected: EdwardsAffine,
     /// What the last doubling must come to for the same.
-    doubled: ark_ed_on_bn254::EdwardsAffine,
+    doubled: EdwardsAffine,
     /// The ordinate of H, which the selected one is a difference to.
     base_y: Fr,
+    /// Where the map leads for the other identity, before ·8.
+    mapped: EdwardsAffine,
 }
 
 fn target(instance: &Instance, witness: &Witness) -> Target {
@@ -36,7 +39,9 @@ fn target(instance: &Instance, witness: &Witness) -> Target {
     let product = instance.blinded.point.affine();
     let selected = (wanted + honest - product).into_affine();
     let doubled = (wanted - honest).into_affine();
-    Target { wanted, selected, doubled, base_y: base.y }
+    let u = poseidon::hash(Domain::EncodeToCurve, &[instance.blinded.mode.to_field(), idf(8).0]);
+    let mapped = montgomery_to_edwards(&map_to_montgomery(&u));
+    Target { wanted, selected, doubled, base_y: base.y, mapped }
 }
 
 fn run(values: &Values, mut lie: impl FnMut(&'static str, usize, Fr) -> Fr + 'static) -> Assignment {
@@ -62,16 +67,21 @@ fn hints(values: &Values, family: &'static str) -> usize {
     count.get()
 }
 
-/// What a dishonest prover comes to, against one family. With the number `from_last` of a hint counted from the last of
-/// its family, or from the first.
+/// What a dishonest prover changes so that only this family refuses.
 fn lies(values: &Values, family: &'static str) -> Lies {
     let last = |of: &'static str, from_last: usize| hints(values, of) - 1 - from_last;
     match family {
         // c_id, which is hashed first: here not that of idf and ρ_1.
         "poseidon" => vec![(family, 0, |honest, _| honest + Fr::ONE)],
-        // The map ends in (−s/t, …): H is its own negative. The hints before that are of ·8.
-        "map-to-curve" => vec![(family, last(family, 1), |honest, _| -honest)],
-        // The other root, whose parity is said to be the first one's.
+        // The map ends at the other identity's point.
+        "map-to-curve" => {
+            vec![
+                (family, last(family, 1), |_, to| to.mapped.x),
+                (family, last(family, 0), |_, to| to.mapped.y),
+            ]
+        }
+        // The other root, whose parity is said to be the first one's: −H, which here is no more than a negative β
+        // leads to (see `a_negative_blinding_is_a_blinding`), and in `nym` would be another k_id.
         "canonical-bits" => {
             let ordinate = last("map-to-curve", 4);
             vec![("map-to-curve", ordinate, |honest, _| -honest), (family, 0, |bit, _| Fr::ONE - bit)]
@@ -100,7 +110,7 @@ fn lies(values: &Values, family: &'static str) -> Lies {
     }
 }
 
-/// The families whose forgery is the B of another identity, or of none: those that a verifier's type can hold.
+/// The families whose forgery is the B of another identity, or −B: those that a verifier's type can hold.
 const CLAIMED: [&str; 5] =
     ["map-to-curve", "canonical-bits", "point-doubling", "point-selection", "point-addition"];
 
@@ -122,9 +132,7 @@ fn without_any_one_family_a_false_statement_passes() {
         assert_ne!(forged.publics(), [instance.digest()], "{family}");
         if CLAIMED.contains(&family) {
             let point = match family {
-                "map-to-curve" | "canonical-bits" => {
-                    Point::from_affine(-instance.blinded.point.affine()).unwrap()
-                }
+                "canonical-bits" => Point::from_affine(-instance.blinded.point.affine()).unwrap(),
                 _ => Point::from_affine(target.wanted).unwrap(),
             };
             let claim = Instance { blinded: Blinded { point, ..instance.blinded }, ..instance };

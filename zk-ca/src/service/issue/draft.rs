@@ -65,7 +65,7 @@ pub(super) fn prove(
     let slot = u32::from(scope.slot().number());
     let nym_witness = nym::Witness::open(identity.idf(), *linking, rho, &evaluation, slot);
     let nym = parts.prover.nym(&nym_instance, &nym_witness)?;
-    let class = accepted.token.class();
+    let class = accepted.class;
     let proof = parts.prover.token(class, &token_instance, &accepted.token.witness(*linking))?;
     let size_class = u16::try_from(class.size.bytes()).expect("size classes go up to 2,560 bytes");
     let payload = accepted.token.jwt().compact().payload();

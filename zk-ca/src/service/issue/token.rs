@@ -1,7 +1,7 @@
 //! From the bytes of a token to one that is accepted: issuer, key, header, native check.
 
 use sigveil_circuits::token::json::{Kind as JsonKind, Object};
-use sigveil_circuits::token::{Binding, BindingSalt, CheckedToken, Expectation, Jwt, Usage, check};
+use sigveil_circuits::token::{Binding, BindingSalt, CheckedToken, Class, Expectation, Jwt, Usage, check};
 
 use super::{CaParts, IssueError};
 use crate::key::SubjectKey;
@@ -15,6 +15,8 @@ pub(super) struct AcceptedToken {
     pub(super) token: CheckedToken,
     pub(super) issuer_key: IssuerKeyId,
     pub(super) bound: bool,
+    /// In whose circuit it is proven.
+    pub(super) class: Class,
 }
 
 impl AcceptedToken {
@@ -62,15 +64,13 @@ pub(super) async fn accept(
     };
     let checked = check(&jwt, &expectation)?;
     // Said before anything is proven.
-    let class = checked.class();
-    if parts.trust.token_circuit(class).is_none() {
-        return Err(ProverError::NoKey(class).into());
-    }
+    let class = parts.trust.smallest_class(checked.class());
+    let class = class.ok_or(ProverError::NoKey(checked.class()))?;
     let issuer_key = IssuerKeyId::new(&modulus, jwt.compact().header());
     if issuer.key(&issuer_key, time).is_none() {
         return Err(IssueError::KeyUnlisted);
     }
-    Ok(AcceptedToken { token: checked, issuer_key, bound: salt.is_some() })
+    Ok(AcceptedToken { token: checked, issuer_key, bound: salt.is_some(), class })
 }
 
 /// A top-level string claim as it stands, the first of that name. Only for choosing what to check against.

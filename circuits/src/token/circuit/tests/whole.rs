@@ -55,6 +55,22 @@ fn a_full_token_satisfies_every_class() {
     }
 }
 
+/// As where a CA has no keys of the token's own class.
+#[test]
+fn a_token_satisfies_the_larger_classes_too() {
+    let issuer = Issuer::generate();
+    let modulus = issuer.modulus();
+    let jwt = filling(&issuer, SizeClass::B768);
+    let checked = crate::token::check(&jwt, &expectation(&modulus, Kind::Email)).unwrap();
+    let randomness = LinkingRandomness(Fr::from(3u64));
+    let (instance, witness) = (checked.instance(randomness), checked.witness(randomness));
+    for size in [SizeClass::B1024, SizeClass::B2560] {
+        let values = assign(Class::rsa2048(size), &instance, &witness);
+        assert_eq!(values.violations(), []);
+        assert_eq!(values.publics(), [instance.digest()]);
+    }
+}
+
 /// What [`header_key_and_signature_are_bound`] shows, at the other moduli; and that one of another size is no witness.
 #[test]
 fn a_modulus_of_any_size_is_bound() {
