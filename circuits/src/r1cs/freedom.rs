@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use ark_ff::{AdditiveGroup, BigInteger, Field, PrimeField, Zero};
 
-use super::{Assignment, Cs, Lc, Num, Shape};
+use super::{Assignment, Cs, Lc, Num, Shape, Var};
 use crate::Fr;
 
 /// Decompositions of whole field elements, whose bits `gadgets::bits::canonical` shows to be unique by a
@@ -177,15 +177,16 @@ impl<'a> Search<'a> {
 
     /// Whether the unknown columns, all bits, stand in a linear row with weights that no other sum of bits has.
     fn are_unique_bits(&self, i: usize, row: &[Lc; 3]) -> bool {
-        let lowest = u32::from(forces_a_bit(row));
-        let weights = if lowest == 1 { weights_of(self.shape, &row[0]) } else { weights(self.shape, row) };
+        let further = forced_bit(row);
+        let weights =
+            if further.is_some() { weights_of(self.shape, &row[0]) } else { weights(self.shape, row) };
         let weights: Vec<Fr> = weights.into_iter().filter(|(c, _)| !self.known[*c]).map(|(_, w)| w).collect();
         let limit = if self.shape.families()[i] == CANONICAL { 254 } else { 253 };
         let distinct = |sign: Fr| {
             let mut exponents: Vec<_> = weights.iter().filter_map(|w| power_of_two(&(*w * sign))).collect();
             exponents.sort_unstable();
             exponents.dedup();
-            exponents.len() == weights.len() && exponents.iter().all(|e| (lowest..limit).contains(e))
+            exponents.len() == weights.len() && exponents.iter().all(|e| *e < limit && Some(*e) != further)
         };
         !weights.is_empty() && (distinct(Fr::ONE) || distinct(-Fr::ONE))
     }
@@ -200,9 +201,12 @@ fn columns(shape: &Shape, row: &[Lc; 3]) -> Vec<usize> {
     columns
 }
 
-/// Whether the row is L·(1 − L) = 0: then L is one bit more, of weight one.
-fn forces_a_bit([a, b, c]: &[Lc; 3]) -> bool {
-    c.terms().is_empty() && a.not() == *b
+/// n where the row is L·(2^n − L) = 0: then L is one bit more, of weight 2^n.
+fn forced_bit([a, b, c]: &[Lc; 3]) -> Option<u32> {
+    match a.plus(b).terms() {
+        [(Var::One, sum)] if c.terms().is_empty() => power_of_two(sum),
+        _ => None,
+    }
 }
 
 /// The coefficients of a form but that of the constant.

@@ -4,19 +4,27 @@
 //! block of the size class, and takes the state after the block that the length makes the last one. Nothing of the
 //! padding is the prover's: see `padding`.
 //!
-//! Rows per block: message schedule 48·(64 + 35), rounds 64·(128 + 2·36), feed-forward 8·34; 17,824 in all. Exclusive
-//! or of three bits and majority take one row each (see [`xor3`] and [`majority`]), and all additions modulo 2³² of
-//! one word are folded into one sum before its digits are taken.
+//! Rows per block: 14,983 for the sixth, a few less before it. Message schedule 46·92 + 2·57, rounds 32·328, and 7 more in the
+//! first and the last two for their larger carries; b, c, f and g of the feed-forward 4·33; 2 for the selection. What
+//! keeps them few: an exclusive or of three bits takes one row ([`words`]), two of two bits share one; Ch and Maj of two
+//! rounds share one a place ([`rounds`]); all additions of one word are one sum before its bits are taken; the
+//! feed-forward of a and e is part of the last rounds' sums, and that of d and h is never reduced, since nothing reads
+//! their bits before the digest does.
 
 mod padding;
+mod rounds;
+mod schedule;
 mod words;
 
 pub use padding::Message;
-pub use words::{majority, xor3};
 
-use words::{Word, choose, sigma};
+use rounds::{State, two_rounds};
+use schedule::schedule;
+use words::{Sum, Word, carried, power};
 
-use super::bits::{Bit, decompose};
+use ark_ff::PrimeField;
+
+use super::bits::Bit;
 use crate::Fr;
 use crate::r1cs::{Cs, Num};
 
@@ -40,63 +48,75 @@ const ROUND: [u32; 64] = [
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 ];
 
+/// Words to a number in the selection of the last block, and bits from one to the next.
+const PACKED: (usize, u32) = (4, 48);
+
 /// SHA-256 of a message: 256 bits, the most significant first.
 pub fn digest<C: Cs>(cs: &mut C, message: &Message<C::Num>) -> [Bit<C::Num>; 256] {
-    let mut state = INITIAL.map(Word::constant);
-    let mut selected: [C::Num; 8] = std::array::from_fn(|_| C::Num::zero());
+    let mut state = State::constant(INITIAL);
+    let mut selected: [C::Num; 8 / PACKED.0] = std::array::from_fn(|_| C::Num::zero());
     for (block, is_last) in message.padded(cs) {
         state = compress(cs, &state, block);
         cs.family("sha256.select", |cs| {
-            for (selected, word) in selected.iter_mut().zip(&state) {
-                let term = cs.product(&is_last, word.num());
+            for (selected, words) in selected.iter_mut().zip(state.sums().chunks(PACKED.0)) {
+                let term = cs.product(&is_last, &packed(words));
                 selected.add_scaled(&term, Fr::from(1u64));
             }
         });
     }
-    let words = cs.family("sha256.select", |cs| selected.map(|word| decompose(cs, &word, 32)));
-    std::array::from_fn(|i| words[i / 32][31 - i % 32].clone())
+    // Bounds only grow from block to block, so those of the last hold for the one that is selected.
+    let sums = state.sums();
+    let words: Vec<_> = cs.family("sha256.select", |cs| {
+        let halves = selected.iter().zip(sums.chunks(PACKED.0));
+        halves.flat_map(|(number, sums)| unpacked(cs, number, sums)).collect()
+    });
+    std::array::from_fn(|i| words[i / 32].bit(31 - i % 32).clone())
+}
+
+/// Numbers that are not negative, and below 2^48, as one.
+fn packed<N: Num>(sums: &[Sum<N>]) -> N {
+    let mut out = N::zero();
+    for (i, sum) in sums.iter().enumerate() {
+        out.add_scaled(&sum.form, power(PACKED.1 * i as u32));
+    }
+    out
+}
+
+/// The words of packed numbers with these bounds, each modulo 2³²: 32 rows a word, and one for each bit of its carry.
+fn unpacked<C: Cs>(cs: &mut C, number: &C::Num, sums: &[Sum<C::Num>]) -> Vec<Word<C::Num>> {
+    let mut excess = number.clone();
+    let mut carries = Vec::with_capacity(sums.len());
+    let mut words = Vec::with_capacity(sums.len());
+    for (i, sum) in sums.iter().enumerate() {
+        let place = PACKED.1 * i as u32;
+        assert!(sum.least == 0 && sum.most <= 1 << 15, "a number of this size is below 2^48");
+        let word = Word::hint(cs, &[number], |v| (v[0].into_bigint() >> place).0[0] as u32);
+        excess.add_scaled(word.num(), -power(place));
+        carries.push((place, 0, sum.carry_bits()));
+        words.push(word);
+    }
+    carried(cs, &excess, &carries);
+    words
 }
 
 /// One block: FIPS 180-4 §6.2.2.
-fn compress<C: Cs>(cs: &mut C, state: &[Word<C::Num>; 8], block: [Word<C::Num>; 16]) -> [Word<C::Num>; 8] {
+fn compress<C: Cs>(cs: &mut C, start: &State<C::Num>, block: [Word<C::Num>; 16]) -> State<C::Num> {
     let schedule = cs.family("sha256.schedule", |cs| schedule(cs, block));
-    let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = state.clone();
-    for (word, constant) in schedule.iter().zip(ROUND) {
-        let (sum0, sum1) = cs.family("sha256.sum", |cs| {
-            (sigma(cs, &a, [2, 13, 22], false), sigma(cs, &e, [6, 11, 25], false))
-        });
-        let choice = cs.family("sha256.choose", |cs| choose(cs, &e, &f, &g));
-        let majority = cs.family("sha256.majority", |cs| words::majority_of(cs, &a, &b, &c));
-        let mut t1 = C::Num::constant(Fr::from(constant));
-        for summand in [h.num(), &sum1, &choice, word.num()] {
-            t1.add_scaled(summand, Fr::from(1u64));
-        }
-        let t2 = sum0.plus(&majority);
-        // Six summands below 2³² for the one and seven for the other: the carry is below 8.
-        let next = cs.family("sha256.add", |cs| {
-            (Word::of_sum(cs, &t1.plus(&t2), 3), Word::of_sum(cs, &d.num().plus(&t1), 3))
-        });
-        (h, g, f, e, d, c, b, a) = (g, f, e, next.1, c, b, a, next.0);
+    let summands: Vec<_> =
+        schedule.iter().zip(ROUND).map(|(word, constant)| word.plus(&Sum::constant(constant))).collect();
+    let (pairs, _) = summands.as_chunks::<2>();
+    let mut state = start.clone();
+    for (i, [first, second]) in pairs.iter().enumerate() {
+        let onto = (i + 1 == pairs.len()).then_some(start);
+        state = two_rounds(cs, &state, [first, second], onto);
     }
-    let worked = [a, b, c, d, e, f, g, h];
+    let State { a, b, c, d, e, f, g, h } = state;
     cs.family("sha256.feed-forward", |cs| {
-        std::array::from_fn(|i| Word::of_sum(cs, &state[i].num().plus(worked[i].num()), 1))
+        let mut sum = |x: &Word<_>, y: &Word<_>| Sum::of(x).plus(&Sum::of(y)).reduced(cs);
+        let (b, c) = (sum(&start.b, &b), sum(&start.c, &c));
+        let (f, g) = (sum(&start.f, &f), sum(&start.g, &g));
+        State { a, b, c, d: start.d.plus(&d), e, f, g, h: start.h.plus(&h) }
     })
-}
-
-/// The 64 words of the message schedule: FIPS 180-4 §6.2.2 step 1.
-fn schedule<C: Cs>(cs: &mut C, block: [Word<C::Num>; 16]) -> Vec<Word<C::Num>> {
-    let mut words = Vec::with_capacity(64);
-    words.extend(block);
-    for t in 16..64 {
-        let small0 = sigma(cs, &words[t - 15], [7, 18, 3], true);
-        let small1 = sigma(cs, &words[t - 2], [17, 19, 10], true);
-        let sum = small1.plus(words[t - 7].num()).plus(&small0).plus(words[t - 16].num());
-        // Four summands below 2³²: the carry is below 4.
-        let word = Word::of_sum(cs, &sum, 2);
-        words.push(word);
-    }
-    words
 }
 
 #[cfg(test)]

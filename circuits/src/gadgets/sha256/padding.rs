@@ -11,7 +11,7 @@ use crate::r1cs::{Cs, Num};
 /// Bytes that FIPS 180-4 adds at least: 0x80 and the length in bits.
 const OVERHEAD: usize = 9;
 
-/// A message of at most N bytes: N bytes of which those from its length on are zero.
+/// A message of at most N bytes: N bytes of which those from its length on are zero (see [`Message::of_characters`]).
 pub struct Message<N> {
     bytes: Vec<[Bit<N>; 8]>,
     /// Whether the position is below the length; falls once, from one to zero.
@@ -23,10 +23,34 @@ impl<N: Num> Message<N> {
     ///
     /// A value longer than `capacity` is cut.
     pub fn allocate<C: Cs<Num = N>>(cs: &mut C, value: &[u8], capacity: usize) -> Self {
+        let message = Self::with_bits(cs, value, capacity, 8);
+        cs.family("message.tail-zero", |cs| {
+            for i in 0..capacity {
+                cs.enforce(&message.byte(i), &message.before[i].num().not(), &N::zero());
+            }
+        });
+        message
+    }
+
+    /// Allocates a message of at most `capacity` ASCII characters: 8 rows a character. That those from the length on
+    /// are zero is *left to the caller*.
+    ///
+    /// A value longer than `capacity` is cut; of what is no ASCII the highest bits are.
+    pub fn of_characters<C: Cs<Num = N>>(cs: &mut C, value: &[u8], capacity: usize) -> Self {
+        Self::with_bits(cs, value, capacity, 7)
+    }
+
+    /// Bytes of so many bits, and flags for the length.
+    fn with_bits<C: Cs<Num = N>>(cs: &mut C, value: &[u8], capacity: usize, bits: usize) -> Self {
         let byte = |i: usize| value.get(i).copied().unwrap_or(0);
         let bytes = cs.family("message.bits", |cs| {
             (0..capacity)
-                .map(|i| std::array::from_fn(|k| Bit::hint(cs, &[], |_| byte(i) >> (7 - k) & 1 == 1)))
+                .map(|i| {
+                    std::array::from_fn(|k| match 7 - k {
+                        place if place < bits => Bit::hint(cs, &[], |_| byte(i) >> place & 1 == 1),
+                        _ => Bit::constant(false),
+                    })
+                })
                 .collect::<Vec<[_; 8]>>()
         });
         let mut before = Vec::<Bit<N>>::with_capacity(capacity);
@@ -39,13 +63,7 @@ impl<N: Num> Message<N> {
                 before.push(Bit::forced_elsewhere(b));
             }
         });
-        let message = Self { bytes, before };
-        cs.family("message.tail-zero", |cs| {
-            for i in 0..capacity {
-                cs.enforce(&message.byte(i), &message.before[i].num().not(), &N::zero());
-            }
-        });
-        message
+        Self { bytes, before }
     }
 
     /// The most bytes that it can have.
@@ -55,12 +73,7 @@ impl<N: Num> Message<N> {
 
     /// The byte at a position, zero from the length on: a linear form.
     pub fn byte(&self, position: usize) -> N {
-        pack(self.bytes[position].iter().rev())
-    }
-
-    /// The byte's bits, the most significant first.
-    pub fn bits(&self, position: usize) -> &[Bit<N>; 8] {
-        &self.bytes[position]
+        self.bytes.get(position).map_or_else(N::zero, |bits| pack(bits.iter().rev()))
     }
 
     /// Whether the position is below the length: a variable, or a constant beyond the capacity.
@@ -92,10 +105,22 @@ impl<N: Num> Message<N> {
                 .map(|b| {
                     let is_last = self.is_last(b);
                     let bits = self.padded_block(cs, b, &is_last, &length);
-                    (std::array::from_fn(|w| word(&bits[32 * w..32 * (w + 1)])), is_last)
+                    (
+                        std::array::from_fn(|w| self.word(BLOCK * b + 4 * w, &bits[32 * w..32 * (w + 1)])),
+                        is_last,
+                    )
                 })
                 .collect()
         })
+    }
+
+    /// The padded word at a position, from its 32 bits, the most significant first. Behind the capacity only the last word
+    /// of a block is anything but zero: the length.
+    fn word(&self, position: usize, bits: &[Bit<N>]) -> Word<N> {
+        if position > self.capacity() && position % BLOCK != BLOCK - 4 {
+            return Word::constant(0);
+        }
+        Word::new(bits.iter().rev().cloned().collect())
     }
 
     /// Whether the length of the message, at most 56 bytes into this block, makes it the last: a difference of two
@@ -139,10 +164,7 @@ impl<N: Num> Message<N> {
 
 /// Binary digits of the lengths from 0 to `capacity`.
 fn length_bits(capacity: usize) -> usize {
-    (usize::BITS - capacity.leading_zeros()) as usize
-}
-
-/// A word of 32 bits given the most significant first.
-fn word<N: Num>(bits: &[Bit<N>]) -> Word<N> {
-    Word::new(bits.iter().rev().cloned().collect())
+    let bits = (usize::BITS - capacity.leading_zeros()) as usize;
+    assert!(bits + 3 <= 32, "the length in bits is one word");
+    bits
 }
