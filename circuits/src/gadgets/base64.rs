@@ -11,10 +11,10 @@
 //! | 62      | `-`         | −17           |
 //! | 63      | `_`         | 32            |
 //!
-//! Native twin: `base64::engine::general_purpose::URL_SAFE_NO_PAD`. What follows the last character, and that bits
-//! left over at the end are zero, is for the caller to enforce: only the caller knows where the end is.
+//! Native twin: `base64::engine::general_purpose::URL_SAFE_NO_PAD`. That bits left over at the end are zero is for the
+//! caller to enforce: only the caller knows where the end is.
 
-use ark_ff::{BigInteger, PrimeField};
+use ark_ff::PrimeField;
 
 use super::bits::{Bit, pack};
 use crate::Fr;
@@ -23,23 +23,46 @@ use crate::r1cs::{Cs, Num};
 /// Bits of one character.
 pub const BITS: usize = 6;
 
-/// The value of `character`, most significant bit first: 14 rows.
+/// The values of characters, most significant bit first: 13 rows each, and one for all.
 ///
-/// If `active`, the character must be of the alphabet, and no other value is possible. If not, it may be any number
-/// and all bits are zero.
-pub fn decode<C: Cs>(cs: &mut C, character: &C::Num, active: &Bit<C::Num>) -> [Bit<C::Num>; BITS] {
+/// `packed` is `Σ 256^k·character_k` for characters below 256, at most 31 of them. Where `active[k]`, the character must
+/// be of the alphabet, and no other value is possible. Where not, it must be zero, and all bits are zero. Nothing is said
+/// of the characters where the bit `exempt` is one; none is active then, the caller sees to that.
+///
+/// Of every value the one character that stands for it is computed, or zero: numbers below 256 like those that are
+/// packed, and so few that their sums are equal only if all of them are.
+///
+/// # Panics
+/// For more than 31 characters.
+pub fn decode<C: Cs>(
+    cs: &mut C,
+    packed: &C::Num,
+    active: &[Bit<C::Num>],
+    exempt: &C::Num,
+) -> Vec<[Bit<C::Num>; BITS]> {
+    assert!(active.len() <= 31, "more characters do not fit into one number");
     cs.family("base64.decode", |cs| {
-        let digits = cs.hint_many(BITS, &[character, active.num()], |v| digits_of(v[0], v[1]).to_vec());
-        let mut digits = digits.into_iter();
-        let bits = std::array::from_fn(|_| {
-            let digit = digits.next().expect("six were allocated");
-            // digit·(active − digit) = 0: 0 or 1 where active, 0 where not.
-            cs.enforce(&digit, &active.num().minus(&digit), &C::Num::zero());
-            Bit::forced_elsewhere(digit)
+        let mut difference = packed.clone();
+        let mut weight = Fr::from(1u64);
+        let decoded = active.iter().enumerate().map(|(k, active)| {
+            let digits = cs.hint_many(BITS, &[packed, active.num()], |v| digits_of(v[0], k, v[1]).to_vec());
+            let mut digits = digits.into_iter();
+            let bits = std::array::from_fn(|_| {
+                let digit = digits.next().expect("six were allocated");
+                // digit·(active − digit) = 0: 0 or 1 where active, 0 where not.
+                cs.enforce(&digit, &active.num().minus(&digit), &C::Num::zero());
+                Bit::forced_elsewhere(digit)
+            });
+            let mut expected = character_of(cs, &bits);
+            // Zeros stand for 'A', but not where none is asked for.
+            expected.add_scaled(&active.num().not(), -Fr::from(b'A'));
+            difference.add_scaled(&expected, -weight);
+            weight *= Fr::from(256u64);
+            bits
         });
-        let expected = character_of(cs, &bits);
-        cs.enforce(&character.minus(&expected), active.num(), &C::Num::zero());
-        bits
+        let decoded = decoded.collect();
+        cs.enforce(&difference, &exempt.not(), &C::Num::zero());
+        decoded
     })
 }
 
@@ -79,15 +102,14 @@ fn sum<N: Num>(constant: i64, terms: &[(i64, &N)]) -> N {
     out
 }
 
-/// The digits that an honest prover gives: zeros for what is not active or not of the alphabet.
-fn digits_of(character: Fr, active: Fr) -> [Fr; BITS] {
+/// The digits that an honest prover gives for the k-th character: zeros for what is not active or not of the alphabet.
+fn digits_of(packed: Fr, k: usize, active: Fr) -> [Fr; BITS] {
+    let character = (packed.into_bigint() >> (8 * k as u32)).0[0] as u8;
     let value = if active == Fr::from(1u64) { value_of(character) } else { 0 };
     std::array::from_fn(|i| Fr::from(value >> (BITS - 1 - i) & 1))
 }
 
-fn value_of(character: Fr) -> u8 {
-    let character = character.into_bigint();
-    let byte = if character.num_bits() <= 8 { character.0[0] as u8 } else { 0 };
+fn value_of(byte: u8) -> u8 {
     match byte {
         b'A'..=b'Z' => byte - b'A',
         b'a'..=b'z' => byte - b'a' + 26,
@@ -110,53 +132,65 @@ mod tests {
 
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-    /// Rows for `character` when the prover claims `value`, and what came out.
-    fn claimed(character: Fr, value: u64, active: bool) -> (bool, u64) {
-        let mut out = 0;
+    /// Whether the rows hold for `character` when the prover claims `value`.
+    fn claimed(character: Fr, value: u64, active: bool, exempt: bool) -> bool {
         let claim = move |_: &str, at: usize, honest| {
             if at < BITS { Fr::from(value >> (BITS - 1 - at) & 1) } else { honest }
         };
         let values = Assignment::tampered(claim, |cs| {
-            let bits = decode(cs, &character, &Bit::constant(active));
-            out = bits.iter().fold(0, |v, bit| 2 * v + u64::from(*bit.num() == Fr::from(1u64)));
+            let bits = decode(cs, &character, &[Bit::constant(active)], &Fr::from(exempt)).remove(0);
+            let out = bits.iter().fold(0, |v, bit| 2 * v + u64::from(*bit.num() == Fr::from(1u64)));
+            assert_eq!(out, value);
         });
-        (values.is_satisfied(), out)
+        values.is_satisfied()
     }
 
     #[test]
     fn every_character_has_its_value_and_no_other() {
         for character in 0..=255u8 {
             for value in 0..64 {
-                let (holds, out) = claimed(Fr::from(character), value, true);
-                assert_eq!(holds, ALPHABET[value as usize] == character, "{character} as {value}");
-                assert_eq!(out, value);
-                let (holds, _) = claimed(Fr::from(character), value, false);
-                assert_eq!(holds, value == 0, "{character} as {value}, not active");
+                let holds = |active, exempt| claimed(Fr::from(character), value, active, exempt);
+                assert_eq!(
+                    holds(true, false),
+                    ALPHABET[value as usize] == character,
+                    "{character} as {value}"
+                );
+                assert_eq!(
+                    holds(false, false),
+                    value == 0 && character == 0,
+                    "{character} as {value}, no more"
+                );
+                assert_eq!(holds(false, true), value == 0, "{character} as {value}, before");
             }
         }
     }
 
     #[test]
-    fn what_is_no_byte_is_refused_where_active() {
+    fn what_is_no_byte_is_refused() {
         for character in [Fr::from(256u64 + 65), -Fr::from(1u64), Fr::from(65u64) + Fr::from(1u128 << 64)] {
             for value in 0..64 {
-                assert!(!claimed(character, value, true).0);
+                assert!(!claimed(character, value, true, false));
+                assert!(!claimed(character, value, false, false));
             }
-            assert!(claimed(character, 0, false).0);
+            assert!(claimed(character, 0, false, true));
         }
+    }
+
+    fn packed(characters: &[u8]) -> Fr {
+        characters.iter().rev().fold(Fr::from(0u64), |sum, c| sum * Fr::from(256u64) + Fr::from(*c))
     }
 
     #[test]
     fn every_hint_is_forced() {
-        for character in [b'A', b'Z', b'a', b'z', b'0', b'9', b'-', b'_'] {
-            for at in 0..BITS + 7 {
-                for active in [true, false] {
-                    let change = move |_: &str, i, v| if i == at { Fr::from(1u64) - v } else { v };
-                    let values = Assignment::tampered(change, |cs| {
-                        decode(cs, &Fr::from(character), &Bit::constant(active));
-                    });
-                    assert!(!values.is_satisfied(), "hint {at} of {character}");
-                }
+        let characters = b"AZaz09-_";
+        for at in 0..characters.len() * (BITS + 7) {
+            for active in [8, 5, 0] {
+                let change = move |_: &str, i, v| if i == at { Fr::from(1u64) - v } else { v };
+                let values = Assignment::tampered(change, |cs| {
+                    let flags: Vec<_> = (0..8).map(|k| Bit::constant(k < active)).collect();
+                    decode(cs, &packed(&characters[..active]), &flags, &Fr::from(0u64));
+                });
+                assert!(!values.is_satisfied(), "hint {at} of {active}");
             }
         }
     }
@@ -170,7 +204,7 @@ mod tests {
             _ => honest,
         };
         let values = Assignment::tampered(claim, |cs| {
-            decode(cs, &Fr::from(b'C'), &Bit::constant(true));
+            decode(cs, &Fr::from(b'C'), &[Bit::constant(true)], &Fr::from(0u64));
         });
         assert_eq!(values.violations().len(), 1);
     }
@@ -178,10 +212,10 @@ mod tests {
     #[test]
     fn costs_what_is_stated() {
         let decoding = Shape::of(|cs| {
-            let (character, active) = (cs.hint(&[], |v| v[0]), cs.hint(&[], |v| v[0]));
-            decode(cs, &character, &Bit::forced_elsewhere(active));
+            let (characters, active) = (cs.hint(&[], |v| v[0]), cs.hint(&[], |v| v[0]));
+            decode(cs, &characters, &vec![Bit::forced_elsewhere(active); 28], &Num::zero());
         });
-        assert_eq!(decoding.rows_per_family(), [("base64.decode", 14)].into());
+        assert_eq!(decoding.rows_per_family(), [("base64.decode", 13 * 28 + 1)].into());
         let encoding = Shape::of(|cs| {
             let bits: Vec<_> = cs.hint_many(256, &[], <[Fr]>::to_vec);
             let bits: Vec<_> = bits.into_iter().map(Bit::forced_elsewhere).collect();
@@ -202,8 +236,9 @@ mod tests {
             let (mut characters, mut decoded) = (Vec::new(), Vec::new());
             let values = Assignment::of(|cs| {
                 characters = encode(cs, &bits_of(&bytes));
-                for character in text.bytes() {
-                    decoded.extend(decode(cs, &Fr::from(character), &Bit::constant(true)));
+                for characters in text.as_bytes().chunks(31) {
+                    let active = vec![Bit::constant(true); characters.len()];
+                    decoded.extend(decode(cs, &packed(characters), &active, &Fr::from(0u64)).concat());
                 }
             });
             prop_assert!(values.is_satisfied());

@@ -39,6 +39,26 @@ impl<N: Num> Cut<N> {
         Self { before, at: at.clone() }
     }
 
+    /// The cut at the one k of 0, …, n where `distance(k)` is zero, there being *no other*: n + 2 rows.
+    ///
+    /// `(before[k−1] − before[k])·distance(k) = 0` keeps the flags as they are everywhere else: one up to there, and from
+    /// there on zero as behind the last. Were there two such k, flags between them would be free.
+    pub fn found<C: Cs<Num = N>>(cs: &mut C, n: usize, at: usize, distance: impl Fn(usize) -> N) -> Self {
+        let mut before: Vec<N> = Vec::with_capacity(n);
+        let (mut last, mut count) = (N::one(), N::zero());
+        for k in 0..=n {
+            let next = if k < n { cs.hint(&[], |_| Fr::from(k < at)) } else { N::zero() };
+            cs.enforce(&last.minus(&next), &distance(k), &N::zero());
+            count.add_scaled(&next, Fr::ONE);
+            last = next.clone();
+            before.push(next);
+        }
+        before.truncate(n);
+        let at = cs.hint(&[&count], |v| v[0]);
+        cs.equal(&at, &count);
+        Self { before, at }
+    }
+
     /// Where the cut is.
     pub fn at(&self) -> &N {
         &self.at
@@ -123,33 +143,68 @@ pub fn weighted<N: Num>(bits: &[N]) -> N {
 }
 
 /// `taken` elements of `items` from a position on that the prover chooses, zeros beyond the end: the position is
-/// nothing but its bits, so there is no number to alias.
+/// nothing but bits, each of which stands for one step, so there is no number to alias.
 ///
-/// A barrel shifter, largest step first, each step as wide as the steps after it can still reach: per step 2^k at most
-/// taken + 2^k − 1 rows.
+/// A barrel shifter. Each step halves what is left to move: with at most `reach` left, a step of ⌈reach/2⌉ taken or not
+/// leaves at most ⌊reach/2⌋, and as many items as `taken` and what is left: that many rows. In all about as many as
+/// there are items, and `taken` for each step.
 pub fn window<C: Cs>(cs: &mut C, items: &[C::Num], taken: usize, position: usize) -> Vec<C::Num> {
-    let steps = usize::BITS - items.len().saturating_sub(1).leading_zeros();
-    let bits = bits_of(cs, steps as usize, position as u64);
+    let steps = steps(items.len().saturating_sub(1));
+    let mut left = position;
+    let taken_steps: Vec<bool> = steps
+        .iter()
+        .map(|step| {
+            let is_taken = left >= *step;
+            left -= if is_taken { *step } else { 0 };
+            is_taken
+        })
+        .collect();
+    let bits =
+        bits_of(cs, steps.len(), taken_steps.iter().rev().fold(0, |sum, bit| sum << 1 | u64::from(*bit)));
+    let mut reach = items.len().saturating_sub(1);
     let mut items = items.to_vec();
-    for (k, bit) in bits.iter().enumerate().rev() {
-        let step = 1 << k;
-        let width = items.len().min(taken + step - 1);
+    for (bit, step) in bits.iter().zip(steps) {
+        reach /= 2;
+        let width = items.len().min(taken + reach);
         items = (0..width).map(|i| shifted(cs, &items, i, step, bit)).collect();
     }
     items.resize(taken, C::Num::zero());
     items
 }
 
+/// The steps of [`window`], the largest first.
+fn steps(reach: usize) -> Vec<usize> {
+    let reaches = std::iter::successors(Some(reach), |reach| Some(reach / 2)).take_while(|reach| *reach > 0);
+    reaches.map(|reach| reach.div_ceil(2)).collect()
+}
+
 /// `bit ? items[i + step] : items[i]`: one row.
 fn shifted<C: Cs>(cs: &mut C, items: &[C::Num], i: usize, step: usize, bit: &C::Num) -> C::Num {
-    let Some(far) = items.get(i + step) else {
-        return cs.product(&bit.not(), &items[i]);
-    };
-    let near = &items[i];
+    match items.get(i + step) {
+        Some(far) => either(cs, bit, &items[i], far),
+        None => cs.product(&bit.not(), &items[i]),
+    }
+}
+
+/// `bit ? far : near`: one row.
+pub fn either<C: Cs>(cs: &mut C, bit: &C::Num, near: &C::Num, far: &C::Num) -> C::Num {
     let out = cs.hint(&[bit, near, far], |v| if v[0] == Fr::ZERO { v[1] } else { v[2] });
     let difference = far.minus(near);
     cs.enforce(bit, &difference, &out.minus(near));
     out
+}
+
+/// Enforces that of no pair of bits both are one: one row for two pairs.
+///
+/// Of bits, 2·a·b = u² − u with u = a + b. So with v = c + d the row (u − 2v)·(u + 2v) = u − 4v says
+/// 2·a·b = 8·c·d: both are zero.
+pub fn never_both<C: Cs>(cs: &mut C, pairs: &[(C::Num, C::Num)]) {
+    for pairs in pairs.chunks(2) {
+        let u = pairs[0].0.plus(&pairs[0].1);
+        let v = pairs.get(1).map_or_else(C::Num::zero, |(c, d)| c.plus(d));
+        let double = v.times(Fr::from(2u64));
+        cs.enforce(&u.minus(&double), &u.plus(&double), &u.minus(&double.plus(&double)));
+    }
 }
 
 #[cfg(test)]
@@ -213,6 +268,27 @@ mod tests {
     }
 
     #[test]
+    fn a_cut_is_found_where_the_distance_is_zero_and_nowhere_else() {
+        for zero in 0..=6u64 {
+            let distance = |k| number(zero) - number(k as u64);
+            for flags in 0..32u32 {
+                let tamper =
+                    move |_: &str, i: usize, honest| if i < 5 { Fr::from(flags >> i & 1) } else { honest };
+                let values = Assignment::tampered(tamper, |cs| {
+                    let cut = Cut::found(cs, 5, 0, distance);
+                    assert_eq!(*cut.at(), number(u64::from(flags.count_ones())));
+                });
+                assert_eq!(values.is_satisfied(), zero <= 5 && flags == (1 << zero) - 1, "{zero} {flags:b}");
+            }
+        }
+        let another_count = |_: &str, i: usize, honest| if i == 5 { honest + Fr::ONE } else { honest };
+        let values = Assignment::tampered(another_count, |cs| {
+            Cut::found(cs, 5, 2, |k| number(2) - number(k as u64));
+        });
+        assert!(!values.is_satisfied());
+    }
+
+    #[test]
     fn a_step_that_is_not_allowed_is_no_cut() {
         for at in 0..=6u64 {
             let values = Assignment::of(|cs| drop(Cut::with_steps(cs, 6, &number(at), |k| k % 4 != 1)));
@@ -234,6 +310,17 @@ mod tests {
         assert!(Assignment::of(|cs| nonzero_where(cs, &number(3), &number(1))).is_satisfied());
         assert!(Assignment::of(|cs| nonzero_where(cs, &number(0), &number(0))).is_satisfied());
         assert!(!Assignment::of(|cs| nonzero_where(cs, &number(0), &number(1))).is_satisfied());
+    }
+
+    #[test]
+    fn one_row_keeps_two_pairs_of_bits_apart() {
+        for bits in 0..16u64 {
+            let [a, b, c, d] = [0, 1, 2, 3].map(|i| number(bits >> i & 1));
+            let holds = |pairs: &[(Fr, Fr)]| Assignment::of(|cs| never_both(cs, pairs)).is_satisfied();
+            let both = [bits & 3 == 3, bits >> 2 == 3];
+            assert_eq!(holds(&[(a, b), (c, d)]), both == [false; 2], "{bits:04b}");
+            assert_eq!(holds(&[(a, b)]), !both[0]);
+        }
     }
 
     #[test]

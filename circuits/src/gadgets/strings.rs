@@ -22,7 +22,7 @@ use ark_ff::{AdditiveGroup, Field};
 
 use crate::Fr;
 use crate::gadgets::json::{Byte, Place};
-use crate::gadgets::select::{self, Cut, bits_of};
+use crate::gadgets::select::{self, Cut, bits_of, either};
 use crate::r1cs::{Cs, Num};
 
 /// Bytes of a key that an element carries, from its opening quote on: the longest claim's name and both quotes.
@@ -79,36 +79,37 @@ pub fn key_windows<N: Num>(bytes: &[Byte<N>], at: usize) -> Vec<N> {
     sums
 }
 
-/// The elements of a text: one row a byte for the key that holds there.
-pub fn elements<C: Cs>(
-    cs: &mut C,
-    bytes: &[Byte<C::Num>],
-    places: &[Place<C::Num>],
-    windows: &[C::Num],
-) -> Vec<C::Num> {
+/// The key that holds at each byte, as its first [`KEY_BYTES`] bytes, and behind the last: one row a byte.
+///
+/// From the byte behind a key's opening quote on, that key holds: key' = key + begins·(window − key).
+pub fn keys<C: Cs>(cs: &mut C, bytes: &[Byte<C::Num>], places: &[Place<C::Num>]) -> Vec<C::Num> {
     cs.family("strings.elements", |cs| {
-        // From the byte behind a key's opening quote on, that key holds: key' = key + begins·(window − key).
-        let mut key = C::Num::zero();
-        let mut elements = Vec::with_capacity(bytes.len());
-        for ((byte, place), window) in bytes.iter().zip(places).zip(windows) {
-            let mut element = byte.value.clone();
-            for (field, shift) in [
-                (&place.follows, FOLLOWS),
-                (&place.quotes, QUOTES),
-                (&place.depth, DEPTH),
-                (&place.escapes, ESCAPES),
-                (&key, KEY),
-            ] {
-                element.add_scaled(field, power(shift));
-            }
-            elements.push(element);
-            let difference = window.minus(&key);
-            let next = cs.hint(&[&place.begins_key, &difference, &key], |v| v[2] + v[0] * v[1]);
-            cs.enforce(&place.begins_key, &difference, &next.minus(&key));
-            key = next;
+        let mut keys = vec![C::Num::zero()];
+        for (at, place) in places.iter().enumerate() {
+            let window = key_windows(bytes, at).swap_remove(KEY_BYTES);
+            let key = either(cs, &place.begins_key, &keys[at], &window);
+            keys.push(key);
         }
-        elements
+        keys
     })
+}
+
+/// The elements of a text, given the key that holds at each byte: linear forms.
+pub fn elements<N: Num>(bytes: &[Byte<N>], places: &[Place<N>], keys: &[N]) -> Vec<N> {
+    let element = |((byte, place), key): ((&Byte<N>, &Place<N>), &N)| {
+        let mut element = byte.value.clone();
+        for (field, shift) in [
+            (&place.follows, FOLLOWS),
+            (&place.quotes, QUOTES),
+            (&place.depth, DEPTH),
+            (&place.escapes, ESCAPES),
+            (key, KEY),
+        ] {
+            element.add_scaled(field, power(shift));
+        }
+        element
+    };
+    bytes.iter().zip(places).zip(keys).map(element).collect()
 }
 
 /// A value taken out of a text: elements from its first byte on, and what they have in common.
@@ -150,16 +151,15 @@ impl<N: Num> Value<N> {
         self.elements[k].minus(&self.base)
     }
 
-    /// The bytes between the quotes up to `end`, zeros from there on, if the value is a string with its closing quote at
-    /// `end`: three rows a byte. Enforced where `gate` is one.
-    pub fn string<C: Cs<Num = N>>(&self, cs: &mut C, end: &Cut<N>, limit: usize) -> Vec<N> {
+    /// The value as a string of at most `limit` bytes: where it ends, and its bytes, zeros from there on. Two rows a byte.
+    ///
+    /// It ends where the element is the base and a closing quote: at that quote alone, because there is no escape in it,
+    /// and behind it there are more quotes.
+    pub fn string<C: Cs<Num = N>>(&self, cs: &mut C, limit: usize, length: usize) -> (Cut<N>, Vec<N>) {
         cs.is_zero(&self.first().minus(&constant(Fr::from(u64::from(b'"')))));
+        let end = Cut::found(cs, limit, length, |k| self.byte(k + 1).minus(&constant(closing_quote())));
         let bytes = (0..limit).map(|k| cs.product(&end.is_before(k), &self.byte(k + 1))).collect();
-        for k in 0..=limit {
-            let distance = self.byte(k + 1).minus(&constant(closing_quote()));
-            cs.enforce(&end.is_at(k), &distance, &N::zero());
-        }
-        bytes
+        (end, bytes)
     }
 }
 
@@ -241,11 +241,19 @@ fn decimal<C: Cs>(cs: &mut C, digit: &C::Num) {
     cs.enforce(&bits[3], &bits[2].plus(&bits[1]), &C::Num::zero());
 }
 
+/// Bytes that a number packs.
+pub const PACKED_BYTES: usize = 31;
+
+/// The weight of a place of a number that packs [`PACKED_BYTES`] bytes, big-endian.
+pub fn place_value(place: usize) -> Fr {
+    power(8 * (PACKED_BYTES - 1 - place) as u32)
+}
+
 /// Packs bytes, big-endian, 31 to a number, as many numbers as `elements`; what is missing at the end is zero.
 pub fn pack31<N: Num>(bytes: &[N], elements: usize) -> Vec<N> {
     let mut packed = vec![N::zero(); elements];
     for (i, byte) in bytes.iter().enumerate() {
-        packed[i / 31].add_scaled(byte, power(8 * (30 - (i % 31)) as u32));
+        packed[i / PACKED_BYTES].add_scaled(byte, place_value(i % PACKED_BYTES));
     }
     packed
 }

@@ -52,12 +52,6 @@ impl SizeClass {
     pub const fn blocks(self) -> usize {
         (self.bytes() + 9).div_ceil(64)
     }
-
-    /// Bytes that the whole class decodes to: the positions of the claims' automaton.
-    #[must_use]
-    pub const fn decoded_bytes(self) -> usize {
-        self.bytes() / 4 * 3
-    }
 }
 
 /// A circuit of the statement: tokens of a size class, signed under a modulus of one size.

@@ -9,7 +9,7 @@ use super::inputs::Inputs;
 use crate::Fr;
 use crate::gadgets::json::{self, Byte, Place};
 use crate::gadgets::poseidon;
-use crate::gadgets::select::{self, Cut, zero_where};
+use crate::gadgets::select::{self, Cut, either, zero_where};
 use crate::gadgets::strings::{self, Value};
 use crate::r1cs::{Cs, Num};
 use crate::token::instance::{AUDIENCE_ELEMENTS, ISSUER_ELEMENTS, MAX_AUDIENCE_BYTES};
@@ -92,8 +92,9 @@ pub(crate) fn claims<C: Cs>(
 ) {
     let places = json::scan(cs, bytes);
     let kinds = cs.family("claims.kind", |cs| Kinds::of(cs, &public.kind, instance.kind));
-    let (windows, named) = names(cs, bytes, &places, &kinds);
-    let elements = strings::elements(cs, bytes, &places, &windows);
+    let keys = strings::keys(cs, bytes, &places);
+    let named = names(cs, bytes, &places, &keys, &kinds);
+    let elements = strings::elements(bytes, &places, &keys);
     let text = Text { elements, kinds };
 
     let nonce_present = present(cs, layout.claim("nonce").present);
@@ -126,44 +127,91 @@ pub(crate) fn claims<C: Cs>(
     binding::enforce(cs, public, &audience, &nonce, instance, witness);
 }
 
-/// For each byte the window of a key that would begin there, and whether it begins a top-level key that is one of the
-/// names the statement reads under this kind: 12 rows a byte.
+/// Bytes to a group: a key, its colon, a value and a comma are five at least, so of four in a row one at most
+/// begins a key at the top level.
+const GROUP: usize = 4;
+
+/// For each group of bytes whether one begins a top-level key that is one of the names the statement reads under this
+/// kind: 27 rows a group.
 fn names<C: Cs>(
     cs: &mut C,
     bytes: &[Byte<C::Num>],
     places: &[Place<C::Num>],
+    keys: &[C::Num],
     kinds: &Kinds<C::Num>,
-) -> (Vec<C::Num>, Vec<C::Num>) {
-    cs.family("claims.names", |cs| {
-        // Names that only some kinds read: where the kind does not, their difference is never zero.
-        let some = [
-            ("sub", kinds.any(|kind| kind.claim() == "sub")),
-            ("email", kinds.any(|kind| kind.claim() == "email")),
-            ("workflow_ref", kinds.any(|kind| kind.claim() == "workflow_ref")),
-            ("ci_config_ref_uri", kinds.any(|kind| kind.claim() == "ci_config_ref_uri")),
-            ("email_verified", kinds.any(Kind::demands_verified_email)),
-            ("ref_protected", kinds.any(Kind::demands_protected_ref)),
-        ];
-        let never_zero = strings::power(NEVER_ZERO_BITS);
-        let some = some.map(|(name, read)| (name, read.not().times(never_zero)));
-        let mut windows = Vec::with_capacity(bytes.len());
-        let mut named = Vec::with_capacity(bytes.len());
-        for (at, place) in places.iter().enumerate() {
-            let mut sums = strings::key_windows(bytes, at);
-            let difference =
-                |name: &str| sums[name.len() + 2].minus(&C::Num::constant(strings::key_pattern(name)));
-            let mut product = four_names(cs, &sums[5]);
-            for name in ["nbf", "nonce"] {
-                product = cs.product(&product, &difference(name));
-            }
-            for (name, offset) in &some {
-                product = cs.product(&product, &difference(name).plus(offset));
-            }
-            named.push(zero_where(cs, &product, &place.begins_key));
-            windows.extend(sums.pop());
+) -> Vec<C::Num> {
+    // Names that only some kinds read: where the kind does not, their difference is never zero.
+    let never_zero = strings::power(NEVER_ZERO_BITS);
+    let where_read = |holds: &dyn Fn(Kind) -> bool| kinds.any(holds).not().times(never_zero);
+    let claim = |name: &'static str| where_read(&move |kind| kind.claim() == name);
+    let (sub, email) = (claim("sub"), claim("email"));
+    let some = [
+        ("workflow_ref", claim("workflow_ref")),
+        ("ci_config_ref_uri", claim("ci_config_ref_uri")),
+        ("email_verified", where_read(&Kind::demands_verified_email)),
+        ("ref_protected", where_read(&Kind::demands_protected_ref)),
+    ];
+    let group = |cs: &mut C, at: usize| {
+        let key = KeyOfGroup::new(bytes, places, keys, at);
+        let three = key.beginning(cs, 3);
+        let six_names = {
+            let two = cs.product(&differs(&three, "nbf"), &differs(&three, "sub").plus(&sub));
+            let four = four_names(cs, &three);
+            cs.product(&four, &two)
+        };
+        let five = key.beginning(cs, 5);
+        let two = cs.product(&differs(&five, "nonce"), &differs(&five, "email").plus(&email));
+        let mut product = cs.product(&six_names, &two);
+        for (name, offset) in &some {
+            let beginning = key.beginning(cs, name.len());
+            product = cs.product(&product, &differs(&beginning, name).plus(offset));
         }
-        (windows, named)
-    })
+        zero_where(cs, &product, &key.is_there)
+    };
+    cs.family("claims.names", |cs| (0..bytes.len()).step_by(GROUP).map(|at| group(cs, at)).collect())
+}
+
+/// The key that begins in a group of bytes, if one does.
+struct KeyOfGroup<N> {
+    /// One if a key begins there.
+    is_there: N,
+    /// Bits of its place in the group, lowest first.
+    place: [N; 2],
+    /// The windows that begin at each place, by their length.
+    windows: [Vec<N>; GROUP],
+    /// The key that holds behind the group.
+    whole: N,
+}
+
+impl<N: Num> KeyOfGroup<N> {
+    fn new(bytes: &[Byte<N>], places: &[Place<N>], keys: &[N], at: usize) -> Self {
+        let begins = |i: usize| places.get(at + i).map_or_else(N::zero, |place| place.begins_key.clone());
+        let [first, second, third, fourth] = [0, 1, 2, 3].map(begins);
+        let place = [second.plus(&fourth), third.plus(&fourth)];
+        Self {
+            is_there: first.plus(&second).plus(&place[1]),
+            place,
+            windows: std::array::from_fn(|i| strings::key_windows(bytes, at + i)),
+            whole: keys[keys.len().min(at + GROUP + 1) - 1].clone(),
+        }
+    }
+
+    /// As many of its bytes as a name of this length has with both quotes: three rows, or none for the longest.
+    fn beginning<C: Cs<Num = N>>(&self, cs: &mut C, name_length: usize) -> N {
+        let length = name_length + 2;
+        if length == strings::KEY_BYTES {
+            return self.whole.clone();
+        }
+        let [w0, w1, w2, w3] = self.windows.each_ref().map(|windows| &windows[length]);
+        let even = either(cs, &self.place[1], w0, w2);
+        let odd = either(cs, &self.place[1], w1, w3);
+        either(cs, &self.place[0], &even, &odd)
+    }
+}
+
+/// Zero where a key's first bytes are this name in its quotes.
+fn differs<N: Num>(beginning: &N, name: &str) -> N {
+    beginning.minus(&N::constant(strings::key_pattern(name)))
 }
 
 /// (x − iss)(x − aud)(x − iat)(x − exp) in two rows, by way of x².
@@ -195,10 +243,8 @@ pub(super) struct Issuer<N> {
 /// `iss` is a string without escapes, of the public digest.
 fn issuer<C: Cs>(cs: &mut C, text: &Text<C::Num>, public: &Inputs<C::Num>, found: &Found) -> Issuer<C::Num> {
     let value = text.take(cs, "iss", ISSUER_BYTES + 2, found);
-    let length = cs.hint(&[], |_| Fr::from(found.length as u64));
-    let end = Cut::new(cs, ISSUER_BYTES, &length);
-    let bytes = value.string(cs, &end, ISSUER_BYTES);
-    let digest = text_digest(cs, Domain::Issuer, &length, &bytes, ISSUER_ELEMENTS);
+    let (end, bytes) = value.string(cs, ISSUER_BYTES, found.length);
+    let digest = text_digest(cs, Domain::Issuer, end.at(), &bytes, ISSUER_ELEMENTS);
     cs.equal(&digest, &public.issuer);
     Issuer { end, bytes, hinted_length: found.length }
 }
@@ -283,14 +329,12 @@ fn audience<C: Cs>(cs: &mut C, text: &Text<C::Num>, found: &Found) -> Audience<C
     let depth = C::Num::one().plus(&in_array);
     let taken = MAX_AUDIENCE_BYTES + 2;
     let value = Value::take(cs, &text.elements, taken, found.at, found.quotes, &key, &depth);
-    let length = cs.hint(&[], |_| Fr::from(found.length as u64));
-    let end = Cut::new(cs, MAX_AUDIENCE_BYTES, &length);
-    let bytes = value.string(cs, &end, MAX_AUDIENCE_BYTES);
+    let (end, bytes) = value.string(cs, MAX_AUDIENCE_BYTES, found.length);
     let behind = select::window(cs, &text.elements, 1, found.behind).remove(0);
     let closes = value.base().plus(&C::Num::constant(strings::behind_string(b']')));
     select::equal_where(cs, &in_array, &behind, &closes);
-    let digest = text_digest(cs, Domain::Audience, &length, &bytes, AUDIENCE_ELEMENTS);
-    Audience { length, bytes, digest }
+    let digest = text_digest(cs, Domain::Audience, end.at(), &bytes, AUDIENCE_ELEMENTS);
+    Audience { length: end.at().clone(), bytes, digest }
 }
 
 pub(super) fn constant<N: Num>(value: u64) -> N {

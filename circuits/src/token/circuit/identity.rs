@@ -61,12 +61,9 @@ pub(super) fn enforce<C: Cs>(
 
     let issuer_bits = select::range(cs, LENGTH_BITS, issuer.end.at());
     let (issuer_high, issuer_low) = length_bytes(&issuer_bits);
-    let (value_high, value_low) = length_bytes(&value_bits);
     let mut encoded = vec![public.kind.clone(), issuer_high, issuer_low];
     for (j, element) in elements.iter().enumerate().take(ENCODED_BYTES).skip(BEFORE_ISSUER) {
         let mut byte = issuer.bytes.get(j - BEFORE_ISSUER).cloned().unwrap_or_else(C::Num::zero);
-        byte = byte.plus(&cs.product(&issuer_ends_at(issuer, j, BEFORE_ISSUER), &value_high));
-        byte = byte.plus(&cs.product(&issuer_ends_at(issuer, j, BEFORE_ISSUER + 1), &value_low));
         if j >= value_start(0) {
             // Behind the value's start and before its end.
             let within = end.is_before(j).minus(&issuer.end.is_before(j - value_start(0)));
@@ -76,7 +73,9 @@ pub(super) fn enforce<C: Cs>(
         }
         encoded.push(byte);
     }
-    let idf = poseidon::hash(cs, Domain::Identity, &strings::pack31(&encoded, ENCODED_ELEMENTS));
+    let mut packed = strings::pack31(&encoded, ENCODED_ELEMENTS);
+    add_length(cs, &mut packed, issuer, &value_bits);
+    let idf = poseidon::hash(cs, Domain::Identity, &packed);
     let randomness = cs.hint(&[], |_| witness.randomness);
     let commitment = poseidon::hash(cs, Domain::LinkingCommitment, &[idf, randomness]);
     cs.equal(&commitment, &public.linking_commitment);
@@ -117,11 +116,28 @@ fn begins<C: Cs>(cs: &mut C, issuer: &Issuer<C::Num>, elements: &[C::Num], base:
     }
 }
 
-/// Whether the issuer ends so that the byte at place j is the one `offset` behind it.
-fn issuer_ends_at<N: Num>(issuer: &Issuer<N>, j: usize, offset: usize) -> N {
-    match j.checked_sub(offset) {
-        Some(k) if k <= ISSUER_BYTES => issuer.end.is_at(k),
-        _ => N::zero(),
+/// Adds the value's length, two bytes behind the issuer, to the packed encoding: a row for each element, and two more
+/// wherever an element ends between the bytes.
+fn add_length<C: Cs>(cs: &mut C, packed: &mut [C::Num], issuer: &Issuer<C::Num>, value_bits: &[C::Num]) {
+    let length = select::weighted(value_bits);
+    let (high, low) = length_bytes(value_bits);
+    // Of the element that holds both bytes, the weight of the lower where the issuer ends.
+    let mut weights = vec![C::Num::zero(); packed.len()];
+    for k in 0..=ISSUER_BYTES {
+        let place = BEFORE_ISSUER + k;
+        let (element, at) = (place / strings::PACKED_BYTES, place % strings::PACKED_BYTES);
+        let is_end = issuer.end.is_at(k);
+        if at + 1 < strings::PACKED_BYTES {
+            weights[element].add_scaled(&is_end, strings::place_value(at + 1));
+        } else {
+            let (first, second) = (cs.product(&is_end, &high), cs.product(&is_end, &low));
+            packed[element].add_scaled(&first, strings::place_value(at));
+            packed[element + 1].add_scaled(&second, strings::place_value(0));
+        }
+    }
+    for (packed, weight) in packed.iter_mut().zip(&weights) {
+        let product = cs.product(weight, &length);
+        packed.add_scaled(&product, Fr::from(1u64));
     }
 }
 

@@ -39,7 +39,8 @@ pub fn circuit<C: Cs>(cs: &mut C, class: Class, instance: &Instance, witness: &W
     let public = cs.family("token.inputs", |cs| Inputs::allocate(cs, instance));
 
     // RS256 verifies over base64url(header) "." base64url(payload).
-    let message = Message::allocate(cs, &witness.signing_input, class.size.bytes());
+    // That its tail is zero follows from what is decoded below.
+    let message = Message::of_characters(cs, &witness.signing_input, class.size.bytes());
     let digest = sha256::digest(cs, &message);
     let modulus = rsa::Modulus::allocate(cs, class.modulus, &witness.modulus);
     let modulus_digest = payload::modulus_digest(cs, &modulus);

@@ -1,5 +1,7 @@
 //! From the characters that were signed to the bytes of the payload.
 
+use std::ops::Range;
+
 use sigveil_vrf_identity::domain::Domain;
 use sigveil_vrf_identity::poseidon::MAX_INPUTS;
 
@@ -14,8 +16,15 @@ use crate::r1cs::{Cs, Num};
 use crate::token::instance::{HEADER_ELEMENTS, MAX_HEADER_CHARACTERS};
 use crate::token::{SizeClass, Witness};
 
-/// Groups of four characters before the one in which the payload begins, at most.
+/// Fewest characters of a header: those of `{"alg":"RS256"}`.
+const LEAST_HEADER_CHARACTERS: usize = 20;
+/// Groups of four characters before the one in which the payload begins, at least. Nothing is decoded there.
+const FIRST_GROUP: usize = (LEAST_HEADER_CHARACTERS + 1) / 4;
+/// As many at most.
 const HEADER_GROUPS: usize = (MAX_HEADER_CHARACTERS + 1) / 4;
+
+/// Groups of four characters that one number holds.
+const WHOLE_PIECE: usize = 7;
 
 /// `Poseidon(DOM_RSA, elements)`, the first two hashed to one where there are too many: the twin of
 /// [`crate::token::Modulus::digest`].
@@ -32,8 +41,15 @@ pub(super) fn modulus_digest<C: Cs>(cs: &mut C, modulus: &rsa::Modulus<C::Num>) 
 pub(super) struct Header<N> {
     /// Bits of (header length + 1) mod 4, lowest first.
     phase: [N; 2],
-    /// Whole groups of four characters before the group in which the payload begins.
+    /// Whole groups of four characters, from the first that may be the payload's, before the group in which it begins.
     groups: Cut<N>,
+}
+
+impl<N: Num> Header<N> {
+    /// Whether a group, from [`FIRST_GROUP`] on, lies before the one in which the payload begins.
+    fn is_before_payload(&self, group: usize) -> N {
+        self.groups.is_before(group - FIRST_GROUP)
+    }
 }
 
 /// The header's characters, up to a dot, have the public digest.
@@ -48,17 +64,18 @@ pub(super) fn header<C: Cs>(
     cs.family("token.header", |cs| {
         let start = length + 1;
         let phase = select::bits_of(cs, 2, start as u64 % 4);
-        let groups = cs.hint(&[], |_| Fr::from((start / 4) as u64));
-        let groups = Cut::new(cs, HEADER_GROUPS, &groups);
-        let mut length = select::weighted(&phase).minus(&C::Num::one());
+        let groups = cs.hint(&[], |_| Fr::from((start / 4).saturating_sub(FIRST_GROUP) as u64));
+        let groups = Cut::new(cs, HEADER_GROUPS - FIRST_GROUP, &groups);
+        let mut length = select::weighted(&phase).plus(&constant(4 * FIRST_GROUP as u64 - 1));
         length.add_scaled(groups.at(), Fr::from(4u64));
-        let end = Cut::new(cs, MAX_HEADER_CHARACTERS, &length);
+        let end = Cut::with_steps(cs, MAX_HEADER_CHARACTERS, &length, |k| k >= LEAST_HEADER_CHARACTERS);
         let dot = constant::<C::Num>(u64::from(b'.'));
-        for i in 0..=MAX_HEADER_CHARACTERS {
+        for i in LEAST_HEADER_CHARACTERS..=MAX_HEADER_CHARACTERS {
             cs.enforce(&end.is_at(i), &message.byte(i).minus(&dot), &C::Num::zero());
         }
-        let characters: Vec<C::Num> =
-            (0..MAX_HEADER_CHARACTERS).map(|i| cs.product(&end.is_before(i), &message.byte(i))).collect();
+        let mut characters: Vec<C::Num> = (0..LEAST_HEADER_CHARACTERS).map(|i| message.byte(i)).collect();
+        let rest = LEAST_HEADER_CHARACTERS..MAX_HEADER_CHARACTERS;
+        characters.extend(rest.map(|i| cs.product(&end.is_before(i), &message.byte(i))));
         let found = text_digest(cs, Domain::TokenHeader, &length, &characters, HEADER_ELEMENTS);
         cs.equal(&found, digest);
         let phase = [phase[0].clone(), phase[1].clone()];
@@ -67,9 +84,11 @@ pub(super) fn header<C: Cs>(
 }
 
 /// The payload's bytes, with zeros before and behind.
+/// Nothing is decoded before the group in which the shortest header ends.
 ///
 /// The characters are shifted left by the phase, so that groups of four decode to whole bytes. Strict: alphabet only,
-/// a length of 1 mod 4 has no witness, bits behind the last byte are zero.
+/// a length of 1 mod 4 has no witness, bits behind the last byte are zero. Characters behind the payload are zero: so is
+/// the message's tail, since the header ends before the message does.
 pub(super) fn decode<C: Cs>(
     cs: &mut C,
     message: &Message<C::Num>,
@@ -77,28 +96,31 @@ pub(super) fn decode<C: Cs>(
     class: SizeClass,
 ) -> Vec<Byte<C::Num>> {
     cs.family("token.payload", |cs| {
-        let characters = shifted(cs, message, &header.phase, class);
         let sum = message.length().minus(&select::weighted(&header.phase));
         // A variable equal to the long sum, so that the sum enters one row only.
         let end = cs.hint(&[&sum], |v| v[0]);
         cs.equal(&end, &sum);
-        let end = Cut::with_steps(cs, class.bytes(), &end, |k| k % 4 != 1);
-        let mut bytes = Vec::with_capacity(class.decoded_bytes());
-        for (group, characters) in characters.chunks(4).enumerate() {
-            let in_header = header.groups.is_before(group);
+        let end = Cut::with_steps(cs, class.bytes(), &end, |k| k >= 4 * FIRST_GROUP && k % 4 != 1);
+        let mut bytes = Vec::with_capacity(positions(class));
+        for piece in pieces(class.bytes() / 4) {
+            let in_header = if piece.start < HEADER_GROUPS {
+                header.is_before_payload(piece.start)
+            } else {
+                C::Num::zero()
+            };
             // The payload does not end before it begins: a group before it has all its characters.
-            if group < HEADER_GROUPS {
-                cs.enforce(&end.is_before(4 * group + 3).not(), &in_header, &C::Num::zero());
+            if piece.start < HEADER_GROUPS {
+                cs.enforce(&end.is_before(4 * piece.start + 3).not(), &in_header, &C::Num::zero());
             }
-            let mut bits: Vec<C::Num> = Vec::with_capacity(24);
-            for (k, character) in characters.iter().enumerate() {
-                let active = end.is_before(4 * group + k).minus(&in_header);
-                // A bit: both flags are, and by the row above the second is one only where the first is.
-                let digits = base64::decode(cs, character, &Bit::forced_elsewhere(active));
-                bits.extend(digits.iter().map(|bit| bit.num().clone()));
-            }
-            for (k, bits) in bits.chunks(8).enumerate() {
-                let byte = Byte::new(cs, std::array::from_fn(|i| bits[7 - i].clone()));
+            let packed = shifted(cs, message, &header.phase, 4 * piece.start..4 * piece.end);
+            // Bits: both flags are, and by the row above the second is one only where the first is.
+            let active = (4 * piece.start..4 * piece.end)
+                .map(|k| Bit::forced_elsewhere(end.is_before(k).minus(&in_header)))
+                .collect::<Vec<_>>();
+            let digits = base64::decode(cs, &packed, &active, &in_header).concat();
+            for (i, bits) in digits.chunks(8).enumerate() {
+                let byte = Byte::new(cs, std::array::from_fn(|i| bits[7 - i].num().clone()));
+                let (group, k) = (piece.start + i / 3, i % 3);
                 if k > 0 {
                     // A byte whose last character is not there is none, and its bits are zero.
                     let missing = end.is_before(4 * group + k + 1).not();
@@ -111,33 +133,43 @@ pub(super) fn decode<C: Cs>(
     })
 }
 
-/// The characters moved left by `phase`: two rows each.
+/// Groups that are decoded at once: one where the header may reach, else as many as one number holds.
+fn pieces(groups: usize) -> Vec<Range<usize>> {
+    let single = (FIRST_GROUP..HEADER_GROUPS).map(|group| group..group + 1);
+    let rest = (HEADER_GROUPS..groups).step_by(WHOLE_PIECE);
+    single.chain(rest.map(|start| start..groups.min(start + WHOLE_PIECE))).collect()
+}
+
+/// `Σ 256^k·character` over the characters of this range moved left by `phase`: three rows.
 fn shifted<C: Cs>(
     cs: &mut C,
     message: &Message<C::Num>,
-    phase: &[C::Num; 2],
-    class: SizeClass,
-) -> Vec<C::Num> {
-    let mut characters: Vec<C::Num> = (0..class.bytes()).map(|i| message.byte(i)).collect();
-    for (bit, step) in phase.iter().zip([1, 2]) {
-        characters = (0..characters.len())
-            .map(|i| {
-                let near = &characters[i];
-                let far = characters.get(i + step).cloned().unwrap_or_else(C::Num::zero);
-                let difference = far.minus(near);
-                let out = cs.hint(&[bit, near, &difference], |v| v[1] + v[0] * v[2]);
-                cs.enforce(bit, &difference, &out.minus(near));
-                out
-            })
-            .collect();
-    }
-    characters
+    [one, two]: &[C::Num; 2],
+    range: Range<usize>,
+) -> C::Num {
+    let from = |offset: usize| {
+        let mut packed = C::Num::zero();
+        let mut weight = Fr::from(1u64);
+        for k in range.clone() {
+            packed.add_scaled(&message.byte(k + offset), weight);
+            weight *= Fr::from(256u64);
+        }
+        packed
+    };
+    let even = select::either(cs, two, &from(0), &from(2));
+    let odd = select::either(cs, two, &from(1), &from(3));
+    select::either(cs, one, &even, &odd)
+}
+
+/// Bytes that [`decode`] returns.
+fn positions(class: SizeClass) -> usize {
+    (class.bytes() / 4 - FIRST_GROUP) * 3
 }
 
 /// The payload's bytes where [`decode`] puts them, for hints.
 pub(super) fn placed(witness: &Witness, class: SizeClass) -> Vec<u8> {
-    let start = (witness.header_length + 1) / 4 * 3;
-    let mut bytes = vec![0; class.decoded_bytes()];
+    let start = ((witness.header_length + 1) / 4).saturating_sub(FIRST_GROUP) * 3;
+    let mut bytes = vec![0; positions(class)];
     for (to, from) in bytes.iter_mut().skip(start).zip(&witness.payload) {
         *to = *from;
     }
