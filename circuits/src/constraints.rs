@@ -69,19 +69,22 @@ impl Column {
 /// Decimal, with a comma before every third digit from the end.
 fn grouped(number: usize) -> String {
     let digits = number.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    let (first, rest) = digits.split_at((digits.len() - 1) % 3 + 1);
+    rest.as_bytes().chunks(3).fold(first.to_owned(), |out, group| out + "," + &String::from_utf8_lossy(group))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
+    #[test]
+    fn digits_are_grouped() {
+        let numbers = [0, 12, 999, 1_000, 123_456, 1_234_567];
+        assert_eq!(
+            numbers.map(super::grouped),
+            ["0", "12", "999", "1,000", "123,456", "1,234,567"].map(str::to_owned)
+        );
+    }
+
     /// Sizes change only on purpose: a row fewer may be a check less.
     #[test]
     fn the_page_is_what_the_circuits_are() {

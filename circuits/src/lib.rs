@@ -5,9 +5,9 @@
 mod binfile;
 #[cfg(feature = "prover")]
 pub mod ceremony;
-pub mod export;
 #[cfg(feature = "prover")]
 pub mod constraints;
+pub mod export;
 pub mod gadgets;
 pub mod groth16;
 pub mod keys;

@@ -11,8 +11,7 @@
 //! | 62      | `-`         | −17           |
 //! | 63      | `_`         | 32            |
 //!
-//! Native twin: `base64::engine::general_purpose::URL_SAFE_NO_PAD`. That bits left over at the end are zero is for the
-//! caller to enforce: only the caller knows where the end is.
+//! Native twin: `base64::engine::general_purpose::URL_SAFE_NO_PAD`. Where the end is, the caller says.
 
 use ark_ff::PrimeField;
 
@@ -23,11 +22,15 @@ use crate::r1cs::{Cs, Num};
 /// Bits of one character.
 pub const BITS: usize = 6;
 
-/// The values of characters, most significant bit first: 13 rows each, and one for all.
+/// Of each character of a group of four, the bits that belong to the byte which the next character ends.
+const CARRIED: [usize; 4] = [0, 4, 2, 0];
+
+/// The values of characters, most significant bit first: 13 rows each, and one for all. They begin with a group of four.
 ///
 /// `packed` is `Σ 256^k·character_k` for characters below 256, at most 31 of them. Where `active[k]`, the character must
-/// be of the alphabet, and no other value is possible. Where not, it must be zero, and all bits are zero. Nothing is said
-/// of the characters where the bit `exempt` is one; none is active then, the caller sees to that.
+/// be of the alphabet, and no other value is possible. Where not, it must be zero, and all bits are zero. Active ones
+/// come first. Bits of the last one that belong to no whole byte are zero. Nothing is said of the characters where the
+/// bit `exempt` is one; none is active then, the caller sees to that.
 ///
 /// Of every value the one character that stands for it is computed, or zero: numbers below 256 like those that are
 /// packed, and so few that their sums are equal only if all of them are.
@@ -44,23 +47,24 @@ pub fn decode<C: Cs>(
     cs.family("base64.decode", |cs| {
         let mut difference = packed.clone();
         let mut weight = Fr::from(1u64);
-        let decoded = active.iter().enumerate().map(|(k, active)| {
-            let digits = cs.hint_many(BITS, &[packed, active.num()], |v| digits_of(v[0], k, v[1]).to_vec());
-            let mut digits = digits.into_iter();
-            let bits = std::array::from_fn(|_| {
-                let digit = digits.next().expect("six were allocated");
-                // digit·(active − digit) = 0: 0 or 1 where active, 0 where not.
-                cs.enforce(&digit, &active.num().minus(&digit), &C::Num::zero());
-                Bit::forced_elsewhere(digit)
+        let mut decoded = Vec::with_capacity(active.len());
+        for (k, own) in active.iter().enumerate() {
+            let digits = cs.hint_many(BITS, &[packed, own.num()], |v| digits_of(v[0], k, v[1]).to_vec());
+            let next = active.get(k + 1).map_or_else(C::Num::zero, |next| next.num().clone());
+            let bits = std::array::from_fn(|i| {
+                let is_carried = i >= BITS - CARRIED[k % CARRIED.len()];
+                let may_be_one = if is_carried { &next } else { own.num() };
+                // digit·(may be one − digit) = 0: 0 or 1 where it may, else 0.
+                cs.enforce(&digits[i], &may_be_one.minus(&digits[i]), &C::Num::zero());
+                Bit::forced_elsewhere(digits[i].clone())
             });
             let mut expected = character_of(cs, &bits);
             // Zeros stand for 'A', but not where none is asked for.
-            expected.add_scaled(&active.num().not(), -Fr::from(b'A'));
+            expected.add_scaled(&own.num().not(), -Fr::from(b'A'));
             difference.add_scaled(&expected, -weight);
             weight *= Fr::from(256u64);
-            bits
-        });
-        let decoded = decoded.collect();
+            decoded.push(bits);
+        }
         cs.enforce(&difference, &exempt.not(), &C::Num::zero());
         decoded
     })
@@ -176,6 +180,27 @@ mod tests {
         }
     }
 
+    #[test]
+    fn bits_of_no_whole_byte_are_zero() {
+        // Of two characters the last four bits, of three the last two; four characters are whole.
+        for (text, holds) in [
+            ("AQ", true),
+            ("AR", false),
+            ("AY", false),
+            ("AAE", true),
+            ("AAF", false),
+            ("AAB", false),
+            ("AAAB", true),
+        ] {
+            assert_eq!(URL_SAFE_NO_PAD.decode(text).is_ok(), holds);
+            let values = Assignment::of(|cs| {
+                let active: Vec<_> = (0..8).map(|k| Bit::constant(k < text.len())).collect();
+                decode(cs, &packed(text.as_bytes()), &active, &Fr::from(0u64));
+            });
+            assert_eq!(values.is_satisfied(), holds, "{text}");
+        }
+    }
+
     fn packed(characters: &[u8]) -> Fr {
         characters.iter().rev().fold(Fr::from(0u64), |sum, c| sum * Fr::from(256u64) + Fr::from(*c))
     }
@@ -236,7 +261,7 @@ mod tests {
             let (mut characters, mut decoded) = (Vec::new(), Vec::new());
             let values = Assignment::of(|cs| {
                 characters = encode(cs, &bits_of(&bytes));
-                for characters in text.as_bytes().chunks(31) {
+                for characters in text.as_bytes().chunks(28) {
                     let active = vec![Bit::constant(true); characters.len()];
                     decoded.extend(decode(cs, &packed(characters), &active, &Fr::from(0u64)).concat());
                 }

@@ -6,6 +6,9 @@
 //! literals occur, and each test is exact on what can stand at its place. Zero bytes change no state. Nothing is
 //! claimed about other texts.
 //!
+//! While a key is expected at the top level of an object, no digit stands outside strings: so 8 and 9 may pass for the
+//! colon there. In a text that is no object they can, and then no string follows them, which `iss` would have to.
+//!
 //! State before byte i: in a string `s`, escaped `x`, depth `d`, key expected `k` (from the top-level object's begin, or
 //! a comma there, to the next colon), pending `p` (from an opening bracket, a closing quote or a top-level colon, through
 //! white space). Each is forced by the state and the byte before it, so nothing is left to the prover.
@@ -15,7 +18,7 @@ use crate::gadgets::select::{never_both, zero_where};
 use crate::r1cs::{Cs, Num};
 
 /// `{`, `[`, `}`, `]` and `:` are those bytes outside strings with bits 4 and 3 set that are no digits 8 and 9; bits 1
-/// and 6 tell them apart.
+/// and 6 tell brackets apart, and from the others.
 const STRUCTURE_BITS: [usize; 4] = [4, 3, 1, 6];
 
 /// 1/2.
@@ -76,7 +79,7 @@ struct Step<N> {
 /// and a few terms more in the rows that read them.
 const COUNTED: usize = 8;
 
-/// Scans a text: 71 rows for four bytes. Also enforces that no top-level key holds a backslash, and that strings and brackets
+/// Scans a text: 67 rows for four bytes. Also enforces that no top-level key holds a backslash, and that strings and brackets
 /// are closed at the end.
 pub fn scan<C: Cs>(cs: &mut C, bytes: &[Byte<C::Num>]) -> Vec<Place<C::Num>> {
     cs.family("json.scan", |cs| {
@@ -122,8 +125,8 @@ fn advance<C: Cs>(cs: &mut C, state: &State<C::Num>, byte: &Byte<C::Num>) -> (St
     let structure = structure(cs, state, byte);
     let comma = top_level_comma(cs, state, byte);
 
-    // A colon while a key is expected is that key's: colon·k = k + comma − k'.
-    let colon_ends_key = &structure.colon;
+    // A colon while a key is expected is that key's: colon·k = k + comma − k'. Digits cannot stand there.
+    let colon_ends_key = &structure.colon_or_digit;
     let expects_key = cs.hint(&[colon_ends_key, &state.expects_key, &comma], |v| v[1] + v[2] - v[0] * v[1]);
     let before = state.expects_key.plus(&comma);
     cs.enforce(colon_ends_key, &state.expects_key, &before.minus(&expects_key));
@@ -148,24 +151,22 @@ fn advance<C: Cs>(cs: &mut C, state: &State<C::Num>, byte: &Byte<C::Num>) -> (St
     (step, State { in_string, escaped: escape, depth, expects_key, pending, quotes })
 }
 
-/// Brackets and colons outside strings, at any depth.
+/// Brackets, and colons or digits 8 and 9, outside strings, at any depth.
 struct Structure<N> {
     open: N,
     close: N,
-    colon: N,
+    colon_or_digit: N,
 }
 
-/// Five rows: with z = ¬s·b4·b3, which outside strings is a bracket, a colon, 8 or 9: z·b1 is an opening bracket or a
-/// colon, told apart by b6; of the rest, b6 leaves the closing brackets.
+/// Four rows: with z = ¬s·b4·b3, which outside strings is a bracket, a colon, 8 or 9, z·b6 is a bracket; of brackets, b1
+/// tells those that open.
 fn structure<C: Cs>(cs: &mut C, state: &State<C::Num>, byte: &Byte<C::Num>) -> Structure<C::Num> {
     let [b4, b3, b1, b6] = STRUCTURE_BITS.map(|i| &byte.bits[i]);
     let outside = cs.product(&state.in_string.not(), b4);
     let any = cs.product(&outside, b3);
-    let open_or_colon = cs.product(&any, b1);
-    let open = cs.product(&open_or_colon, b6);
-    let close = cs.product(&any.minus(&open_or_colon), b6);
-    let colon = open_or_colon.minus(&open);
-    Structure { open, close, colon }
+    let bracket = cs.product(&any, b6);
+    let open = cs.product(&bracket, b1);
+    Structure { close: bracket.minus(&open), colon_or_digit: any.minus(&bracket), open }
 }
 
 /// A comma outside strings at depth 1: two rows. The sum 256·(d − 1) + (byte − ',') + 2^24·s is zero for nothing else,

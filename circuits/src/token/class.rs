@@ -52,6 +52,12 @@ impl SizeClass {
     pub const fn blocks(self) -> usize {
         (self.bytes() + 9).div_ceil(64)
     }
+
+    /// Bytes that so many characters decode to: at least as many as the claims' automaton has positions.
+    #[must_use]
+    pub const fn decoded_bytes(self) -> usize {
+        self.bytes() / 4 * 3
+    }
 }
 
 /// A circuit of the statement: tokens of a size class, signed under a modulus of one size.

@@ -25,6 +25,9 @@ pub(super) fn schedule<C: Cs>(cs: &mut C, block: [Word<C::Num>; 16]) -> Vec<Sum<
     sums
 }
 
+/// A place of a word, and two bits whose exclusive or belongs there.
+type Place<'a, N> = (usize, [&'a Bit<N>; 2]);
+
 /// σ0(x) + σ1(y), modulo 2³²; below 2·2³² if `strict`, else below 4·2³². 58 rows, 57 if not strict.
 ///
 /// Where a shift has moved zeros in, an exclusive or of two bits is left: 3 places of σ0 and 10 of σ1. Two of them at
@@ -32,7 +35,7 @@ pub(super) fn schedule<C: Cs>(cs: &mut C, block: [Word<C::Num>; 16]) -> Vec<Sum<
 /// place it will do where the result is read modulo 2³² alone.
 fn sigmas<C: Cs>(cs: &mut C, x: &Word<C::Num>, y: &Word<C::Num>, strict: bool) -> Sum<C::Num> {
     let mut form = C::Num::zero();
-    let mut of_two: [Vec<(usize, [&Bit<C::Num>; 2])>; 2] = [Vec::new(), Vec::new()];
+    let mut of_two: [Vec<Place<'_, C::Num>>; 2] = [Vec::new(), Vec::new()];
     for (word, [r1, r2, shift]) in [(x, [7, 18, 3]), (y, [17, 19, 10])] {
         if let Some(word) = word.known() {
             let sigma = word.rotate_right(r1 as u32) ^ word.rotate_right(r2 as u32) ^ word >> shift;

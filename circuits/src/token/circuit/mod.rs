@@ -10,6 +10,8 @@
 //! | `strings.elements`, `claims.*` | the claims' values: issuer, audience, times, flags, identity, nonce, binding |
 //! | `poseidon`, `public` | digests; the public input |
 //!
+//! What each family costs is in `docs/constraints.md` (see [`crate::constraints`]).
+//!
 //! Under the assumption that the issuer signs well-formed JSON only. A witness is values for hints: whatever they are,
 //! the rows decide.
 

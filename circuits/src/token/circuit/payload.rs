@@ -87,7 +87,7 @@ pub(super) fn header<C: Cs>(
 /// Nothing is decoded before the group in which the shortest header ends.
 ///
 /// The characters are shifted left by the phase, so that groups of four decode to whole bytes. Strict: alphabet only,
-/// a length of 1 mod 4 has no witness, bits behind the last byte are zero. Characters behind the payload are zero: so is
+/// a length of 1 mod 4 has no witness, bits behind the last byte are zero ([`base64::decode`]). Characters behind the payload are zero: so is
 /// the message's tail, since the header ends before the message does.
 pub(super) fn decode<C: Cs>(
     cs: &mut C,
@@ -118,15 +118,8 @@ pub(super) fn decode<C: Cs>(
                 .map(|k| Bit::forced_elsewhere(end.is_before(k).minus(&in_header)))
                 .collect::<Vec<_>>();
             let digits = base64::decode(cs, &packed, &active, &in_header).concat();
-            for (i, bits) in digits.chunks(8).enumerate() {
-                let byte = Byte::new(cs, std::array::from_fn(|i| bits[7 - i].num().clone()));
-                let (group, k) = (piece.start + i / 3, i % 3);
-                if k > 0 {
-                    // A byte whose last character is not there is none, and its bits are zero.
-                    let missing = end.is_before(4 * group + k + 1).not();
-                    cs.enforce(&missing, &byte.value, &C::Num::zero());
-                }
-                bytes.push(byte);
+            for bits in digits.chunks(8) {
+                bytes.push(Byte::new(cs, std::array::from_fn(|i| bits[7 - i].num().clone())));
             }
         }
         bytes
@@ -163,7 +156,7 @@ fn shifted<C: Cs>(
 
 /// Bytes that [`decode`] returns.
 fn positions(class: SizeClass) -> usize {
-    (class.bytes() / 4 - FIRST_GROUP) * 3
+    class.decoded_bytes() - 3 * FIRST_GROUP
 }
 
 /// The payload's bytes where [`decode`] puts them, for hints.

@@ -319,9 +319,18 @@ fn top_level_arrays_are_no_objects() {
     let modulus = modulus();
     let members: Vec<String> =
         good(Kind::Email).iter().map(|(key, value)| format!("{{\"{key}\":{value}}}")).collect();
-    for payload in
-        [format!("[{}]", members.join(",")), format!("[0,{}]", members.join(",")), "[]".into(), "1".into()]
-    {
+    // Digits 8 and 9 where a key's colon would be, which the circuit takes for one.
+    let mut flat: Vec<String> =
+        good(Kind::Email).into_iter().map(|(key, value)| format!("\"{key}\",8,{value}")).collect();
+    flat.insert(0, "9".into());
+    for payload in [
+        format!("[{}]", members.join(",")),
+        format!("[0,{}]", members.join(",")),
+        format!("[{}]", flat.join(",")),
+        format!("[ 9 ,8,{}]", members.join(",9, 8 ,")),
+        "[]".into(),
+        "1".into(),
+    ] {
         assert_eq!(verdict(&payload, &expectation(&modulus, Kind::Email)), Err("payload-not-object"));
     }
 }
