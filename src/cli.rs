@@ -74,6 +74,7 @@ fn service(
         Command::Setup(arguments) => run_service::setup(&arguments, cache, progress),
         Command::Ceremony(step) => ceremony::run(&step, progress),
         Command::Export(Export::R1cs(arguments)) => export::r1cs(&arguments),
+        Command::Export(Export::Witness(arguments)) => export::witness(&arguments),
         Command::Export(Export::Key(arguments)) => export::key(&arguments, cache),
         Command::Sign(arguments) => sign::run(&arguments, progress),
         Command::Identity(Identity::Login(arguments)) => owner::login(&arguments),

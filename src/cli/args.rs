@@ -229,6 +229,8 @@ pub struct CeremonyFinalize {
 pub enum Export {
     /// Write a statement's circuit as an .r1cs file
     R1cs(ExportR1cs),
+    /// Write the values of a token's statement as a .wtns file: a secret that holds the whole token
+    Witness(ExportWitness),
     /// Write a statement's verifying key, as snarkjs reads it
     Key(ExportKey),
     /// Write the proofs of a bundle's certificate with their keys and public inputs, as snarkjs reads them
@@ -246,6 +248,20 @@ pub struct ExportR1cs {
     /// Where to write it
     #[arg(long, value_name = "F")]
     pub out: PathBuf,
+}
+
+/// `export witness`.
+#[derive(Clone, Debug, Args)]
+pub struct ExportWitness {
+    /// The token
+    #[command(flatten)]
+    pub expected: ExpectedToken,
+    /// Where to write it
+    #[arg(long, value_name = "F")]
+    pub out: PathBuf,
+    /// Replace a secret that stands there
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `export key`.
@@ -638,9 +654,9 @@ pub enum Token {
     Check(TokenCheck),
 }
 
-/// `token check`.
+/// A token and what is expected of it.
 #[derive(Clone, Debug, Args)]
-pub struct TokenCheck {
+pub struct ExpectedToken {
     /// File with the token
     pub token: PathBuf,
     /// Key set of its issuer
@@ -658,6 +674,14 @@ pub struct TokenCheck {
     /// The identity claim
     #[arg(long, value_name = "CLAIM", default_value = "email")]
     pub claim: String,
+}
+
+/// `token check`.
+#[derive(Clone, Debug, Args)]
+pub struct TokenCheck {
+    /// The token
+    #[command(flatten)]
+    pub expected: ExpectedToken,
     /// Also evaluate the statement's constraints
     #[arg(long)]
     pub circuit: bool,

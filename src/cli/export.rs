@@ -7,13 +7,17 @@ use sigveil_circuits::groth16::{Proof, VerifyingKey, verify_inputs};
 use sigveil_circuits::keys::Statement;
 use sigveil_zk_ca::profile::CertificateView;
 use sigveil_zk_ca::verify::statements;
+#[cfg(feature = "service")]
+use zeroize::Zeroizing;
 
 use super::args::{ExportCheck, ExportProofs};
 #[cfg(feature = "service")]
-use super::args::{ExportKey, ExportR1cs};
+use super::args::{ExportKey, ExportR1cs, ExportWitness};
 use super::output::Report;
 use super::roots;
 use crate::failure::Failure;
+#[cfg(feature = "service")]
+use crate::files::Replace;
 use crate::files::{self, JSON_LIMIT};
 use crate::stock::Bundle;
 
@@ -34,6 +38,23 @@ pub fn r1cs(arguments: &ExportR1cs) -> Result<Report, Failure> {
     let (rows, digest) = (shape.constraints(), hex::encode(shape.digest()));
     let text = format!("{} rows, shape {digest}", rows);
     Ok(Report::done(json!({"out": arguments.out, "constraints": rows, "shape": digest}), text))
+}
+
+/// `export witness`, of a token that is accepted, unbound, with a fresh ρ_1.
+#[cfg(feature = "service")]
+pub fn witness(arguments: &ExportWitness) -> Result<Report, Failure> {
+    use sigveil_circuits::export::write_witness;
+    use sigveil_circuits::token::{LinkingRandomness, circuit::assign};
+    let token = super::token::Given::read(&arguments.expected)?.check()?;
+    let statement = Statement::Token(token.class());
+    let randomness = LinkingRandomness::random(&mut rand_core::OsRng);
+    let values = assign(token.class(), &token.instance(randomness), &token.witness(randomness));
+    let mut file = Zeroizing::new(Vec::with_capacity(1 << 26));
+    write_witness(&values, &mut *file).expect("writing to a vector does not fail");
+    let replace = if arguments.force { Replace::Always } else { Replace::Never };
+    files::write_secret(&arguments.out, &file, replace)?;
+    let object = json!({"out": arguments.out, "statement": statement.name(), "public": values.publics()[0].to_string()});
+    Ok(Report::done(object, format!("the values of {statement}: whoever reads them has the whole token")))
 }
 
 /// `export key`.

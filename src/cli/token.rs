@@ -1,7 +1,7 @@
 //! `token check`: would this token be accepted, and can it be proven?
 
 use serde_json::{Value, json};
-use sigveil_circuits::token::{Binding, Expectation, Jwt, Modulus, Usage, check};
+use sigveil_circuits::token::{Binding, CheckedToken, Expectation, Jwt, Modulus, Usage, check};
 use sigveil_vrf_identity::identity::Kind;
 use sigveil_zk_ca::jwks::{KeySet, MAX_KEY_SET_BYTES};
 
@@ -27,14 +27,47 @@ pub fn run(arguments: &args::TokenCheck) -> Report {
 
 /// The native verdict; `trial` says what the circuit finds, wherever it can be asked.
 fn examine(arguments: &args::TokenCheck, trial: &mut Value) -> Result<(), Failure> {
-    let text = files::read_text(&arguments.token, TOKEN_LIMIT)?;
-    let token = text.trim_end_matches(['\r', '\n']);
-    let keys = KeySet::parse(&files::read(&arguments.jwks, MAX_KEY_SET_BYTES as u64)?)?;
-    let kind = kind(&arguments.claim)?;
+    let given = Given::read(&arguments.expected)?;
     if arguments.circuit {
-        *trial = circuit(token, &keys, arguments, kind);
+        *trial = circuit(&given);
     }
-    native(token, &keys, arguments, kind)
+    given.check().map(|_| ())
+}
+
+/// A token, its issuer's keys, and what is expected of it.
+pub(super) struct Given<'a> {
+    arguments: &'a args::ExpectedToken,
+    token: String,
+    keys: KeySet,
+    kind: Kind,
+}
+
+impl<'a> Given<'a> {
+    pub(super) fn read(arguments: &'a args::ExpectedToken) -> Result<Self, Failure> {
+        let text = files::read_text(&arguments.token, TOKEN_LIMIT)?;
+        let token = text.trim_end_matches(['\r', '\n']).to_owned();
+        let keys = KeySet::parse(&files::read(&arguments.jwks, MAX_KEY_SET_BYTES as u64)?)?;
+        Ok(Self { arguments, token, keys, kind: kind(&arguments.claim)? })
+    }
+
+    /// The native verdict.
+    pub(super) fn check(&self) -> Result<CheckedToken, Failure> {
+        let jwt = Jwt::parse(&self.token)?;
+        let modulus = self.keys.modulus(jwt.key_id())?;
+        Ok(check(&jwt, &self.expectation(modulus))?)
+    }
+
+    fn expectation<'b>(&'b self, modulus: &'b Modulus) -> Expectation<'b> {
+        Expectation {
+            modulus,
+            issuer: &self.arguments.issuer,
+            audience: &self.arguments.audience,
+            kind: self.kind,
+            time: self.arguments.time,
+            usage: Usage::Certificate,
+            binding: Binding::Unbound,
+        }
+    }
 }
 
 /// The kind that `--claim` names: a kind's own name, or the claim it is taken from.
@@ -45,35 +78,16 @@ fn kind(name: &str) -> Result<Kind, Failure> {
     })
 }
 
-fn native(token: &str, keys: &KeySet, arguments: &args::TokenCheck, kind: Kind) -> Result<(), Failure> {
-    let jwt = Jwt::parse(token)?;
-    let modulus = keys.modulus(jwt.key_id())?;
-    check(&jwt, &expectation(arguments, modulus, kind))?;
-    Ok(())
-}
-
-fn expectation<'a>(arguments: &'a args::TokenCheck, modulus: &'a Modulus, kind: Kind) -> Expectation<'a> {
-    Expectation {
-        modulus,
-        issuer: &arguments.issuer,
-        audience: &arguments.audience,
-        kind,
-        time: arguments.time,
-        usage: Usage::Certificate,
-        binding: Binding::Unbound,
-    }
-}
-
 /// Whether the statement's rows hold for this token; null where no statement can be made of it at all: no compact form,
 /// or no key that a circuit could take.
 #[cfg(feature = "service")]
-fn circuit(token: &str, keys: &KeySet, arguments: &args::TokenCheck, kind: Kind) -> Value {
+fn circuit(given: &Given<'_>) -> Value {
     use sigveil_circuits::token::Compact;
     use sigveil_circuits::token::circuit::best_effort;
-    let Ok(compact) = Compact::parse(token) else { return Value::Null };
+    let Ok(compact) = Compact::parse(&given.token) else { return Value::Null };
     let header: Value = serde_json::from_slice(compact.header()).unwrap_or_default();
-    let Ok(modulus) = keys.modulus(header["kid"].as_str()) else { return Value::Null };
-    let trial = best_effort(&compact, &expectation(arguments, modulus, kind));
+    let Ok(modulus) = given.keys.modulus(header["kid"].as_str()) else { return Value::Null };
+    let trial = best_effort(&compact, &given.expectation(modulus));
     json!({
         "satisfied": trial.satisfied,
         "constraints": trial.constraints,
@@ -84,6 +98,6 @@ fn circuit(token: &str, keys: &KeySet, arguments: &args::TokenCheck, kind: Kind)
 
 /// A verifier has no prover, and evaluates no circuit.
 #[cfg(not(feature = "service"))]
-fn circuit(_: &str, _: &KeySet, _: &args::TokenCheck, _: Kind) -> Value {
+fn circuit(_: &Given<'_>) -> Value {
     Value::Null
 }

@@ -8,9 +8,11 @@ use rand_core::SeedableRng;
 use serde_json::Value;
 use sigveil_circuits::Fr;
 use sigveil_circuits::ceremony::{Ceremony, Powers, Secret};
+use sigveil_circuits::export::write_r1cs;
 use sigveil_circuits::groth16;
 use sigveil_circuits::keys::{KeyStore, Provenance, Statement};
 use sigveil_circuits::query::{self, Instance, Witness};
+use sigveil_circuits::r1cs::{Cs, Shape};
 use sigveil_circuits::token::LinkingRandomness;
 use sigveil_vrf_identity::identity::{Identity, Kind};
 use sigveil_vrf_identity::label::Mode;
@@ -251,19 +253,29 @@ fn the_wrong_circuit_powers_or_moment_is_refused() {
 
 #[test]
 fn a_ceremony_for_a_circuit_of_others_is_made_from_its_r1cs() {
-    let table = table();
-    let (r1cs, ptau, begun) = (table.path("query.r1cs"), table.path("powers.ptau"), table.path("r1cs.0"));
-    let (status, exported) = run_json(["export", "r1cs", "--statement", STATEMENT, "--out", &r1cs]);
-    assert_eq!(status, 0, "{exported}");
+    let folder = tempfile::tempdir_in(scratch("ceremony")).unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (r1cs, ptau, begun, one) = (path("circuit.r1cs"), path("powers.ptau"), path("0"), path("1"));
+    let shape = Shape::of(|cs| {
+        let x = cs.hint(&[], |_| Fr::from(3u64));
+        let y = cs.product(&x, &x);
+        cs.public(&y);
+    });
+    let (mut circuit, mut powers) = (Vec::new(), Vec::new());
+    write_r1cs(&shape, &mut circuit).unwrap();
+    Powers::development(4, &mut rng(1)).write(&mut powers).unwrap();
+    std::fs::write(&r1cs, &circuit).unwrap();
+    std::fs::write(&ptau, powers).unwrap();
     let (status, answer) = run_json(["ceremony", "init", "--r1cs", &r1cs, "--ptau", &ptau, "--out", &begun]);
-    assert_eq!((status, &answer["shape"]), (0, &exported["shape"]), "{answer}");
-    assert_eq!(table.contribute("r1cs.0", "ada", "r1cs.1").0, 0);
-    let (status, answer) = table.verify("r1cs.1", &["--r1cs", &r1cs]);
+    let digest = hex::encode(shape.digest());
+    assert_eq!((status, answer["shape"].as_str()), (0, Some(digest.as_str())), "{answer}");
+    let (status, answer) = run_json(["ceremony", "contribute", &begun, "--name", "ada", "--out", &one]);
+    assert_eq!(status, 0, "{answer}");
+    let verify = || run_json(["ceremony", "verify", &one, "--r1cs", &r1cs, "--ptau", &ptau]);
+    let (status, answer) = verify();
     assert_eq!((status, answer["closed"].as_bool()), (0, Some(false)), "{answer}");
-    let mut broken = table.bytes("query.r1cs");
-    broken.pop();
-    std::fs::write(table.file("broken.r1cs"), broken).unwrap();
-    let broken = table.path("broken.r1cs");
-    let (status, answer) = table.verify("r1cs.1", &["--r1cs", &broken]);
+    circuit.pop();
+    std::fs::write(&r1cs, &circuit).unwrap();
+    let (status, answer) = verify();
     assert_eq!((status, answer["reason"].as_str()), (1, Some("r1cs-malformed")));
 }

@@ -2,6 +2,10 @@
 
 use std::process::Command;
 
+use sigveil::service::issuer::Issuer;
+use sigveil_circuits::export::read_r1cs;
+use sigveil_circuits::keys::Statement;
+
 use crate::stock_clients::available;
 use crate::support::{demo, run_json, scratch};
 
@@ -39,6 +43,45 @@ fn the_proofs_of_a_certificate_hold_for_snarkjs_and_here() {
             run_json(["export", "check", "--key", &key, "--proof", &key, "--public", &public]);
         assert_eq!((status, answer["reason"].as_str()), (1, Some("snarkjs-malformed")));
     }
+}
+
+#[test]
+fn a_circuit_and_the_values_of_a_token_are_written_for_others() {
+    let folder = tempfile::tempdir_in(scratch("export")).unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (r1cs, witness) = (path("nym.r1cs"), path("token.wtns"));
+    let (status, answer) = run_json(["export", "r1cs", "--statement", "nym.v1", "--out", &r1cs]);
+    assert_eq!(status, 0, "{answer}");
+    let read = read_r1cs(std::fs::File::open(&r1cs).unwrap()).unwrap();
+    assert_eq!(answer["shape"].as_str().unwrap(), hex::encode(read.digest()));
+    assert_eq!(read.digest(), Statement::Nym.shape().digest());
+    let issuer = Issuer::new("https://issuer.example".into(), &Issuer::generate_key().unwrap()).unwrap();
+    let claims = serde_json::json!({
+        "iss": "https://issuer.example", "aud": "sigstore", "sub": "1", "iat": 1_000, "exp": 2_000,
+        "email": "a@example.com", "email_verified": true,
+    });
+    std::fs::write(path("token"), issuer.sign(claims.to_string().as_bytes()).unwrap()).unwrap();
+    std::fs::write(path("jwks"), issuer.jwks().to_string()).unwrap();
+    let export = |time: &str, out: &str| {
+        let (token, jwks) = (path("token"), path("jwks"));
+        let expected = ["--issuer", "https://issuer.example", "--audience", "sigstore", "--time", time];
+        run_json([&["export", "witness", &token, "--jwks", &jwks, "--out", out], &expected[..]].concat())
+    };
+    let (status, answer) = export("1000", &witness);
+    assert_eq!(status, 0, "{answer}");
+    let statement = Statement::from_name(answer["statement"].as_str().unwrap()).unwrap();
+    let values = 2 + statement.shape().witnesses() as u64;
+    // A header of 12 bytes, two of 12 for sections, 40 in the first; 32 for each value.
+    let file = std::fs::metadata(&witness).unwrap();
+    assert_eq!(file.len(), 12 + 2 * 12 + 40 + 32 * values);
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&file.permissions()) & 0o777, 0o600);
+    // It is a secret, and one of a token that holds.
+    let (status, answer) = export("1000", &witness);
+    assert_eq!((status, answer["reason"].as_str()), (1, Some("secret-exists")));
+    let late = path("late.wtns");
+    let (status, answer) = export("2000", &late);
+    assert_eq!((status, answer["reason"].as_str()), (1, Some("token-expired")));
+    assert!(!std::path::Path::new(&late).exists());
 }
 
 /// The command of snarkjs, installed once.

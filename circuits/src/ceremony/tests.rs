@@ -428,14 +428,7 @@ fn each_fault_of_powers_is_named() {
     malformed(|file| file[ALPHA + 1] ^= 1, "point off the curve");
     malformed(|file| file[TAU_2 + 129] ^= 1, "point off the curve");
     malformed(|file| file[BETA..][..32].fill(255), "malformed point");
-    let outside = |file: &mut Vec<u8>| {
-        use zerocopy::IntoBytes;
-        let mut rng = rng(6);
-        let point = std::iter::repeat_with(|| Fq2::rand(&mut rng))
-            .find_map(|x| G2Affine::get_point_from_x_unchecked(x, false));
-        let packed = <crate::prover::PackedG2 as crate::prover::Packed>::pack(&point.unwrap());
-        file[TAU_2 + 7 * 128..][..128].copy_from_slice(packed.as_bytes());
-    };
+    let outside = |file: &mut Vec<u8>| file[TAU_2 + 7 * 128..][..128].copy_from_slice(&outside_of_g2());
     malformed(outside, "a point out of the subgroup");
 }
 
@@ -466,4 +459,65 @@ fn powers_that_do_not_belong_together_are_refused() {
     let mut file = Vec::new();
     Powers::from_trapdoor(8, Fr::ZERO, Fr::ONE, Fr::ONE).write(&mut file).unwrap();
     assert_eq!(read(&file, 8).err().unwrap().reason(), "ptau-malformed");
+}
+
+#[test]
+fn each_fault_of_a_ceremony_file_is_named() {
+    let mut file = Vec::new();
+    closed().2.write(&mut file).unwrap();
+    let why = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut file = file.clone();
+        change(&mut file);
+        match Ceremony::read(&file) {
+            Err(Error::Malformed(why)) => why,
+            other => panic!("{:?}", other.err()),
+        }
+    };
+    // Name, number of points, digest before the records and their number; a record; the points.
+    let numbers = 20 + 1 + 3 + 2 * 32;
+    let count = numbers + 3 * 8 + 32;
+    let first = count + 4;
+    let factor = first + 2 + 3;
+    let beacon = first + 2 * (2 + 3 + 32 * 7);
+    let value = beacon + 2 + 6 + 32 * 5;
+    let points = value + 1 + beacon_length() + 1;
+    assert_eq!(why(&|file| file[0] ^= 1), "no ceremony of this format");
+    let unprintable = "a name that is not 1 to 64 printable characters";
+    assert_eq!(why(&|file| file[21] = 7), unprintable);
+    assert_eq!(why(&|file| file[21] = 0xFF), "a name that is not ASCII");
+    assert_eq!(why(&|file| file[first + 2] = 0x7F), unprintable);
+    assert_eq!(why(&|file| file[numbers + 7] = 11), "no domain of that many points");
+    for at in [0, 8, 16] {
+        assert_eq!(why(&|file| file[numbers + at] = 0xFF), "truncated");
+    }
+    assert_eq!(why(&|file| file[count + 2] = 0xFF), "too many records");
+    assert_eq!(why(&|file| file[first] = 3), "a record of unknown kind");
+    let no_point = "not a point of the prime-order group";
+    assert_eq!(why(&|file| file[factor..factor + 32].fill(0xFF)), no_point);
+    let response = factor + 32 * 6;
+    let above = "a number that is not below the field's order";
+    assert_eq!(why(&|file| file[response..response + 32].fill(0xFF)), above);
+    assert_eq!(why(&|file| file[value] = 65), "a beacon out of bounds");
+    assert_eq!(why(&|file| file[points - 1] = 25), "a beacon out of bounds");
+    // α, then β in G2: no coordinate, off the curve, the identity.
+    assert_eq!(why(&|file| file[points..points + 64].fill(0xFF)), "malformed point");
+    assert_eq!(why(&|file| file[points] ^= 1), "point off the curve");
+    assert_eq!(why(&|file| file[points..points + 64].fill(0)), "a point at infinity");
+    let input = points + 64 + 2 * 128;
+    assert_eq!(why(&|file| file[input..input + 64].fill(0)), "a point at infinity");
+    let outside = |file: &mut Vec<u8>| file[points + 64..points + 192].copy_from_slice(&outside_of_g2());
+    assert_eq!(why(&outside), "a point out of the subgroup");
+}
+
+fn beacon_length() -> usize {
+    b"a value of some block".len()
+}
+
+/// A point of the curve over F_q² that is not in G2, packed.
+fn outside_of_g2() -> Vec<u8> {
+    use zerocopy::IntoBytes;
+    let mut rng = rng(6);
+    let point = std::iter::repeat_with(|| Fq2::rand(&mut rng))
+        .find_map(|x| G2Affine::get_point_from_x_unchecked(x, false));
+    <crate::prover::PackedG2 as crate::prover::Packed>::pack(&point.unwrap()).as_bytes().to_vec()
 }

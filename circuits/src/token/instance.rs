@@ -1,7 +1,9 @@
 //! The public inputs of the statement, and the digests in which they stand (protocol.md §5.1).
 
+use ark_ff::UniformRand;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand_core::CryptoRngCore;
 use sigveil_vrf_identity::domain::Domain;
 use sigveil_vrf_identity::identity::{Identity, Idf, Kind};
 use sigveil_vrf_identity::{field, poseidon};
@@ -100,6 +102,12 @@ impl Zeroize for BindingSalt {
 pub struct LinkingRandomness(pub Fr);
 
 impl LinkingRandomness {
+    /// ρ_1 for one proof.
+    #[must_use]
+    pub fn random(rng: &mut dyn CryptoRngCore) -> Self {
+        Self(Fr::rand(rng))
+    }
+
     /// `c_id = Poseidon(DOM_CID, idf, ρ_1)`.
     #[must_use]
     pub fn commit(&self, idf: Idf) -> Fr {

@@ -1,10 +1,9 @@
 //! The cryptography of one issuance: evaluation, label, commitment, both proofs.
 
 use rand_core::{CryptoRngCore, OsRng};
+use sigveil_circuits::nym;
 use sigveil_circuits::token::LinkingRandomness;
-use sigveil_circuits::{Fr, nym};
 use sigveil_vrf_identity::commitment::{self, CertificateFacts, Commitment, Rho};
-use sigveil_vrf_identity::field;
 use sigveil_vrf_identity::identity::Identity;
 use sigveil_vrf_identity::label::{Epoch, Label, Mode, Profile, San, Scope, SlotCount};
 use sigveil_vrf_identity::vrf::{Evaluation, PublicKey, VerifiedOutput};
@@ -48,7 +47,7 @@ pub(super) fn prove(
         CertificateFacts { serial: commitment::Serial(*serial.as_bytes()), key_hash: key.key_hash(), time };
     let rho = Rho::derive(&output.opening_key, &facts);
     let commitment = Commitment::new(&identity.idf(), &rho).map_err(|_| IssueError::Evaluation)?;
-    let linking = Zeroizing::new(LinkingRandomness(draw_field(rng)));
+    let linking = Zeroizing::new(LinkingRandomness::random(rng));
 
     let token_instance = accepted.token.instance(*linking);
     let nym_instance = nym::Instance {
@@ -94,17 +93,5 @@ fn draw_scope(profile: Profile, epoch: Epoch, slots: SlotCount, rng: &mut impl C
                 return Scope::Unlinkable(epoch, slot);
             }
         },
-    }
-}
-
-/// A uniform field element, by rejection.
-fn draw_field(rng: &mut impl CryptoRngCore) -> Fr {
-    loop {
-        let mut bytes = Zeroizing::new([0; field::FIELD_BYTES]);
-        rng.fill_bytes(&mut *bytes);
-        bytes[0] &= 0x3f;
-        if let Ok(element) = field::from_bytes(&*bytes) {
-            return element;
-        }
     }
 }
