@@ -2,8 +2,9 @@
 //!
 //! Keys are made afresh, so that a run says what a first use costs; nothing is cached. Proofs of one statement are made
 //! in turn by the prover, by its portable path (`.portable`) and, with a key of its own, by ark-groth16 on the same
-//! matrices and values (`.ark`); at 1,024 bytes also by the programs of others that were asked for. Where a proof's time goes is in the rows `stage_…`, in CPU seconds of each stage run by
-//! itself. `curve_2e15` and so on are statements of so many rows of mostly bits.
+//! matrices and values (`.ark`); at 1,024 bytes also by the programs of others that were asked for. Where a proof's
+//! time goes is in the rows `stage_…`, in CPU seconds of each stage run by itself. `curve_2e15` and so on are statements
+//! of so many rows of mostly bits.
 
 mod arkworks;
 mod curve;

@@ -152,8 +152,9 @@ pub fn verify_inputs(key: &VerifyingKey, publics: &[Fr], proof: &Proof) -> Resul
     if product == key.alpha_beta { Ok(()) } else { Err(Error::ProofInvalid) }
 }
 
-/// Checks many proofs under one key with one public input at once, by a random combination with 128-bit factors: a batch with a false
-/// proof passes with probability at most 2^-128. A refusal does not say which proof is false. An empty batch holds.
+/// Checks many proofs under one key, with one public input, at once: by a random combination with 128-bit factors, so
+/// that a batch with a false proof passes with probability at most 2^-128. A refusal does not say which proof is false.
+/// An empty batch holds.
 pub fn verify_batch(
     key: &VerifyingKey,
     proofs: &[(Fr, Proof)],
