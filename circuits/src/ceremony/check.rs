@@ -6,14 +6,14 @@
 
 use std::ops::Range;
 
-use ark_bn254::{G1Affine, G1Projective, G2Affine};
+use ark_bn254::{G1Projective, G2Affine};
 use ark_ec::AffineRepr;
 use ark_ff::{AdditiveGroup, Field};
 use rand_core::CryptoRngCore;
 
 use super::Error;
 use super::phase1::Powers;
-use super::sums::{factors, same_product, sum};
+use super::sums::{factors, same_product, sum, sum_g2};
 use super::transform::{inverse, reciprocal};
 use crate::Fr;
 use crate::prover::{Domain, Matrices, Parts};
@@ -78,7 +78,7 @@ impl Check<'_> {
         if sum(&parts.b_g1, &factors) != sum(&powers.tau_g1, &b) {
             return Err(Error::Parameters("B in G1"));
         }
-        if sum(&parts.b_g2, &factors) != sum(&powers.tau_g2, &b) {
+        if sum_g2(&parts.b_g2, &factors) != sum_g2(&powers.tau_g2, &b) {
             return Err(Error::Parameters("B in G2"));
         }
         Ok(())
@@ -109,7 +109,7 @@ impl Check<'_> {
             return Err(Error::Parameters("L"));
         }
         let factors = factors(self.domain.size(), rng);
-        let h: G1Projective = sum(&self.parts.h, &factors);
+        let h = sum(&self.parts.h, &factors);
         if !same_product((h, delta), (sum(&self.powers.tau_g1, &self.odd(&factors)), one)) {
             return Err(Error::Parameters("H"));
         }
@@ -130,8 +130,8 @@ impl Check<'_> {
 
     /// β·A + α·B at τ, of the combination with these factors.
     fn alpha_beta(&self, factors: &[Fr]) -> G1Projective {
-        sum::<G1Affine>(&self.powers.beta, &self.coefficients(0, factors))
-            + sum::<G1Affine>(&self.powers.alpha, &self.coefficients(1, factors))
+        sum(&self.powers.beta, &self.coefficients(0, factors))
+            + sum(&self.powers.alpha, &self.coefficients(1, factors))
     }
 
     /// The coefficients of p·(xⁿ ± 1)/2, with x^(n−1) in the place of x^(2n−1).

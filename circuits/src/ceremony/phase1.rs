@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use zerocopy::IntoBytes;
 
 use super::Error;
-use super::sums::{factors, same_product, sum};
+use super::sums::{factors, same_product, sum, sum_g2};
 use crate::Fr;
 use crate::binfile::{self, Container, modulus, read_u32};
 use crate::prover::{Domain, Packed, PackedG1, PackedG2};
@@ -183,7 +183,7 @@ impl Powers {
             }
         }
         let factors = factors(points - 1, rng);
-        let (this, next) = (sum(&self.tau_g2, &factors), sum(&self.tau_g2[1..], &factors));
+        let (this, next) = (sum_g2(&self.tau_g2, &factors), sum_g2(&self.tau_g2[1..], &factors));
         let tau_g1 = self.tau_g1[1].into_group();
         if !same_product((tau_g1, this.into_affine()), (one.into_group(), next.into_affine())) {
             return Err(inconsistent("τ in G2 does not go on by τ"));

@@ -174,6 +174,9 @@ fn a_ceremony_on_its_powers_makes_keys_that_prove() {
         let file = fs::File::open(desk.path(name)).unwrap();
         Powers::read(file, points, &mut rng()).unwrap()
     };
+    // Before anybody contributed, τ is one: whoever likes can forge proofs under such keys.
+    let first = Powers::read(fs::File::open(desk.path("first.ptau")).unwrap(), points, &mut rng());
+    assert_eq!(first.err().map(|error| error.reason()), Some("ptau-inconsistent"));
     let powers = read("powers.ptau");
     let mut ceremony = Ceremony::begin("toy", &shape(), &powers).unwrap();
     ceremony.contribute("one", &mut rng()).unwrap();
