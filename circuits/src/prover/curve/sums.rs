@@ -2,8 +2,11 @@
 //!
 //! The points of a group are added in pairs, then the sums in pairs, until one is left. The groups are taken in
 //! blocks whose points fit a core's cache. One level of all the trees of a block is one batch, and as each point is
-//! in one pair no addition waits for another. A group larger than a block is cut into pieces, whose sums are the
-//! members of another round.
+//! in one pair no addition waits for another.
+//!
+//! A batch pays for an inversion, which is dear for the few pairs near the roots. A first round therefore leaves
+//! those, and another one takes what is left of all blocks together. So it is with a group larger than a block: the
+//! nodes left of its pieces are the members of another round.
 
 use core::marker::PhantomData;
 
@@ -15,6 +18,8 @@ use super::pairs::{Batch, Pairs, Signed};
 
 /// Lines of the points of a block.
 const BLOCK_LINES: usize = 8192;
+/// Of as many points as a block has, at least this part should be added by one inversion.
+const FEWEST_PAIRS: usize = 12;
 
 /// The sum of each group: `members` are the points of the first group, then of the second and so on, `sizes` how
 /// many each has, `lines` where the points are. The sum of none is infinity.
@@ -23,59 +28,88 @@ const BLOCK_LINES: usize = 8192;
 /// Where the sizes do not add up to the members, or a member is not in `lines`.
 pub fn sums<G: Group>(path: Path, lines: &[Line], members: &[Signed], sizes: &[u32]) -> Zeroizing<Vec<Line>> {
     let block = BLOCK_LINES / G::LINES;
-    let pieces: Vec<u32> = sizes.iter().map(|size| size.div_ceil(block as u32).max(1)).collect();
-    let cut = sizes.iter().zip(&pieces).flat_map(|(size, count)| {
-        (0..*count).map(move |piece| (size - piece * block as u32).min(block as u32))
-    });
-    let cut = Zeroizing::new(cut.collect::<Vec<u32>>());
-    let sums = path.run(Round::<G> { lines, members, sizes: &cut, group: PhantomData });
-    if cut.len() == sizes.len() {
-        return sums;
+    let early = members.len() > 4 * block;
+    let least = if early { block / FEWEST_PAIRS } else { 0 };
+    let mut left = path.run(Round::<G> { lines, members, sizes, least, group: PhantomData });
+    while left.sizes.iter().any(|size| *size > 1) {
+        let members: Vec<Signed> =
+            (0..left.nodes.len()).step_by(G::LINES).map(|line| Signed::new(line as u32, false)).collect();
+        let Left { nodes, sizes } = left;
+        let (lines, sizes) = (&nodes, &sizes);
+        left = path.run(Round::<G> { lines, members: &members, sizes, least: 0, group: PhantomData });
     }
-    let members: Vec<Signed> = (0..cut.len()).map(|i| Signed::new((i * G::LINES) as u32, false)).collect();
-    self::sums::<G>(path, &sums, &members, &pieces)
+    if left.sizes.iter().all(|size| *size == 1) {
+        return left.nodes;
+    }
+    let mut sums = Zeroizing::new(vec![Line::default(); sizes.len() * G::LINES]);
+    let occupied = sums.chunks_exact_mut(G::LINES).zip(left.sizes.iter()).filter(|(_, size)| **size == 1);
+    for ((sum, _), node) in occupied.zip(left.nodes.chunks_exact(G::LINES)) {
+        sum.copy_from_slice(node);
+    }
+    sums
 }
 
-/// Sums of groups none of which is larger than a block.
+/// One pass over all members, block by block.
 struct Round<'a, G> {
     lines: &'a [Line],
     members: &'a [Signed],
     sizes: &'a [u32],
+    /// A level of fewer pairs is left to another round, but for the first level.
+    least: usize,
     group: PhantomData<G>,
 }
 
+/// What a round leaves: the nodes of the first group, then of the second and so on, and how many each has.
+struct Left {
+    nodes: Zeroizing<Vec<Line>>,
+    sizes: Zeroizing<Vec<u32>>,
+}
+
 impl<G: Group> Kernel for Round<'_, G> {
-    type Output = Zeroizing<Vec<Line>>;
+    type Output = Left;
 
     #[inline(always)]
-    fn run<C: Cpu>(self, cpu: C) -> Self::Output {
-        let mut results = Zeroizing::new(vec![Line::default(); self.sizes.len() * G::LINES]);
+    fn run<C: Cpu>(self, cpu: C) -> Left {
+        let capacity = BLOCK_LINES / G::LINES;
         let mut trees = Trees::<G, C>::new();
-        let mut members = self.members;
+        // What three levels leave, which is where most rounds end.
+        let room = (self.members.len() / 8 + self.sizes.len() + 1) * G::LINES;
+        let mut nodes = Zeroizing::new(Vec::with_capacity(room));
+        let mut sizes = Zeroizing::new(self.sizes.to_vec());
+        let mut rest = self.members;
         let mut group = 0;
-        while group < self.sizes.len() {
+        while group < sizes.len() {
             let first = group;
             let mut size = 0;
-            while group < self.sizes.len() && size + self.sizes[group] as usize <= trees.capacity {
-                size += self.sizes[group] as usize;
+            while group < sizes.len() && size + sizes[group] as usize <= capacity {
+                size += sizes[group] as usize;
                 group += 1;
             }
-            let (block, rest) = members.split_at(size);
-            members = rest;
-            let results = &mut results[first * G::LINES..group * G::LINES];
-            trees.grow(cpu, self.lines, block, &self.sizes[first..group], results);
+            if group == first {
+                // A group larger than a block: its pieces one by one.
+                let (members, others) = rest.split_at(sizes[group] as usize);
+                rest = others;
+                sizes[group] = 0;
+                for piece in members.chunks(capacity) {
+                    let mut size = [piece.len() as u32];
+                    nodes.extend_from_slice(trees.grow(cpu, self.lines, piece, &mut size, self.least));
+                    sizes[group] += size[0];
+                }
+                group += 1;
+                continue;
+            }
+            let (members, others) = rest.split_at(size);
+            rest = others;
+            let sizes = &mut sizes[first..group];
+            nodes.extend_from_slice(trees.grow(cpu, self.lines, members, sizes, self.least));
         }
-        assert!(members.is_empty(), "members of the groups");
-        results
+        assert!(rest.is_empty(), "members of the groups");
+        Left { nodes, sizes }
     }
 }
 
 /// The trees of a block, one level after the other.
 struct Trees<G: Group, C: Cpu> {
-    /// Points of a block.
-    capacity: usize,
-    /// For each tree that is not done its group and how many nodes it has.
-    widths: Vec<(u32, u32)>,
     /// The nodes of this level and of the next, tree after tree, and a spare one.
     nodes: [Zeroizing<Vec<Line>>; 2],
     /// Members without a partner, and where their nodes are.
@@ -88,8 +122,6 @@ impl<G: Group, C: Cpu> Trees<G, C> {
     fn new() -> Self {
         let nodes = || Zeroizing::new(vec![Line::default(); BLOCK_LINES + G::LINES]);
         Self {
-            capacity: BLOCK_LINES / G::LINES,
-            widths: Vec::new(),
             nodes: [nodes(), nodes()],
             singles: Vec::new(),
             pairs: Pairs::default(),
@@ -97,19 +129,42 @@ impl<G: Group, C: Cpu> Trees<G, C> {
         }
     }
 
-    /// Writes the sum of each group to `results`.
+    /// Adds in pairs while there are at least `least`, at least once. Gives the nodes that are left and in `sizes`
+    /// how many each group has.
     #[inline(always)]
-    fn grow(&mut self, cpu: C, lines: &[Line], members: &[Signed], sizes: &[u32], results: &mut [Line]) {
-        let [nodes, next] = &mut self.nodes;
-        self.widths.clear();
-        let (mut member, mut to) = (0, 0);
-        for (group, size) in sizes.iter().enumerate() {
-            let of_group = &members[member..][..*size as usize];
-            member += of_group.len();
-            if of_group.is_empty() {
-                continue;
+    fn grow(
+        &mut self,
+        cpu: C,
+        lines: &[Line],
+        members: &[Signed],
+        sizes: &mut [u32],
+        least: usize,
+    ) -> &[Line] {
+        let mut end = self.pair_members(lines, members, sizes);
+        let nodes = &mut self.nodes[0];
+        self.batch.add::<true>(cpu, &mut self.pairs, lines, nodes);
+        for (single, to) in self.singles.drain(..) {
+            copy::<G>(lines, single, &mut nodes[to as usize..]);
+        }
+        loop {
+            let pairs = sizes.iter().map(|size| *size as usize / 2).sum::<usize>();
+            if pairs == 0 || pairs < least {
+                return &self.nodes[0][..end as usize];
             }
-            let (couples, single) = of_group.as_chunks::<2>();
+            let [nodes, next] = &mut self.nodes;
+            end = pair_nodes::<G>(sizes, nodes, next, &mut self.pairs);
+            self.batch.add::<false>(cpu, &mut self.pairs, nodes, next);
+            core::mem::swap(nodes, next);
+        }
+    }
+
+    /// Pairs the members of each group and notes those that are left over. Gives the end of the nodes.
+    #[inline(always)]
+    fn pair_members(&mut self, lines: &[Line], members: &[Signed], sizes: &mut [u32]) -> u32 {
+        let (mut member, mut to) = (0, 0);
+        for size in sizes {
+            let (couples, single) = members[member..][..*size as usize].as_chunks::<2>();
+            member += *size as usize;
             for [left, right] in couples {
                 self.pairs.push(*left, *right, to);
                 to += G::LINES as u32;
@@ -119,48 +174,29 @@ impl<G: Group, C: Cpu> Trees<G, C> {
                 self.singles.push((*single, to));
                 to += G::LINES as u32;
             }
-            self.widths.push((group as u32, size.div_ceil(2)));
+            *size = size.div_ceil(2);
         }
-        self.batch.add::<true>(cpu, &mut self.pairs, lines, nodes);
-        for (single, to) in self.singles.drain(..) {
-            copy::<G>(lines, single, &mut nodes[to as usize..]);
-        }
-        while !self.widths.is_empty() {
-            level::<G>(&mut self.widths, nodes, next, &mut self.pairs, results);
-            self.batch.add::<false>(cpu, &mut self.pairs, nodes, next);
-            core::mem::swap(nodes, next);
-        }
+        to
     }
 }
 
-/// Takes out of the trees those of one node, which is their sum, and pairs the nodes of the others.
+/// Pairs the nodes of each tree and copies to the next level those that are left over. Gives the end of the next.
 #[inline(always)]
-fn level<G: Group>(
-    widths: &mut Vec<(u32, u32)>,
-    nodes: &[Line],
-    next: &mut [Line],
-    pairs: &mut Pairs,
-    results: &mut [Line],
-) {
+fn pair_nodes<G: Group>(sizes: &mut [u32], nodes: &[Line], next: &mut [Line], pairs: &mut Pairs) -> u32 {
     let (mut from, mut to) = (0, 0);
     let point = G::LINES as u32;
-    widths.retain_mut(|(group, width)| {
-        if *width == 1 {
-            copy::<G>(nodes, Signed::new(from, false), &mut results[*group as usize * G::LINES..]);
-            from += point;
-            return false;
-        }
-        for _ in 0..*width / 2 {
+    for size in sizes {
+        for _ in 0..*size / 2 {
             pairs.push(Signed::new(from, false), Signed::new(from + point, false), to);
             (from, to) = (from + 2 * point, to + point);
         }
-        if *width % 2 == 1 {
+        if *size % 2 == 1 {
             copy::<G>(nodes, Signed::new(from, false), &mut next[to as usize..]);
             (from, to) = (from + point, to + point);
         }
-        *width = width.div_ceil(2);
-        true
-    });
+        *size = size.div_ceil(2);
+    }
+    to
 }
 
 /// Copies one point.
