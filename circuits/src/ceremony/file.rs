@@ -21,7 +21,8 @@ use ark_serialize::Valid;
 use rayon::prelude::*;
 use zerocopy::IntoBytes;
 
-use super::transcript::{Transcript, array, check_name, take};
+use super::record::check_name;
+use super::transcript::{Transcript, array, take};
 use super::{Ceremony, Error, PowersDigest};
 use crate::groth16::{Points, VerifyingKey};
 use crate::prover::{Domain, Packed, PackedG1, PackedG2, Parts};

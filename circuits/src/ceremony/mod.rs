@@ -29,6 +29,7 @@ mod check;
 mod file;
 mod initial;
 mod phase1;
+mod record;
 mod sums;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -43,7 +44,8 @@ use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 pub use phase1::{Powers, PowersDigest};
-pub use transcript::{Beacon, Record, Secret, Source, Transcript, TranscriptDigest};
+pub use record::{Beacon, Record, Secret, Source};
+pub use transcript::{Transcript, TranscriptDigest};
 
 use crate::groth16::{Error as KeyError, VerifyingKey};
 use crate::prover::{Domain, Matrices, Parts, ProvingKey};
