@@ -5,3 +5,4 @@ mod groth16;
 mod keys;
 mod query;
 mod snarkjs;
+mod token;
