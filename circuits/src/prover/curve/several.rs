@@ -1,7 +1,8 @@
 //! Coordinates side by side, so that what one waits for leaves room for the other.
 //!
-//! A product takes the processor about as long to finish as two products take to begin. An addition is a chain of
-//! products, and the next one is further away than the processor looks ahead; two additions in step keep it busy.
+//! Products of which each needs the one before take half as long again as independent ones, on eight lanes and on
+//! one. An addition is a chain of products, and the next addition is further away than the processor looks ahead; two
+//! additions in step keep it busy.
 
 use core::ops::{Add, Mul, Neg, Sub};
 

@@ -37,6 +37,8 @@ pub trait Base: PrimeField {
     const MODULUS_LIMBS: [u64; 4];
     /// −p⁻¹ mod 2⁶⁴.
     const NEGATED_INVERSE: u64;
+    /// p < 0.19·2²⁵⁶: what the bounds of both implementations rest on.
+    const FITS: () = assert!(Self::MODULUS_LIMBS[3] < 0x30a3_d70a_3d70_a3d7);
 
     /// The limbs of x·2²⁵⁶ mod p.
     fn to_limbs(&self) -> [u64; 4];

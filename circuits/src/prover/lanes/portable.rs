@@ -119,6 +119,7 @@ impl<F: Base> Mul for Portable<F> {
     /// is below 0.19·4p + p < 2p.
     #[inline(always)]
     fn mul(self, other: Self) -> Self {
+        let () = F::FITS;
         let (a, b, p) = (self.limbs, other.limbs, F::MODULUS_LIMBS);
         let mut sum = [0; 4];
         for b in b {

@@ -29,7 +29,7 @@ impl<F: Base> Ifma<F> {
     /// Divides the number of these ten columns, each below 2⁵⁶, by 2²⁵⁶ modulo p.
     #[inline(always)]
     fn reduced(mut columns: [Vector; 10]) -> Self {
-        let () = Constants::<F>::FITS;
+        let () = F::FITS;
         let any = columns[0];
         let (zero, limb) = (any.same(0), any.same(LIMB));
         let p = Self::new([any; 5]).modulus();

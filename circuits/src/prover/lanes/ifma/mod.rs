@@ -83,6 +83,4 @@ impl<F: Base> Constants<F> {
     const TWICE_TOP: u64 = F::MODULUS_LIMBS[3] >> 15;
     /// The highest limb of a sum of two that is surely below 2p, whatever the lower ones carry, is at most this.
     const BELOW_TWICE_TOP: u64 = Self::TWICE_TOP - 2;
-    /// p < 2²⁵⁴ and p < 0.19·2²⁵⁶: what the bounds of this module rest on.
-    const FITS: () = assert!(F::MODULUS_LIMBS[3] < 0x30a3_d70a_3d70_a3d7);
 }
