@@ -6,8 +6,8 @@
 //!
 //! Rows per block: 14,983 for the sixth, a few less before it. Message schedule 46·92 + 2·57, rounds 32·328, and 7 more in the
 //! first and the last two for their larger carries; b, c, f and g of the feed-forward 4·33; 2 for the selection. What
-//! keeps them few: an exclusive or of three bits takes one row ([`words`]), two of two bits share one; Ch and Maj of two
-//! rounds share one a place ([`rounds`]); all additions of one word are one sum before its bits are taken; the
+//! keeps them few: an exclusive or of three bits takes one row (`words`), two of two bits share one; Ch and Maj of two
+//! rounds share one a place (`rounds`); all additions of one word are one sum before its bits are taken; the
 //! feed-forward of a and e is part of the last rounds' sums, and that of d and h is never reduced, since nothing reads
 //! their bits before the digest does.
 
