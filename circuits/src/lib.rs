@@ -16,6 +16,8 @@ pub mod nym;
 pub mod prover;
 pub mod query;
 pub mod r1cs;
+#[cfg(feature = "prover")]
+pub mod soundness;
 #[doc(hidden)]
 pub mod testing;
 pub mod token;

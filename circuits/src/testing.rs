@@ -1,5 +1,6 @@
 //! An issuer for tests and for the demo's embedded identity provider: RSA keys and RS256 tokens.
 
+use aws_lc_rs::digest::{Digest, SHA256};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize, PublicKeyComponents};
 use aws_lc_rs::signature::{self, KeyPair as _};
@@ -109,5 +110,19 @@ impl Issuer {
             .sign(&signature::RSA_PKCS1_SHA256, &SystemRandom::new(), input.as_bytes(), &mut signature)
             .expect("the buffer has the key's size and the system gives randomness");
         format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    /// Signs a digest, of whatever it may be.
+    ///
+    /// # Panics
+    /// If the system gives no randomness, which blinding needs.
+    #[must_use]
+    pub fn sign_digest(&self, digest: &[u8; 32]) -> Vec<u8> {
+        let digest = Digest::import_less_safe(digest, &SHA256).expect("a digest of SHA-256 has 32 bytes");
+        let mut signature = vec![0; self.keys.public_modulus_len()];
+        self.keys
+            .sign_digest(&signature::RSA_PKCS1_SHA256, &digest, &mut signature)
+            .expect("the buffer has the key's size and the system gives randomness");
+        signature
     }
 }

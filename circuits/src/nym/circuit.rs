@@ -29,19 +29,19 @@ const SLOT_BITS: usize = 16;
 
 /// The circuit's matrices.
 pub fn shape() -> Shape {
-    Shape::of(|cs| synthesize(cs, &Values::default()))
+    Shape::of(|cs| _ = synthesize(cs, &Values::default()))
 }
 
 /// The values of an instance and a witness. They satisfy the rows, with the instance's digest as public input, if
 /// and only if [`super::check`] passes, but for small-order parts (see [`super`]).
 pub fn assign(instance: &Instance, witness: &Witness) -> Assignment {
     let values = Values::new(instance, witness);
-    Assignment::of(|cs| synthesize(cs, &values))
+    Assignment::of(|cs| _ = synthesize(cs, &values))
 }
 
 /// What the prover puts into the variables that no other determines. Wiped when dropped.
 #[derive(Clone, Default)]
-pub(super) struct Values {
+pub(crate) struct Values {
     pub(super) key: EdwardsAffine,
     pub(super) mode: Fr,
     pub(super) profile: Fr,
@@ -54,7 +54,7 @@ pub(super) struct Values {
     pub(super) blinding: BigInt<4>,
     pub(super) evaluated: EdwardsAffine,
     /// The digest whose low bits are c.
-    pub(super) challenge: Fr,
+    pub(crate) challenge: Fr,
     pub(super) response: BigInt<4>,
     pub(super) gamma: EdwardsAffine,
     pub(super) slot: Fr,
@@ -76,7 +76,7 @@ impl Drop for Values {
 }
 
 impl Values {
-    pub(super) fn new(instance: &Instance, witness: &Witness) -> Self {
+    pub(crate) fn new(instance: &Instance, witness: &Witness) -> Self {
         let lift = OddScalar::<Fr>::lift;
         Self {
             key: instance.key.point().affine(),
@@ -145,8 +145,18 @@ struct Given<N> {
     key_hash: N,
 }
 
+/// What an examination of the circuit looks at.
+pub(crate) struct Landmarks<N> {
+    /// The public inputs, in the order of [`Instance::elements`].
+    pub(crate) elements: [N; 11],
+    /// B.
+    pub(crate) blinded: Point<N>,
+    /// Z, the first that the prover chooses behind B.
+    pub(crate) evaluated: Point<N>,
+}
+
 /// The whole statement.
-pub(super) fn synthesize<C: Cs>(cs: &mut C, values: &Values) {
+pub(crate) fn synthesize<C: Cs>(cs: &mut C, values: &Values) -> Landmarks<C::Num> {
     let given = Given {
         // On the curve and in the subgroup: every verifier's PK is.
         key: Point { x: cs.hint(&[], |_| values.key.x), y: cs.hint(&[], |_| values.key.y) },
@@ -163,13 +173,14 @@ pub(super) fn synthesize<C: Cs>(cs: &mut C, values: &Values) {
     let linking_commitment =
         poseidon::hash(cs, Domain::LinkingCommitment, &[idf.clone(), linking_randomness]);
 
-    let gamma = cs.family("nym-evaluation", |cs| evaluation(cs, values, &given, &idf));
+    let Evaluation { blinded, evaluated, gamma } =
+        cs.family("nym-evaluation", |cs| evaluation(cs, values, &given, &idf));
     let slot = cs.family("nym-scope", |cs| scope(cs, values, &given));
     let label = cs.family("nym-label", |cs| label(cs, &given, &idf, &gamma, slot));
     let commitment = cs.family("nym-commitment", |cs| commitment(cs, values, &idf));
 
     let Given { key, mode, profile, epoch, slots, key_hash } = given;
-    let instance = [
+    let elements = [
         key.x,
         key.y,
         linking_commitment,
@@ -182,12 +193,20 @@ pub(super) fn synthesize<C: Cs>(cs: &mut C, values: &Values) {
         commitment.y,
         key_hash,
     ];
-    let digest = poseidon::hash(cs, Domain::NymInstance, &instance);
+    let digest = poseidon::hash(cs, Domain::NymInstance, &elements);
     cs.public(&digest);
+    Landmarks { elements, blinded, evaluated }
 }
 
-/// B = β·H(μ, idf), not the identity; the Chaum–Pedersen proof verifies for (PK, B, Z); β·Γ = Z. Returns Γ.
-fn evaluation<C: Cs>(cs: &mut C, values: &Values, given: &Given<C::Num>, idf: &C::Num) -> Point<C::Num> {
+/// B, Z and Γ.
+struct Evaluation<N> {
+    blinded: Point<N>,
+    evaluated: Point<N>,
+    gamma: Point<N>,
+}
+
+/// B = β·H(μ, idf), not the identity; the Chaum–Pedersen proof verifies for (PK, B, Z); β·Γ = Z.
+fn evaluation<C: Cs>(cs: &mut C, values: &Values, given: &Given<C::Num>, idf: &C::Num) -> Evaluation<C::Num> {
     let (blinding, blinded) = blinded_point(cs, &given.mode, idf, &values.blinding);
 
     let evaluated = Point::witness(cs, &values.evaluated);
@@ -197,7 +216,7 @@ fn evaluation<C: Cs>(cs: &mut C, values: &Values, given: &Given<C::Num>, idf: &C
     let blinded_gamma = multiply(cs, &[(blinding.digits(), &gamma)]);
     cs.equal(&blinded_gamma.x, &evaluated.x);
     cs.equal(&blinded_gamma.y, &evaluated.y);
-    gamma
+    Evaluation { blinded, evaluated, gamma }
 }
 
 /// c = the low 248 bits of Poseidon(PK, B, Z, U, V), with U = s·G − c·PK and V = s·B − c·Z.

@@ -1,5 +1,6 @@
 //! The values of a circuit, without any matrix.
 
+use ark_ff::{One, Zero};
 use zeroize::Zeroize;
 
 use super::{Cs, Num};
@@ -11,7 +12,12 @@ impl Num for Fr {
     }
 
     fn add_scaled(&mut self, other: &Self, k: Fr) {
-        *self += *other * k;
+        // Most of what is summed up are bits.
+        if other.is_one() {
+            *self += k;
+        } else if !other.is_zero() {
+            *self += *other * k;
+        }
     }
 
     fn plus(&self, other: &Self) -> Self {
@@ -98,6 +104,13 @@ impl Assignment {
         one.chain(self.publics.iter().copied()).chain(self.witness.iter().copied()).collect()
     }
 
+    fn row(&mut self, holds: bool) {
+        if !holds {
+            self.violations.push(Violation { row: self.rows, family: self.family });
+        }
+        self.rows += 1;
+    }
+
     fn keep(&mut self, value: Fr) -> Fr {
         let value = (self.tamper)(self.family, self.witness.len(), value);
         if self.witness.len() == self.witness.capacity() {
@@ -140,10 +153,22 @@ impl Cs for Assignment {
     }
 
     fn enforce(&mut self, a: &Fr, b: &Fr, c: &Fr) {
-        if *a * b != *c {
-            self.violations.push(Violation { row: self.rows, family: self.family });
-        }
-        self.rows += 1;
+        self.row(if a.is_zero() || b.is_zero() { c.is_zero() } else { *a * b == *c });
+    }
+
+    fn equal(&mut self, a: &Fr, b: &Fr) {
+        self.row(a == b);
+    }
+
+    fn is_zero(&mut self, a: &Fr) {
+        self.row(a.is_zero());
+    }
+
+    fn product(&mut self, a: &Fr, b: &Fr) -> Fr {
+        let product = *a * b;
+        let out = self.keep(product);
+        self.row(out == product);
+        out
     }
 
     fn enter(&mut self, family: &'static str) -> &'static str {

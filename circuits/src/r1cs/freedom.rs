@@ -8,10 +8,11 @@
 //! its own. Left out is what no row depends on there, such as the inverse of a zero.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use ark_ff::{AdditiveGroup, BigInteger, Field, PrimeField, Zero};
 
-use super::{Assignment, Cs, Lc, Num, Shape, Var};
+use super::{Assignment, Lc, Num, Shape, Var};
 use crate::Fr;
 
 /// Decompositions of whole field elements, whose bits `gadgets::bits::canonical` shows to be unique by a
@@ -19,30 +20,19 @@ use crate::Fr;
 const CANONICAL: &str = "canonical-bits";
 
 /// The witness variables that are chosen, in order.
+#[cfg(test)]
 pub(crate) fn chosen(shape: &Shape, values: &Assignment) -> Vec<usize> {
-    chosen_without(shape, values, None)
+    Freedom::new(shape, values, None).chosen()
 }
 
 /// As [`chosen`], but with one row left out.
+#[cfg(test)]
 pub(crate) fn chosen_without(shape: &Shape, values: &Assignment, dropped: Option<usize>) -> Vec<usize> {
-    assert!(values.is_satisfied(), "freedom is measured where the rows hold");
-    let mut search = Search::new(shape, values, dropped);
-    search.run();
-    let mut chosen = Vec::new();
-    let first = 1 + shape.publics();
-    for column in first..first + shape.witnesses() {
-        if !search.known[column] {
-            if !search.is_idle(column) {
-                chosen.push(column - first);
-            }
-            search.learn(column);
-            search.run();
-        }
-    }
-    chosen
+    Freedom::new(shape, values, dropped).chosen()
 }
 
 /// How many variables of each family are chosen, as the circuit allocates them.
+#[cfg(test)]
 pub(crate) fn chosen_per_family(
     circuit: impl Fn(&mut Shape),
     values: impl Fn(&mut Assignment),
@@ -67,34 +57,62 @@ pub(crate) fn chosen_per_family(
     count
 }
 
-struct Search<'a> {
+/// How a column came to be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The constant one.
+    Constant,
+    /// By this row.
+    Row(u32),
+    /// A prover's choice.
+    Chosen,
+    /// No row depends on it.
+    Idle,
+}
+
+/// What follows from what, at one assignment.
+#[derive(Clone)]
+pub(crate) struct Freedom<'a> {
     shape: &'a Shape,
-    values: Vec<Fr>,
+    values: Arc<Vec<Fr>>,
+    dropped: Option<u32>,
     known: Vec<bool>,
     is_bit: Vec<bool>,
     /// The rows that each column is in.
-    rows_of: Vec<Vec<u32>>,
+    rows_of: Arc<Vec<Vec<u32>>>,
     /// For each row, its unknown columns and those of them that are no bits.
     unknown: Vec<(u32, u32)>,
     queue: Vec<u32>,
+    origin: Vec<Origin>,
+    /// When a column came to be known.
+    rank: Vec<u32>,
+    learned: u32,
 }
 
-impl<'a> Search<'a> {
-    fn new(shape: &'a Shape, values: &Assignment, dropped: Option<usize>) -> Self {
+impl<'a> Freedom<'a> {
+    /// What follows from what once the whole search is done, with one row left out if so asked.
+    pub(crate) fn new(shape: &'a Shape, values: &Assignment, dropped: Option<usize>) -> Self {
+        assert!(values.is_satisfied(), "freedom is measured where the rows hold");
+        let mut search = Self::start(shape, values, dropped);
+        search.run();
+        for column in 1 + shape.publics()..search.values.len() {
+            if !search.known[column] {
+                let origin = if search.is_idle(column) { Origin::Idle } else { Origin::Chosen };
+                search.learn(column, origin);
+                search.run();
+            }
+        }
+        search
+    }
+
+    fn start(shape: &'a Shape, values: &Assignment, dropped: Option<usize>) -> Self {
         let values = values.full();
         let mut rows_of = vec![Vec::new(); values.len()];
         let mut is_bit = vec![false; values.len()];
         for (i, row) in shape.rows().iter().enumerate().filter(|(i, _)| Some(*i) != dropped) {
             let columns = columns(shape, row);
-            if let [column] = columns[..] {
-                is_bit[column] |= polynomial(shape, row, column, &values).is_of_a_bit();
-            }
-            if shape.families()[i] == CANONICAL {
-                weights(shape, row).iter().filter(|(_, w)| power_of_two(w).is_some()).for_each(
-                    |(column, _)| {
-                        is_bit[*column] = true;
-                    },
-                );
+            for column in bits_by(shape, i, &columns, &values) {
+                is_bit[column] = true;
             }
             columns.iter().for_each(|column| rows_of[*column].push(i as u32));
         }
@@ -108,12 +126,129 @@ impl<'a> Search<'a> {
         let mut known = vec![false; values.len()];
         known[0] = true;
         let queue = (0..unknown.len() as u32).collect();
-        Self { shape, values, known, is_bit, rows_of, unknown, queue }
+        let origin = vec![Origin::Constant; values.len()];
+        let rank = vec![0; values.len()];
+        let (dropped, rows_of) = (dropped.map(|row| row as u32), Arc::new(rows_of));
+        let values = Arc::new(values);
+        Self { shape, values, dropped, known, is_bit, rows_of, unknown, queue, origin, rank, learned: 0 }
     }
 
-    fn learn(&mut self, column: usize) {
+    /// The witness variables that are chosen, in order.
+    #[cfg(test)]
+    pub(crate) fn chosen(&self) -> Vec<usize> {
+        let first = 1 + self.shape.publics();
+        (first..self.values.len()).filter(|c| self.origin[*c] == Origin::Chosen).map(|c| c - first).collect()
+    }
+
+    /// How a column came to be known.
+    pub(crate) fn origin(&self, column: usize) -> Origin {
+        self.origin[column]
+    }
+
+    /// A number that is smaller the earlier the column was known.
+    pub(crate) fn rank(&self, column: usize) -> u32 {
+        self.rank[column]
+    }
+
+    /// Whether some row, or a comparison of the family of canonical decompositions, forces the column to be a bit.
+    pub(crate) fn is_bit(&self, column: usize) -> bool {
+        self.is_bit[column]
+    }
+
+    /// The rows that a column is in.
+    pub(crate) fn rows_of(&self, column: usize) -> &[u32] {
+        &self.rows_of[column]
+    }
+
+    /// The columns that each row leaves one value, in the order in which they were learned.
+    pub(crate) fn defined(&self) -> Vec<Vec<u32>> {
+        let mut defined: Vec<Vec<u32>> = vec![Vec::new(); self.shape.constraints()];
+        for (column, origin) in self.origin.iter().enumerate() {
+            if let Origin::Row(row) = origin {
+                defined[*row as usize].push(column as u32);
+            }
+        }
+        for columns in &mut defined {
+            columns.sort_unstable_by_key(|column| self.rank[*column as usize]);
+        }
+        defined
+    }
+
+    /// Whether without this row the variables that are chosen no longer determine all others, or one of them that was
+    /// a bit is none. `defined` is [`Freedom::defined`].
+    pub(crate) fn is_needed(&self, row: usize, defined: &[Vec<u32>]) -> bool {
+        let columns = columns(self.shape, &self.shape.rows()[row]);
+        let mut seeds = defined[row].clone();
+        let mut bits_lost = Vec::new();
+        for column in self.bits_lost(row, &columns) {
+            match self.origin[column] {
+                Origin::Chosen => return true,
+                Origin::Row(by) => seeds.extend(&defined[by as usize]),
+                Origin::Constant | Origin::Idle => {}
+            }
+            bits_lost.push(column);
+        }
+        if seeds.is_empty() {
+            return false;
+        }
+        let mut search = self.clone();
+        search.dropped = Some(row as u32);
+        for column in self.descendants(seeds, row, defined) {
+            search.forget(column);
+        }
+        for column in bits_lost {
+            search.is_bit[column] = false;
+            if !search.known[column] {
+                self.rows_of[column].iter().for_each(|row| search.unknown[*row as usize].1 += 1);
+            }
+        }
+        search.run();
+        search.known.iter().skip(1).any(|known| !known)
+    }
+
+    /// The columns that nothing but this row forces to be bits. Each row of a comparison with r is needed for the
+    /// argument of [`CANONICAL`].
+    fn bits_lost(&self, row: usize, columns: &[usize]) -> Vec<usize> {
+        let compares = self.shape.families()[row] == CANONICAL;
+        let bits = bits_by(self.shape, row, columns, &self.values);
+        let bits = if compares && bits.is_empty() { columns.to_vec() } else { bits };
+        let forced_by = |other: usize, column: usize| {
+            let columns = self::columns(self.shape, &self.shape.rows()[other]);
+            (columns.len() == 1 || !compares)
+                && bits_by(self.shape, other, &columns, &self.values).contains(&column)
+        };
+        let others = |column: usize| self.rows_of[column].iter().map(|other| *other as usize);
+        let is_lost = |column: &usize| {
+            self.is_bit[*column] && !others(*column).any(|other| other != row && forced_by(other, *column))
+        };
+        bits.into_iter().filter(is_lost).collect()
+    }
+
+    /// The columns that were learned by way of `seeds`, and these.
+    fn descendants(&self, seeds: Vec<u32>, dropped: usize, defined: &[Vec<u32>]) -> Vec<usize> {
+        let mut reached = vec![false; self.values.len()];
+        let mut stack = seeds;
+        let mut out = Vec::new();
+        while let Some(column) = stack.pop() {
+            if std::mem::replace(&mut reached[column as usize], true) {
+                continue;
+            }
+            out.push(column as usize);
+            for row in self.rows_of[column as usize].iter().filter(|row| **row as usize != dropped) {
+                let later = |other: &&u32| self.rank[**other as usize] > self.rank[column as usize];
+                stack.extend(defined[*row as usize].iter().filter(later));
+            }
+        }
+        out
+    }
+
+    fn learn(&mut self, column: usize, origin: Origin) {
         self.known[column] = true;
-        for row in &self.rows_of[column] {
+        self.origin[column] = origin;
+        self.learned += 1;
+        self.rank[column] = self.learned;
+        let rows = self.rows_of.clone();
+        for row in &rows[column] {
             let (all, others) = &mut self.unknown[*row as usize];
             *all -= 1;
             *others -= u32::from(!self.is_bit[column]);
@@ -123,10 +258,24 @@ impl<'a> Search<'a> {
         }
     }
 
+    fn forget(&mut self, column: usize) {
+        self.known[column] = false;
+        let rows = self.rows_of.clone();
+        for row in &rows[column] {
+            let (all, others) = &mut self.unknown[*row as usize];
+            *all += 1;
+            *others += u32::from(!self.is_bit[column]);
+            self.queue.push(*row);
+        }
+    }
+
     fn run(&mut self) {
         while let Some(row) = self.queue.pop() {
+            if Some(row) == self.dropped {
+                continue;
+            }
             for column in self.follow(row as usize) {
-                self.learn(column);
+                self.learn(column, Origin::Row(row));
             }
         }
     }
@@ -192,8 +341,21 @@ impl<'a> Search<'a> {
     }
 }
 
+/// The columns that this row forces to be bits.
+fn bits_by(shape: &Shape, i: usize, columns: &[usize], values: &[Fr]) -> Vec<usize> {
+    let row = &shape.rows()[i];
+    if let [column] = columns {
+        let is_bit = polynomial(shape, row, *column, values).is_of_a_bit();
+        return if is_bit { vec![*column] } else { Vec::new() };
+    }
+    if shape.families()[i] != CANONICAL {
+        return Vec::new();
+    }
+    weights(shape, row).into_iter().filter(|(_, w)| power_of_two(w).is_some()).map(|(c, _)| c).collect()
+}
+
 /// The columns of a row but that of the constant, each once.
-fn columns(shape: &Shape, row: &[Lc; 3]) -> Vec<usize> {
+pub(crate) fn columns(shape: &Shape, row: &[Lc; 3]) -> Vec<usize> {
     let mut columns: Vec<usize> =
         row.iter().flat_map(|lc| lc.terms()).map(|(var, _)| shape.column(*var)).filter(|c| *c != 0).collect();
     columns.sort_unstable();
@@ -202,7 +364,7 @@ fn columns(shape: &Shape, row: &[Lc; 3]) -> Vec<usize> {
 }
 
 /// n where the row is L·(2^n − L) = 0: then L is one bit more, of weight 2^n.
-fn forced_bit([a, b, c]: &[Lc; 3]) -> Option<u32> {
+pub(crate) fn forced_bit([a, b, c]: &[Lc; 3]) -> Option<u32> {
     match a.plus(b).terms() {
         [(Var::One, sum)] if c.terms().is_empty() => power_of_two(sum),
         _ => None,
@@ -210,12 +372,12 @@ fn forced_bit([a, b, c]: &[Lc; 3]) -> Option<u32> {
 }
 
 /// The coefficients of a form but that of the constant.
-fn weights_of(shape: &Shape, form: &Lc) -> HashMap<usize, Fr> {
+pub(crate) fn weights_of(shape: &Shape, form: &Lc) -> HashMap<usize, Fr> {
     form.terms().iter().map(|(var, w)| (shape.column(*var), *w)).filter(|(column, _)| *column != 0).collect()
 }
 
 /// The coefficients of A·B − C where that is linear; empty where it is not.
-fn weights(shape: &Shape, row: &[Lc; 3]) -> HashMap<usize, Fr> {
+pub(crate) fn weights(shape: &Shape, row: &[Lc; 3]) -> HashMap<usize, Fr> {
     let constant = |lc: &Lc| match lc.terms() {
         [] => Some(Fr::ZERO),
         [(var, c)] if shape.column(*var) == 0 => Some(*c),
@@ -237,15 +399,15 @@ fn weights(shape: &Shape, row: &[Lc; 3]) -> HashMap<usize, Fr> {
     weights
 }
 
-fn power_of_two(number: &Fr) -> Option<u32> {
+pub(crate) fn power_of_two(number: &Fr) -> Option<u32> {
     let number = number.into_bigint();
     (number.0.iter().map(|limb| limb.count_ones()).sum::<u32>() == 1).then(|| number.num_bits() - 1)
 }
 
 /// A·B − C as a polynomial in one variable, all others having their values: from the constant coefficient up.
-struct Polynomial([Fr; 3]);
+pub(crate) struct Polynomial(pub(crate) [Fr; 3]);
 
-fn polynomial(shape: &Shape, row: &[Lc; 3], column: usize, values: &[Fr]) -> Polynomial {
+pub(crate) fn polynomial(shape: &Shape, row: &[Lc; 3], column: usize, values: &[Fr]) -> Polynomial {
     let [(a0, a1), (b0, b1), (c0, c1)] = row.each_ref().map(|lc| {
         let (mut rest, mut slope) = (Fr::ZERO, Fr::ZERO);
         for (var, k) in lc.terms() {
@@ -272,10 +434,12 @@ impl Polynomial {
     }
 }
 
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::gadgets::bits::{Bit, decompose, is_zero, pack};
     use crate::gadgets::poseidon;
+    use crate::r1cs::Cs;
     use sigveil_vrf_identity::domain::Domain;
 
     fn measured(circuit: impl Fn(&mut Shape), values: impl FnOnce(&mut Assignment)) -> (Shape, Assignment) {

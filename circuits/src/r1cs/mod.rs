@@ -10,7 +10,7 @@
 //! Out of scope: what the rows mean (see [`crate::gadgets`]) and how they are proven (see `groth16`).
 
 mod assignment;
-#[cfg(test)]
+#[cfg(any(test, feature = "prover"))]
 pub(crate) mod freedom;
 mod lc;
 mod shape;

@@ -28,4 +28,19 @@ impl<N: crate::r1cs::Num> Inputs<N> {
         let [modulus, issuer, audience, kind, time, header, usage, bind, linking_commitment] = elements;
         Self { modulus, issuer, audience, kind, time, header, usage, bind, linking_commitment }
     }
+
+    /// In the order of [`Instance::elements`].
+    pub(super) fn elements(self) -> [N; 9] {
+        [
+            self.modulus,
+            self.issuer,
+            self.audience,
+            self.kind,
+            self.time,
+            self.header,
+            self.usage,
+            self.bind,
+            self.linking_commitment,
+        ]
+    }
 }

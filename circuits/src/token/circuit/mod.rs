@@ -30,6 +30,7 @@ use super::layout::Layout;
 use super::native::public_audience;
 use super::{Class, Compact, Expectation, Instance, LinkingRandomness, Witness};
 use crate::Fr;
+use crate::gadgets::bits::Bit;
 use crate::gadgets::rsa;
 use crate::gadgets::sha256::{self, Message};
 use crate::r1cs::{Assignment, Cs, Shape};
@@ -38,24 +39,64 @@ use inputs::Inputs;
 
 /// The circuit of a class. Its only public input is [`Instance::digest`].
 pub fn circuit<C: Cs>(cs: &mut C, class: Class, instance: &Instance, witness: &Witness) {
-    let public = cs.family("token.inputs", |cs| Inputs::allocate(cs, instance));
+    synthesize(cs, class, instance, witness);
+}
 
-    // RS256 verifies over base64url(header) "." base64url(payload).
+/// What an examination of the circuit looks at.
+pub(crate) struct Landmarks<N> {
+    /// The public inputs, in the order of [`Instance::elements`].
+    pub(crate) elements: [N; 9],
+    /// The digest that the signature is of.
+    pub(crate) digest: [Bit<N>; 256],
+}
+
+/// The whole circuit: what is signed, and what it says.
+pub(crate) fn synthesize<C: Cs>(
+    cs: &mut C,
+    class: Class,
+    instance: &Instance,
+    witness: &Witness,
+) -> Landmarks<C::Num> {
+    let public = cs.family("token.inputs", |cs| Inputs::allocate(cs, instance));
     // That its tail is zero follows from what is decoded below.
     let message = Message::of_characters(cs, &witness.signing_input, class.size.bytes());
-    let digest = sha256::digest(cs, &message);
+    let digest = signed(cs, class, &message, &public, witness);
+    says(cs, class, &message, &public, instance, witness);
+    Landmarks { elements: public.elements(), digest }
+}
+
+/// RS256 verifies over the message, under the public modulus.
+fn signed<C: Cs>(
+    cs: &mut C,
+    class: Class,
+    message: &Message<C::Num>,
+    public: &Inputs<C::Num>,
+    witness: &Witness,
+) -> [Bit<C::Num>; 256] {
+    let digest = sha256::digest(cs, message);
     let modulus = rsa::Modulus::allocate(cs, class.modulus, &witness.modulus);
     let modulus_digest = payload::modulus_digest(cs, &modulus);
     cs.family("token.modulus", |cs| cs.equal(&modulus_digest, &public.modulus));
     rsa::verify(cs, &modulus, &witness.signature, &digest);
+    digest
+}
 
+/// The message is base64url(header) "." base64url(payload), and the claims are those that are stated.
+fn says<C: Cs>(
+    cs: &mut C,
+    class: Class,
+    message: &Message<C::Num>,
+    public: &Inputs<C::Num>,
+    instance: &Instance,
+    witness: &Witness,
+) {
     // The header is one that is listed; what follows its dot is the payload.
-    let header = payload::header(cs, &message, &public.header, witness.header_length);
-    let bytes = payload::decode(cs, &message, &header, class.size);
+    let header = payload::header(cs, message, &public.header, witness.header_length);
+    let bytes = payload::decode(cs, message, &header, class.size);
 
     // The claims.
     let layout = Layout::of(&payload::placed(witness, class.size), instance.kind);
-    claims::claims(cs, &bytes, &public, instance, witness, &layout);
+    claims::claims(cs, &bytes, public, instance, witness, &layout);
 }
 
 /// The shape of a class.

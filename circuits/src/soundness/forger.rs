@@ -1,0 +1,321 @@
+//! A prover who has lied about some values and solves the rows for all others.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+
+use ark_ff::{AdditiveGroup, BigInteger, Field, One, PrimeField, Zero};
+
+use crate::Fr;
+use crate::r1cs::freedom::{Freedom, Origin, Polynomial, columns, forces_a_bit, polynomial, power_of_two};
+use crate::r1cs::freedom::{weights, weights_of};
+use crate::r1cs::{Assignment, Lc, Shape};
+
+/// Most values that are taken from another row than the one that determines them.
+const REPAIRS: usize = 24;
+/// So many rows that do not hold are not repaired one by one.
+const BEYOND_REPAIR: usize = 48;
+/// So many choices are lied about, the first ones.
+const MANY_CHOICES: usize = 64;
+
+/// An honest assignment, how it follows from the prover's choices, and a lie in the making.
+pub(super) struct Forger<'a> {
+    shape: &'a Shape,
+    freedom: Freedom<'a>,
+    defined: Vec<Vec<u32>>,
+    honest: Vec<Fr>,
+    values: Vec<Fr>,
+    /// Columns whose values the statement is free to fit to a lie.
+    adjustable: Vec<usize>,
+    inverses: HashMap<Fr, Fr>,
+    lie: Lie,
+}
+
+/// What differs from the honest assignment.
+#[derive(Default)]
+struct Lie {
+    changed: Vec<usize>,
+    pinned: Vec<usize>,
+    queue: BinaryHeap<Reverse<(u32, usize)>>,
+    /// Values that may still be solved.
+    patience: usize,
+}
+
+/// A change of a few values.
+pub(super) type Change = Vec<(usize, Fr)>;
+
+impl<'a> Forger<'a> {
+    /// `elements` are the public inputs, which fit to a lie where they are variables of their own.
+    pub(super) fn new(shape: &'a Shape, values: &Assignment, elements: &[Lc]) -> Self {
+        let freedom = Freedom::new(shape, values, None);
+        let defined = freedom.defined();
+        let adjustable = elements.iter().filter_map(|lc| match lc.terms() {
+            [(var, k)] if k.is_one() => Some(shape.column(*var)),
+            _ => None,
+        });
+        let adjustable = adjustable.collect();
+        let honest = values.full();
+        let (values, inverses, lie) = (honest.clone(), HashMap::new(), Lie::default());
+        Self { shape, freedom, defined, honest, values, adjustable, inverses, lie }
+    }
+
+    /// Whether without the row the prover's choices no longer determine everything.
+    pub(super) fn is_needed_for_determinism(&self, row: usize) -> bool {
+        self.freedom.is_needed(row, &self.defined)
+    }
+
+    /// The values of the lie told last.
+    pub(super) fn values(&self) -> &[Fr] {
+        &self.values
+    }
+
+    /// Tells a lie against `target`: the rows that do not hold once all others are solved as far as they can be, or
+    /// `None` where that takes more than so many solutions, which it takes off `patience`.
+    pub(super) fn tell(
+        &mut self,
+        change: &Change,
+        target: usize,
+        patience: &mut usize,
+    ) -> Option<Vec<usize>> {
+        self.forget();
+        self.lie.patience = *patience;
+        for (column, value) in change {
+            self.pin(*column, *value);
+        }
+        let violated = self.settle(target);
+        *patience = self.lie.patience;
+        violated
+    }
+
+    fn settle(&mut self, target: usize) -> Option<Vec<usize>> {
+        self.propagate()?;
+        let mut violated = self.violated();
+        for _ in 0..REPAIRS {
+            if violated.len() <= 1 || violated.len() > BEYOND_REPAIR {
+                break;
+            }
+            let Some((column, value)) = violated.iter().find_map(|row| self.repair(*row, target)) else {
+                break;
+            };
+            self.pin(column, value);
+            self.propagate()?;
+            violated = self.violated();
+        }
+        Some(violated)
+    }
+
+    fn forget(&mut self) {
+        for column in self.lie.changed.drain(..) {
+            self.values[column] = self.honest[column];
+        }
+        self.lie.pinned.clear();
+        self.lie.queue.clear();
+    }
+
+    fn pin(&mut self, column: usize, value: Fr) {
+        self.lie.pinned.push(column);
+        self.set(column, value);
+    }
+
+    fn set(&mut self, column: usize, value: Fr) {
+        if self.values[column] == value {
+            return;
+        }
+        if self.values[column] == self.honest[column] {
+            self.lie.changed.push(column);
+        }
+        self.values[column] = value;
+        let rank = self.freedom.rank(column);
+        for row in self.freedom.rows_of(column) {
+            for later in &self.defined[*row as usize] {
+                let later = *later as usize;
+                if self.freedom.rank(later) > rank {
+                    self.lie.queue.push(Reverse((self.freedom.rank(later), later)));
+                }
+            }
+        }
+    }
+
+    /// Solves anew what follows from what has changed.
+    fn propagate(&mut self) -> Option<()> {
+        let mut last = usize::MAX;
+        while let Some(Reverse((_, column))) = self.lie.queue.pop() {
+            if column == last || self.lie.pinned.contains(&column) {
+                continue;
+            }
+            last = column;
+            self.lie.patience = self.lie.patience.checked_sub(1)?;
+            let Origin::Row(row) = self.freedom.origin(column) else { continue };
+            if self.defined[row as usize].len() > 1 {
+                self.digits(row as usize);
+            } else if let Some(value) = self.solution(row as usize, column) {
+                self.set(column, value);
+            }
+        }
+        Some(())
+    }
+
+    /// The one value that a row leaves a column.
+    fn solution(&mut self, row: usize, column: usize) -> Option<Fr> {
+        let Polynomial([c, b, a]) = polynomial(self.shape, &self.shape.rows()[row], column, &self.values);
+        if a.is_zero() {
+            return (!b.is_zero()).then(|| -c * self.inverse(b));
+        }
+        (b.square() == Fr::from(4u64) * a * c).then(|| -b * self.inverse(a.double()))
+    }
+
+    fn inverse(&mut self, x: Fr) -> Fr {
+        if x.is_one() || (-x).is_one() {
+            return x;
+        }
+        *self.inverses.entry(x).or_insert_with(|| x.inverse().unwrap_or(Fr::ZERO))
+    }
+
+    /// Writes the digits that a row takes from a sum.
+    fn digits(&mut self, row: usize) {
+        let lcs = &self.shape.rows()[row];
+        let [a, b, c] = lcs.each_ref().map(|lc| self.value(lc));
+        // Of a row that says that a form is a bit, the form itself is the digit of weight one.
+        let (terms, sum) = if forces_a_bit(lcs) {
+            (weights_of(self.shape, &lcs[0]), a)
+        } else {
+            (weights(self.shape, lcs), a * b - c)
+        };
+        let digits = self.defined[row].clone();
+        let value = |digit: &u32| self.values[*digit as usize] * terms[&(*digit as usize)];
+        let rest = sum - digits.iter().map(value).sum::<Fr>();
+        let negative = digits.iter().any(|digit| power_of_two(&terms[&(*digit as usize)]).is_none());
+        let number = if negative { rest } else { -rest }.into_bigint();
+        for digit in digits {
+            let weight = terms[&(digit as usize)];
+            let place = power_of_two(&if negative { -weight } else { weight });
+            let place = place.expect("digits have powers of two for weights, all of one sign");
+            if !self.lie.pinned.contains(&(digit as usize)) {
+                self.set(digit as usize, Fr::from(number.get_bit(place as usize)));
+            }
+        }
+    }
+
+    /// The rows that do not hold.
+    fn violated(&self) -> Vec<usize> {
+        let mut rows: Vec<u32> =
+            self.lie.changed.iter().flat_map(|column| self.freedom.rows_of(*column)).copied().collect();
+        rows.sort_unstable();
+        rows.dedup();
+        rows.into_iter().map(|row| row as usize).filter(|row| !self.holds(*row)).collect()
+    }
+
+    fn holds(&self, row: usize) -> bool {
+        let [a, b, c] = self.shape.rows()[row].each_ref().map(|lc| self.value(lc));
+        a * b == c
+    }
+
+    fn value(&self, lc: &Lc) -> Fr {
+        lc.terms().iter().map(|(var, k)| self.values[self.shape.column(*var)] * k).sum()
+    }
+
+    /// A value that makes this row hold, of a column that is not yet fixed: what a statement can fit first, then what
+    /// the prover chooses, then what came last.
+    fn repair(&mut self, row: usize, target: usize) -> Option<(usize, Fr)> {
+        if row == target {
+            return None;
+        }
+        let mut candidates = columns(self.shape, &self.shape.rows()[row]);
+        candidates.retain(|column| !self.lie.pinned.contains(column) && !self.freedom.is_bit(*column));
+        candidates.sort_by_key(|column| {
+            let choice = matches!(self.freedom.origin(*column), Origin::Chosen | Origin::Idle);
+            Reverse((self.adjustable.contains(column), choice, self.freedom.rank(*column)))
+        });
+        candidates.into_iter().take(8).find_map(|column| {
+            let Polynomial([c, b, a]) = polynomial(self.shape, &self.shape.rows()[row], column, &self.values);
+            (a.is_zero() && !b.is_zero()).then(|| (column, -c * self.inverse(b)))
+        })
+    }
+
+    /// Changes that may break this row and no other.
+    pub(super) fn changes(&self, row: usize) -> Vec<Change> {
+        let mut columns = columns(self.shape, &self.shape.rows()[row]);
+        columns.sort_by_key(|column| Reverse(self.freedom.rank(*column)));
+        let defines = |column: usize| self.freedom.origin(column) == Origin::Row(row as u32);
+        columns.sort_by_key(|column| !defines(*column));
+        columns.truncate(6);
+        let mut out = Vec::new();
+        for column in &columns {
+            out.extend(self.carried_over(*column));
+        }
+        for column in &columns {
+            let value = self.values_for(*column);
+            out.extend(value.into_iter().map(|value| vec![(*column, value)]));
+        }
+        let aliases: Vec<Change> = columns.iter().filter_map(|column| self.alias(*column)).take(1).collect();
+        for alias in aliases {
+            for column in columns.iter().filter(|column| !alias.iter().any(|(other, _)| other == *column)) {
+                let mut with = alias.clone();
+                with.push((*column, Fr::ZERO));
+                out.push(with);
+            }
+            out.push(alias);
+        }
+        out
+    }
+
+    /// Changes of what the prover chooses, bits and the limbs of long integers aside.
+    pub(super) fn choices(&self) -> Vec<Change> {
+        let chosen = |column: &usize| self.freedom.origin(*column) == Origin::Chosen;
+        let whole = |column: &usize| !self.freedom.is_bit(*column);
+        let first = 1 + self.shape.publics();
+        let columns: Vec<usize> = (first..self.honest.len()).filter(chosen).filter(whole).collect();
+        let few = columns.len().min(MANY_CHOICES);
+        let change =
+            |column: usize| self.values_for(column).into_iter().map(move |value| vec![(column, value)]);
+        columns.into_iter().take(few).flat_map(change).collect()
+    }
+
+    fn values_for(&self, column: usize) -> Vec<Fr> {
+        let (one, honest) = (Fr::ONE, self.honest[column]);
+        if self.freedom.is_bit(column) {
+            vec![one - honest, Fr::from(2u64), -one]
+        } else {
+            vec![honest + one, honest - one, -honest, Fr::ZERO]
+        }
+    }
+
+    /// A bit is two more, and the next one less, or the reverse: every sum of both stays.
+    fn carried_over(&self, column: usize) -> Option<Change> {
+        if !self.freedom.is_bit(column) {
+            return None;
+        }
+        let two = Fr::from(2u64);
+        self.freedom.rows_of(column).iter().find_map(|row| {
+            let row = &self.shape.rows()[*row as usize];
+            let terms =
+                if forces_a_bit(row) { weights_of(self.shape, &row[0]) } else { weights(self.shape, row) };
+            let weight = *terms.get(&column)?;
+            let (next, _) =
+                terms.iter().find(|(other, w)| **w == weight * two && self.freedom.is_bit(**other))?;
+            let (bit, next_bit) = (self.honest[column], self.honest[*next]);
+            let more = if next_bit.is_one() { two } else { -two };
+            Some(vec![(column, bit + more), (*next, Fr::ONE - next_bit)])
+        })
+    }
+
+    /// The bits of a whole field element plus the modulus, where the column is one of its bits.
+    fn alias(&self, column: usize) -> Option<Change> {
+        const BITS: usize = Fr::MODULUS_BIT_SIZE as usize;
+        self.freedom.rows_of(column).iter().find_map(|row| {
+            let terms = weights(self.shape, &self.shape.rows()[*row as usize]);
+            let places: Vec<(usize, u32)> =
+                terms.iter().filter_map(|(column, w)| Some((*column, power_of_two(w)?))).collect();
+            if places.len() < BITS {
+                return None;
+            }
+            let mut number = Fr::ZERO;
+            places.iter().for_each(|(bit, place)| {
+                number += self.honest[*bit] * Fr::from(2u64).pow([u64::from(*place)])
+            });
+            let mut number = number.into_bigint();
+            number.add_with_carry(&Fr::MODULUS);
+            let alias = |(bit, place): &(usize, u32)| (*bit, Fr::from(number.get_bit(*place as usize)));
+            (number.num_bits() as usize <= BITS).then(|| places.iter().map(alias).collect())
+        })
+    }
+}

@@ -1,0 +1,48 @@
+//! Soundness, shown: what is missed where a row is missing, and what a prover can still choose (protocol.md §5.4).
+//!
+//! For tests and for the command `soundness` among the crate's examples; nothing that proves or verifies uses it.
+//! All parts are generic over a [`Subject`]: a statement with an honest witness.
+//!
+//! # Mutation ([`mutation`])
+//! A mutant is the statement without one row, or without one family of rows. It is *caught by a witness* where an
+//! assignment is found that the whole statement refuses and the mutant accepts. Candidates are lies: one value of the
+//! row is changed, or a few are, and whatever follows is solved anew from the rows, as somebody who forges would; a
+//! value that the rows leave no solution is taken from another of its rows. What a verifier holds against is
+//! stated anew to fit, so what is accepted is a false statement, and whoever has the issuer's key signs
+//! whatever digest comes out.
+//! It is *caught by determinism* where no such assignment was found, but without the row the prover's choices no
+//! longer determine all other variables ([`r1cs::freedom`](crate::r1cs)): then no argument is left that the variable
+//! is what it should be. All others are survivors, each of which stands in a list with its reason ([`survivors`]).
+//!
+//! # Determinism ([`isolation`])
+//! With the public inputs fixed, the solutions of the rows are a variety. It is shown that at an honest witness no
+//! variable but those listed changes along it, alone or with others: the witness is an isolated solution. That other
+//! solutions lie elsewhere (another payload under the same key) is in the nature of the statement. That variables
+//! other than the listed choices are *functions* of these is shown by propagation, in the tests of each statement.
+
+mod forger;
+pub mod isolation;
+pub mod mutation;
+mod statements;
+pub mod survivors;
+
+pub use statements::{NymSubject, TokenSubject};
+
+use crate::Fr;
+use crate::r1cs::{Assignment, Cs};
+
+/// A statement with an honest witness.
+pub trait Subject {
+    /// Name of the statement, such as `token_768`.
+    fn name(&self) -> String;
+
+    /// Runs the circuit; returns the public inputs, before they are hashed to one.
+    fn synthesize<C: Cs>(&self, cs: &mut C) -> Vec<C::Num>;
+
+    /// Someone who holds the signing or evaluating key makes what a liar's values need: `values` are one, public
+    /// inputs, witness. `None` where nobody can.
+    fn with_an_accomplice(&self, values: &[Fr]) -> Option<Assignment>;
+
+    /// Whether [`Subject::with_an_accomplice`] may make rows of this family hold.
+    fn in_reach_of_an_accomplice(&self, family: &str) -> bool;
+}

@@ -1,0 +1,212 @@
+//! Which rows are missed where they are missing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+use super::Subject;
+use super::forger::{Change, Forger};
+use super::survivors;
+use crate::r1cs::{Assignment, Lc, Shape};
+
+/// Lies about one row that are told by the circuit's own hints too.
+const BY_HINTS: usize = 3;
+
+/// What to examine.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Rows taken of each family at most; of a smaller one all.
+    pub rows_per_family: usize,
+    /// Values that may be solved anew for one row and witness in all, before its lies are given up.
+    pub patience: usize,
+    /// Which rows are taken.
+    pub seed: u64,
+}
+
+/// What was found out about one statement.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Rows of the statement.
+    pub rows: usize,
+    /// Rows and, of the mutants with one row less, what became of them, for each family.
+    pub families: BTreeMap<&'static str, Family>,
+    /// Rows whose mutant nothing caught and no reason explains: must be empty.
+    pub unexplained: Vec<(usize, &'static str)>,
+}
+
+/// What was found out about one family.
+#[derive(Debug, Default)]
+pub struct Family {
+    /// Rows of the family.
+    pub rows: usize,
+    /// Whether the mutant without the whole family is caught.
+    pub caught: bool,
+    /// Single rows that were left out, each by itself.
+    pub mutants: usize,
+    /// Of these, caught by a witness.
+    pub by_witness: usize,
+    /// Of the others, caught by determinism.
+    pub by_determinism: usize,
+    /// Survivors by their reasons.
+    pub explained: BTreeMap<&'static str, usize>,
+}
+
+impl Report {
+    /// Mutants caught, and all, with one row less.
+    #[must_use]
+    pub fn single(&self) -> (usize, usize) {
+        let caught = self.families.values().map(|family| family.by_witness + family.by_determinism).sum();
+        (caught, self.families.values().map(|family| family.mutants).sum())
+    }
+
+    /// Mutants caught, and all, with one family less.
+    #[must_use]
+    pub fn whole(&self) -> (usize, usize) {
+        (self.families.values().filter(|family| family.caught).count(), self.families.len())
+    }
+}
+
+/// Leaves out rows of a statement, by the lies of several honest witnesses of it: `subjects` differ in nothing else.
+///
+/// # Panics
+/// If a subject's witness is none.
+pub fn examine<S: Subject>(subjects: &[S], effort: Effort) -> Report {
+    let mut elements = Vec::new();
+    let shape = Shape::of(|cs| elements = subjects[0].synthesize(cs));
+    let mut report = Report { rows: shape.constraints(), ..Report::default() };
+    for (family, rows) in shape.rows_per_family() {
+        report.families.insert(family, Family { rows, ..Family::default() });
+    }
+    let mut left = sample(&shape, effort);
+    for row in &left {
+        family(&mut report, &shape, *row).mutants += 1;
+    }
+    let mut caught = BTreeSet::new();
+    for (at, subject) in subjects.iter().enumerate() {
+        let mut liar = Liar::new(subject, &shape, &elements);
+        liar.lies_about_choices(effort.patience, &mut caught);
+        left.retain(|row| {
+            if !caught.contains(row) {
+                liar.lies_about(*row, effort.patience, &mut caught);
+            }
+            let found = caught.contains(row);
+            family(&mut report, &shape, *row).by_witness += usize::from(found);
+            !found
+        });
+        if at + 1 == subjects.len() {
+            left.retain(|row| {
+                let found = liar.forger.is_needed_for_determinism(*row);
+                family(&mut report, &shape, *row).by_determinism += usize::from(found);
+                !found
+            });
+        }
+    }
+    for family in report.families.values_mut() {
+        // What a mutant with one row less accepts, or lets free, so does one without the whole family.
+        family.caught = family.by_witness + family.by_determinism > 0;
+    }
+    for row in left {
+        let family = shape.families()[row];
+        match survivors::explanation(&subjects[0].name(), &shape, row) {
+            Some(why) => *self::family(&mut report, &shape, row).explained.entry(why).or_default() += 1,
+            None => report.unexplained.push((row, family)),
+        }
+    }
+    report
+}
+
+fn family<'a>(report: &'a mut Report, shape: &Shape, row: usize) -> &'a mut Family {
+    report.families.entry(shape.families()[row]).or_default()
+}
+
+/// So many rows of each family, drawn by the seed.
+fn sample(shape: &Shape, effort: Effort) -> Vec<usize> {
+    let mut rng = ChaCha20Rng::seed_from_u64(effort.seed);
+    let mut families: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (row, family) in shape.families().iter().enumerate() {
+        families.entry(family).or_default().push(row);
+    }
+    let mut rows = BTreeSet::new();
+    for mut of_family in families.into_values() {
+        for _ in 0..effort.rows_per_family.min(of_family.len()) {
+            rows.insert(of_family.swap_remove(rng.next_u64() as usize % of_family.len()));
+        }
+    }
+    rows.into_iter().collect()
+}
+
+/// Tells lies about one honest witness.
+struct Liar<'a, S> {
+    subject: &'a S,
+    shape: &'a Shape,
+    forger: Forger<'a>,
+}
+
+impl<'a, S: Subject> Liar<'a, S> {
+    fn new(subject: &'a S, shape: &'a Shape, elements: &[Lc]) -> Self {
+        let values = Assignment::of(|cs| _ = subject.synthesize(cs));
+        Self { subject, shape, forger: Forger::new(shape, &values, elements) }
+    }
+
+    /// Lies about what this row speaks of, until one of them leaves it as the only row that does not hold.
+    fn lies_about(&mut self, row: usize, mut patience: usize, caught: &mut BTreeSet<usize>) {
+        for change in self.forger.changes(row) {
+            let Some(violated) = self.forger.tell(&change, row, &mut patience) else { break };
+            caught.extend(self.only_refusal(violated, row));
+            if caught.contains(&row) {
+                return;
+            }
+        }
+        for change in self.forger.changes(row).into_iter().take(BY_HINTS) {
+            caught.extend(self.only_refusal_by_hints(change));
+            if caught.contains(&row) {
+                return;
+            }
+        }
+    }
+
+    /// The same lie told by a prover who leaves all else to the circuit's own hints.
+    fn only_refusal_by_hints(&self, change: Change) -> Option<usize> {
+        let first = 1 + self.shape.publics();
+        let tamper = move |_: &str, at: usize, honest| {
+            change.iter().find(|(column, _)| *column == first + at).map_or(honest, |(_, value)| *value)
+        };
+        let values = Assignment::tampered(tamper, |cs| _ = self.subject.synthesize(cs));
+        match values.violations() {
+            [] => None,
+            [violation] => Some(violation.row),
+            _ => only_violation(&self.subject.with_an_accomplice(&values.full())?),
+        }
+    }
+
+    /// Lies about what the prover chooses, whatever row that offends.
+    fn lies_about_choices(&mut self, patience: usize, caught: &mut BTreeSet<usize>) {
+        for change in self.forger.choices() {
+            caught.extend(self.only_refusal_by_hints(change.clone()));
+            let violated = self.forger.tell(&change, usize::MAX, &mut patience.clone());
+            caught.extend(violated.and_then(|violated| self.only_refusal(violated, usize::MAX)));
+        }
+    }
+
+    /// The only row that does not hold, or would not with an accomplice.
+    fn only_refusal(&self, violated: Vec<usize>, target: usize) -> Option<usize> {
+        if let [row] = violated[..] {
+            return Some(row);
+        }
+        let in_reach = |row: &usize| {
+            *row == target || self.subject.in_reach_of_an_accomplice(self.shape.families()[*row])
+        };
+        if !violated.contains(&target) || !violated.iter().all(in_reach) {
+            return None;
+        }
+        only_violation(&self.subject.with_an_accomplice(self.forger.values())?)
+    }
+}
+
+fn only_violation(values: &Assignment) -> Option<usize> {
+    match values.violations() {
+        [violation] => Some(violation.row),
+        _ => None,
+    }
+}

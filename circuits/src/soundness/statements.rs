@@ -1,0 +1,269 @@
+//! The statements as subjects, each with an honest witness drawn by a seed.
+
+use ark_ec::CurveGroup;
+use ark_ff::{One, Zero};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use sigveil_vrf_identity::commitment::{Commitment, KeyHash, Rho};
+use sigveil_vrf_identity::curve::{EdwardsAffine, Point, Scalar, generator, multiply_two_public};
+use sigveil_vrf_identity::domain::Domain;
+use sigveil_vrf_identity::elligator::encode_to_curve;
+use sigveil_vrf_identity::identity::{Idf, Kind};
+use sigveil_vrf_identity::label::{Epoch, Label, Mode, Scope, SlotCount};
+use sigveil_vrf_identity::poseidon;
+use sigveil_vrf_identity::vrf::{SecretKey, VerifiedOutput};
+
+use super::Subject;
+use crate::Fr;
+use crate::nym;
+use crate::nym::circuit::Values;
+use crate::r1cs::{Assignment, Cs, Lc, Shape, Var};
+use crate::testing::Issuer;
+use crate::token::instance::{audience_digest, binding_string};
+use crate::token::{
+    self, Binding, BindingSalt, Expectation, Jwt, LinkingRandomness, SizeClass, Usage, Witness,
+};
+
+/// Columns before the witness: one, and the one public input.
+const FIRST_WITNESS: usize = 2;
+
+/// What a form comes to.
+fn value(form: &Lc, values: &[Fr]) -> Fr {
+    let column = |var: &Var| match var {
+        Var::One => 0,
+        Var::Public(i) => 1 + *i as usize,
+        Var::Witness(i) => FIRST_WITNESS + *i as usize,
+    };
+    form.terms().iter().map(|(var, k)| values[column(var)] * k).sum()
+}
+
+/// `token`, in one of its classes.
+pub struct TokenSubject {
+    class: Class,
+    instance: token::Instance,
+    witness: Witness,
+    issuer: Issuer,
+    digest: Vec<Lc>,
+}
+
+/// What the audience and the issuer are called.
+const AUDIENCE: &str = "sign.example";
+const ISSUER: &str = "https://issuer.example/path";
+const TIME: u64 = 1_800_000_000;
+
+impl TokenSubject {
+    /// A token that fills its class but for a few bytes, with every claim that there can be, white space, and a long
+    /// string that nobody reads at a place that the seed decides.
+    ///
+    /// # Panics
+    /// Never: the token is sound.
+    #[must_use]
+    pub fn drawn(size: SizeClass, seed: u64) -> Self {
+        let class = Class::rsa2048(size);
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let issuer = Issuer::generate();
+        let modulus = issuer.modulus();
+        let (bind, salt) = (Fr::from(rng.next_u64()), BindingSalt(Fr::from(rng.next_u64())));
+        let digest = audience_digest(AUDIENCE).expect("the audience is short");
+        let kind = [Kind::WorkflowProtected, Kind::Email, Kind::CiConfig][seed as usize % 3];
+        let nonce = binding_string(Usage::Certificate, digest, bind, salt);
+        let expected = Expectation {
+            modulus: &modulus,
+            issuer: ISSUER,
+            audience: AUDIENCE,
+            kind,
+            time: TIME,
+            usage: Usage::Certificate,
+            binding: Binding::Nonce { bind, salt },
+        };
+        let (randomness, room) = (LinkingRandomness(Fr::from(rng.next_u64())), size.bytes());
+        let mut jwt = None;
+        for filling in 0..room {
+            let payload = payload(kind, &nonce, filling, seed, &mut rng);
+            let token = Jwt::parse(&issuer.token(&payload)).expect("the token is sound");
+            if token.compact().signing_input().len() > room {
+                break;
+            }
+            jwt = Some(token);
+        }
+        let jwt = jwt.expect("the claims leave room");
+        let checked = token::check(&jwt, &expected).expect("the token is sound");
+        let (instance, witness) = (checked.instance(randomness), checked.witness(randomness));
+        let mut digest = Vec::new();
+        Shape::of(|cs| {
+            let landmarks = token::circuit::synthesize(cs, class, &instance, &witness);
+            digest = landmarks.digest.iter().map(|bit| bit.num().clone()).collect();
+        });
+        Self { class, instance, witness, issuer, digest }
+    }
+}
+
+fn payload(kind: Kind, nonce: &str, filling: usize, seed: u64, rng: &mut ChaCha20Rng) -> String {
+    let value = if kind == Kind::Email { "ann@mail.example" } else { "o/r/.github/w.yml@refs/heads/main" };
+    let mut members = vec![
+        format!("\"iss\" : \"{ISSUER}\""),
+        format!("\"aud\":[ \"{AUDIENCE}\"]"),
+        format!("\"iat\":{}", TIME - 5),
+        format!("\"exp\":{}", TIME + 300),
+        format!("\"nbf\":{}", TIME - 5),
+        format!("\"nonce\":\"{nonce}\""),
+        format!("\"{}\":\"{value}\"", kind.claim()),
+    ];
+    if kind.demands_verified_email() {
+        members.push("\"email_verified\":true".to_owned());
+    }
+    if kind.demands_protected_ref() {
+        members.push("\"ref_protected\":\"true\"".to_owned());
+    }
+    let letters: String = (0..filling).map(|_| char::from(b'a' + (rng.next_u32() % 26) as u8)).collect();
+    let at = seed as usize * 3 % members.len();
+    members.insert(at, format!("\"x\":\"{letters}\""));
+    format!("{{{}}}", members.join(","))
+}
+
+impl Subject for TokenSubject {
+    fn name(&self) -> String {
+        format!("token_{}", self.class.size.bytes())
+    }
+
+    fn synthesize<C: Cs>(&self, cs: &mut C) -> Vec<C::Num> {
+        token::circuit::synthesize(cs, self.class, &self.instance, &self.witness).elements.to_vec()
+    }
+
+    /// Signs whatever digest the values come to, and computes the RSA part for it.
+    fn with_an_accomplice(&self, values: &[Fr]) -> Option<Assignment> {
+        let mut digest = [0u8; 32];
+        for (i, form) in self.digest.iter().enumerate() {
+            let bit = value(form, values);
+            if !bit.is_zero() && !bit.is_one() {
+                return None;
+            }
+            digest[i / 8] |= u8::from(bit.is_one()) << (7 - i % 8);
+        }
+        let mut witness = self.witness.clone();
+        witness.signature.copy_from_slice(&self.issuer.sign_digest(&digest));
+        let values = values.to_vec();
+        let keep = move |family: &str, at: usize, honest| {
+            if family.starts_with("rsa.") { honest } else { values[FIRST_WITNESS + at] }
+        };
+        Some(Assignment::tampered(keep, |cs| {
+            token::circuit::synthesize(cs, self.class, &self.instance, &witness);
+        }))
+    }
+
+    fn in_reach_of_an_accomplice(&self, family: &str) -> bool {
+        family.starts_with("rsa.")
+    }
+}
+
+/// `nym`.
+pub struct NymSubject {
+    secret: SecretKey,
+    instance: nym::Instance,
+    witness: nym::Witness,
+    blinded: [Lc; 2],
+    /// Z's place in the witness: what comes before it is a liar's, the rest an accomplice's.
+    evaluated_at: usize,
+}
+
+impl NymSubject {
+    /// A blind statement with a slot.
+    ///
+    /// # Panics
+    /// Never: the statement is true.
+    #[must_use]
+    pub fn drawn(seed: u64) -> Self {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let secret = SecretKey::generate(&mut rng);
+        let slots = SlotCount::new(1000).expect("a count in range");
+        let slot = slots.slot(rng.next_u32() % 1000).expect("a slot in range");
+        let scope = Scope::Unlinkable(Epoch(20_000 + seed), slot);
+        // Small, so that it plus r has as many bits as r.
+        let idf = Idf(Fr::from(rng.next_u64() >> (seed % 8)));
+        let randomness = LinkingRandomness(Fr::from(rng.next_u64()));
+        let rho = Scalar::random_nonzero(&mut rng).to_bytes();
+        let rho = || Rho::from_bytes(&rho).expect("a scalar is in range");
+        let base = encode_to_curve(Mode::Blind, &idf).expect("an idf has a point");
+        let mut witness = nym::Witness {
+            idf,
+            linking_randomness: randomness,
+            rho: rho(),
+            blinding: Scalar::random_nonzero(&mut rng),
+            evaluated: base.affine(),
+            proof: secret.prove_dleq(&base, &mut rng).expect("a point in the subgroup").1,
+            gamma: base.affine(),
+            slot: u32::from(scope.slot().number()),
+        };
+        let blinded = base.multiply(&witness.blinding).expect("neither is zero");
+        evaluate(&secret, blinded, &mut witness).expect("a point in the subgroup");
+        let output = VerifiedOutput::derive(Mode::Blind, &idf, &witness.gamma);
+        let instance = nym::Instance {
+            key: secret.public_key(),
+            linking_commitment: randomness.commit(idf),
+            mode: Mode::Blind,
+            profile: scope.profile(),
+            epoch: scope.epoch(),
+            slots,
+            label: Label::derive(&output.monitoring_key, scope),
+            commitment: Commitment::new(&idf, &rho()).expect("not the identity"),
+            key_hash: KeyHash::of_spki(b"a key"),
+        };
+        let mut landmarks = None;
+        Shape::of(|cs| landmarks = Some(nym::circuit::synthesize(cs, &Values::default())));
+        let nym::circuit::Landmarks { blinded, evaluated, .. } = landmarks.expect("a shape was made");
+        let evaluated_at = match evaluated.x.terms() {
+            [(Var::Witness(at), _)] => *at as usize,
+            _ => unreachable!("Z is a witness"),
+        };
+        Self { secret, instance, witness, blinded: [blinded.x, blinded.y], evaluated_at }
+    }
+}
+
+/// Z, its proof and Γ for a point in place of B, under the witness's β.
+fn evaluate(secret: &SecretKey, blinded: Point, witness: &mut nym::Witness) -> Option<()> {
+    let (evaluated, proof) = secret.prove_dleq(&blinded, &mut ChaCha20Rng::seed_from_u64(0)).ok()?;
+    witness.gamma = evaluated.multiply(&witness.blinding.inverse()?).ok()?.affine();
+    (witness.evaluated, witness.proof) = (evaluated.affine(), proof);
+    Some(())
+}
+
+impl Subject for NymSubject {
+    fn name(&self) -> String {
+        "nym".to_owned()
+    }
+
+    fn synthesize<C: Cs>(&self, cs: &mut C) -> Vec<C::Num> {
+        nym::circuit::synthesize(cs, &Values::new(&self.instance, &self.witness)).elements.to_vec()
+    }
+
+    /// Evaluates whatever point the values have in place of B.
+    fn with_an_accomplice(&self, values: &[Fr]) -> Option<Assignment> {
+        let [x, y] = self.blinded.each_ref().map(|form| value(form, values));
+        let blinded = Point::from_affine(EdwardsAffine::new_unchecked(x, y)).ok()?;
+        let mut witness = self.witness.clone();
+        evaluate(&self.secret, blinded, &mut witness)?;
+        let mut honest = Values::new(&self.instance, &witness);
+        honest.challenge = challenge(&self.instance, blinded, &witness)?;
+        let (kept, values) = (self.evaluated_at, values.to_vec());
+        let keep =
+            move |_: &str, at: usize, honest| if at < kept { values[FIRST_WITNESS + at] } else { honest };
+        Some(Assignment::tampered(keep, |cs| {
+            nym::circuit::synthesize(cs, &honest);
+        }))
+    }
+
+    fn in_reach_of_an_accomplice(&self, _: &str) -> bool {
+        true
+    }
+}
+
+/// The digest of the commitments that the witness's proof has for a point in place of B.
+fn challenge(instance: &nym::Instance, blinded: Point, witness: &nym::Witness) -> Option<Fr> {
+    let key = instance.key.point().affine();
+    let blinded = blinded.affine();
+    let (s, minus_c) = (&witness.proof.response, witness.proof.challenge.to_scalar().negated());
+    let u = multiply_two_public(s, &generator().affine(), &minus_c, &key).into_affine();
+    let v = multiply_two_public(s, &blinded, &minus_c, &witness.evaluated).into_affine();
+    let points = [key, blinded, witness.evaluated, u, v];
+    Some(poseidon::hash(Domain::ChaumPedersen, &points.map(|p| [p.x, p.y]).concat()))
+}
