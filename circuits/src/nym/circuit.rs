@@ -29,14 +29,14 @@ const SLOT_BITS: usize = 16;
 
 /// The circuit's matrices.
 pub fn shape() -> Shape {
-    Shape::of(|cs| _ = synthesize(cs, &Values::default()))
+    Shape::of(|cs| synthesize(cs, &Values::default()))
 }
 
 /// The values of an instance and a witness. They satisfy the rows, with the instance's digest as public input, if
 /// and only if [`super::check`] passes, but for small-order parts (see [`super`]).
 pub fn assign(instance: &Instance, witness: &Witness) -> Assignment {
     let values = Values::new(instance, witness);
-    Assignment::of(|cs| _ = synthesize(cs, &values))
+    Assignment::of(|cs| synthesize(cs, &values))
 }
 
 /// What the prover puts into the variables that no other determines. Wiped when dropped.

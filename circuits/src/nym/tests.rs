@@ -203,7 +203,7 @@ fn blinding_by_zero_is_refused() {
     let mut values = Values::new(&instance, &witness);
     values.blinding = Residue::MODULUS;
     values.evaluated = EdwardsAffine::zero();
-    let assigned = Assignment::of(|cs| _ = circuit::synthesize(cs, &values));
+    let assigned = Assignment::of(|cs| circuit::synthesize(cs, &values));
     assert!(assigned.violations().iter().any(|v| v.family == "nym-evaluation"));
 }
 
@@ -249,7 +249,7 @@ fn an_aliased_identity_is_refused() {
             _ => value,
         }
     };
-    let assigned = Assignment::tampered(tamper, |cs| _ = circuit::synthesize(cs, &values));
+    let assigned = Assignment::tampered(tamper, |cs| circuit::synthesize(cs, &values));
     assert!(assigned.violations().iter().any(|v| v.family == "canonical-bits"));
 }
 
@@ -295,8 +295,8 @@ fn a_prover_chooses_only_what_the_statement_lets_it() {
     let (instance, witness) = good();
     let values = Values::new(&instance, &witness);
     let chosen = crate::r1cs::freedom::chosen_per_family(
-        |cs| _ = circuit::synthesize(cs, &Values::default()),
-        |cs| _ = circuit::synthesize(cs, &values),
+        |cs| circuit::synthesize(cs, &Values::default()),
+        |cs| circuit::synthesize(cs, &values),
     );
     let expected = [
         // PK (x, y), μ, profile, epoch, SLOTS, pkh: in the digest, as a verifier recomputes it. idf and ρ_1: opened

@@ -35,7 +35,7 @@ pub fn assign(instance: &Instance, witness: &Witness) -> Assignment {
 
 /// What the prover puts into the variables that no other determines. Wiped when dropped.
 #[derive(Clone, Default)]
-pub(super) struct Values {
+pub(crate) struct Values {
     pub(super) mode: Fr,
     pub(super) idf: Fr,
     pub(super) linking_randomness: Fr,
@@ -51,7 +51,7 @@ impl Drop for Values {
 }
 
 impl Values {
-    pub(super) fn new(instance: &Instance, witness: &Witness) -> Self {
+    pub(crate) fn new(instance: &Instance, witness: &Witness) -> Self {
         Self {
             mode: instance.blinded.mode.to_field(),
             idf: witness.idf.0,
@@ -61,8 +61,8 @@ impl Values {
     }
 }
 
-/// The whole statement.
-pub(super) fn synthesize<C: Cs>(cs: &mut C, values: &Values) {
+/// The whole statement. Returns the public inputs, in the order in which they are hashed.
+pub(crate) fn synthesize<C: Cs>(cs: &mut C, values: &Values) -> [C::Num; 4] {
     let mode = cs.hint(&[], |_| values.mode);
     let idf = cs.hint(&[], |_| values.idf);
 
@@ -77,8 +77,10 @@ pub(super) fn synthesize<C: Cs>(cs: &mut C, values: &Values) {
         blinded_point(cs, &mode, &idf, &values.blinding).1
     });
 
-    let digest = poseidon::hash(cs, Domain::QueryInstance, &[linking_commitment, blinded.x, blinded.y, mode]);
+    let elements = [linking_commitment, blinded.x, blinded.y, mode];
+    let digest = poseidon::hash(cs, Domain::QueryInstance, &elements);
     cs.public(&digest);
+    elements
 }
 
 /// β and B = β·H(μ, idf), which is not the identity.

@@ -56,15 +56,15 @@ type Tamper = dyn FnMut(&'static str, usize, Fr) -> Fr;
 
 impl Assignment {
     /// The values that an honest prover computes.
-    pub fn of(circuit: impl FnOnce(&mut Self)) -> Self {
+    pub fn of<T>(circuit: impl FnOnce(&mut Self) -> T) -> Self {
         Self::tampered(|_, _, value| value, circuit)
     }
 
     /// As [`Assignment::of`], but every hint passes through `tamper` (family, index of the variable, honest value)
     /// before it is kept, and what follows is computed from what `tamper` returned: a dishonest prover, for tests.
-    pub fn tampered(
+    pub fn tampered<T>(
         tamper: impl FnMut(&'static str, usize, Fr) -> Fr + 'static,
-        circuit: impl FnOnce(&mut Self),
+        circuit: impl FnOnce(&mut Self) -> T,
     ) -> Self {
         let mut values = Self {
             publics: Vec::new(),

@@ -33,9 +33,9 @@ pub(crate) fn chosen_without(shape: &Shape, values: &Assignment, dropped: Option
 
 /// How many variables of each family are chosen, as the circuit allocates them.
 #[cfg(test)]
-pub(crate) fn chosen_per_family(
-    circuit: impl Fn(&mut Shape),
-    values: impl Fn(&mut Assignment),
+pub(crate) fn chosen_per_family<T, U>(
+    circuit: impl Fn(&mut Shape) -> T,
+    values: impl Fn(&mut Assignment) -> U,
 ) -> Vec<(&'static str, usize)> {
     let families = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
     let record = families.clone();

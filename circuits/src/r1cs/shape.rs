@@ -23,7 +23,7 @@ pub struct Shape {
 
 impl Shape {
     /// The shape that `circuit` leaves.
-    pub fn of(circuit: impl FnOnce(&mut Self)) -> Self {
+    pub fn of<T>(circuit: impl FnOnce(&mut Self) -> T) -> Self {
         let mut shape = Self::default();
         circuit(&mut shape);
         shape

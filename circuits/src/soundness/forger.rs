@@ -14,7 +14,7 @@ use crate::r1cs::{Assignment, Lc, Shape};
 const REPAIRS: usize = 24;
 /// So many rows that do not hold are not repaired one by one.
 const BEYOND_REPAIR: usize = 48;
-/// So many choices are lied about, the first ones.
+/// So many lies are told about choices, those about the first ones.
 const MANY_CHOICES: usize = 64;
 
 /// An honest assignment, how it follows from the prover's choices, and a lie in the making.
@@ -264,10 +264,9 @@ impl<'a> Forger<'a> {
         let whole = |column: &usize| !self.freedom.is_bit(*column);
         let first = 1 + self.shape.publics();
         let columns: Vec<usize> = (first..self.honest.len()).filter(chosen).filter(whole).collect();
-        let few = columns.len().min(MANY_CHOICES);
         let change =
             |column: usize| self.values_for(column).into_iter().map(move |value| vec![(column, value)]);
-        columns.into_iter().take(few).flat_map(change).collect()
+        columns.into_iter().flat_map(change).take(MANY_CHOICES).collect()
     }
 
     fn values_for(&self, column: usize) -> Vec<Fr> {

@@ -12,7 +12,12 @@
 //! whatever digest comes out.
 //! It is *caught by determinism* where no such assignment was found, but without the row the prover's choices no
 //! longer determine all other variables ([`r1cs::freedom`](crate::r1cs)): then no argument is left that the variable
-//! is what it should be. All others are survivors, each of which stands in a list with its reason ([`survivors`]).
+//! is what it should be. All others are survivors, each of which stands in a list with its reason (the module `survivors`).
+//!
+//! # Native check against circuit ([`differential`])
+//! A token that the native check refuses has no witness to be found, so what is asked is whether the rows hold on the
+//! values that an honest prover computes from it: [`best_effort`](crate::token::circuit::best_effort), for the public
+//! inputs that fit it best. That no other values do is what mutation, determinism and the lies of the tests are about.
 //!
 //! # Determinism ([`isolation`])
 //! With the public inputs fixed, the solutions of the rows are a variety. It is shown that at an honest witness no
@@ -20,13 +25,17 @@
 //! solutions lie elsewhere (another payload under the same key) is in the nature of the statement. That variables
 //! other than the listed choices are *functions* of these is shown by propagation, in the tests of each statement.
 
+pub mod differential;
 mod forger;
 pub mod isolation;
 pub mod mutation;
 mod statements;
-pub mod survivors;
+mod survivors;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests;
 
-pub use statements::{NymSubject, TokenSubject};
+pub use statements::{NymSubject, QuerySubject, TokenSubject};
 
 use crate::Fr;
 use crate::r1cs::{Assignment, Cs};

@@ -85,7 +85,7 @@ pub fn examine<S: Subject>(subjects: &[S], effort: Effort) -> Report {
     let mut caught = BTreeSet::new();
     for (at, subject) in subjects.iter().enumerate() {
         let mut liar = Liar::new(subject, &shape, &elements);
-        liar.lies_about_choices(effort.patience, &mut caught);
+        liar.lies_about_choices(&mut caught);
         left.retain(|row| {
             if !caught.contains(row) {
                 liar.lies_about(*row, effort.patience, &mut caught);
@@ -145,7 +145,7 @@ struct Liar<'a, S> {
 
 impl<'a, S: Subject> Liar<'a, S> {
     fn new(subject: &'a S, shape: &'a Shape, elements: &[Lc]) -> Self {
-        let values = Assignment::of(|cs| _ = subject.synthesize(cs));
+        let values = Assignment::of(|cs| subject.synthesize(cs));
         Self { subject, shape, forger: Forger::new(shape, &values, elements) }
     }
 
@@ -172,20 +172,24 @@ impl<'a, S: Subject> Liar<'a, S> {
         let tamper = move |_: &str, at: usize, honest| {
             change.iter().find(|(column, _)| *column == first + at).map_or(honest, |(_, value)| *value)
         };
-        let values = Assignment::tampered(tamper, |cs| _ = self.subject.synthesize(cs));
+        let values = Assignment::tampered(tamper, |cs| self.subject.synthesize(cs));
         match values.violations() {
             [] => None,
             [violation] => Some(violation.row),
-            _ => only_violation(&self.subject.with_an_accomplice(&values.full())?),
+            more => {
+                let out_of_reach = more.iter().filter(|v| !self.subject.in_reach_of_an_accomplice(v.family));
+                if out_of_reach.count() > 1 {
+                    return None;
+                }
+                only_violation(&self.subject.with_an_accomplice(&values.full())?)
+            }
         }
     }
 
     /// Lies about what the prover chooses, whatever row that offends.
-    fn lies_about_choices(&mut self, patience: usize, caught: &mut BTreeSet<usize>) {
+    fn lies_about_choices(&mut self, caught: &mut BTreeSet<usize>) {
         for change in self.forger.choices() {
-            caught.extend(self.only_refusal_by_hints(change.clone()));
-            let violated = self.forger.tell(&change, usize::MAX, &mut patience.clone());
-            caught.extend(violated.and_then(|violated| self.only_refusal(violated, usize::MAX)));
+            caught.extend(self.only_refusal_by_hints(change));
         }
     }
 

@@ -11,18 +11,18 @@ use sigveil_vrf_identity::elligator::encode_to_curve;
 use sigveil_vrf_identity::identity::{Idf, Kind};
 use sigveil_vrf_identity::label::{Epoch, Label, Mode, Scope, SlotCount};
 use sigveil_vrf_identity::poseidon;
-use sigveil_vrf_identity::vrf::{SecretKey, VerifiedOutput};
+use sigveil_vrf_identity::vrf::{Blinded, Blinding, SecretKey, VerifiedOutput};
 
 use super::Subject;
 use crate::Fr;
-use crate::nym;
 use crate::nym::circuit::Values;
 use crate::r1cs::{Assignment, Cs, Lc, Shape, Var};
 use crate::testing::Issuer;
 use crate::token::instance::{audience_digest, binding_string};
 use crate::token::{
-    self, Binding, BindingSalt, Expectation, Jwt, LinkingRandomness, SizeClass, Usage, Witness,
+    self, Binding, BindingSalt, Class, Expectation, Jwt, LinkingRandomness, SizeClass, Usage, Witness,
 };
+use crate::{nym, query};
 
 /// Columns before the witness: one, and the one public input.
 const FIRST_WITNESS: usize = 2;
@@ -153,6 +153,47 @@ impl Subject for TokenSubject {
 
     fn in_reach_of_an_accomplice(&self, family: &str) -> bool {
         family.starts_with("rsa.")
+    }
+}
+
+/// `query`.
+pub struct QuerySubject {
+    instance: query::Instance,
+    witness: query::Witness,
+}
+
+impl QuerySubject {
+    /// A blinded point of an identity.
+    ///
+    /// # Panics
+    /// Never: the statement is true.
+    #[must_use]
+    pub fn drawn(seed: u64) -> Self {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let (idf, randomness) = (Idf(Fr::from(rng.next_u64())), LinkingRandomness(Fr::from(rng.next_u64())));
+        let blinding = Blinding::random(&mut rng);
+        let blinded = Blinded::new(Mode::Blind, &idf, &blinding).expect("an idf has a point");
+        let instance = query::Instance { linking_commitment: randomness.commit(idf), blinded };
+        Self { instance, witness: query::Witness::new(idf, randomness, &blinding) }
+    }
+}
+
+impl Subject for QuerySubject {
+    fn name(&self) -> String {
+        "query".to_owned()
+    }
+
+    fn synthesize<C: Cs>(&self, cs: &mut C) -> Vec<C::Num> {
+        query::circuit::synthesize(cs, &query::circuit::Values::new(&self.instance, &self.witness)).to_vec()
+    }
+
+    /// Nobody's key is in the statement.
+    fn with_an_accomplice(&self, _: &[Fr]) -> Option<Assignment> {
+        None
+    }
+
+    fn in_reach_of_an_accomplice(&self, _: &str) -> bool {
+        false
     }
 }
 

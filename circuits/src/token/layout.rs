@@ -40,6 +40,14 @@ impl Layout {
         Self { found }
     }
 
+    /// These places, and another one for a claim: what a prover who lies would say.
+    #[cfg(test)]
+    pub(crate) fn with(mut self, name: &'static str, place: Found) -> Self {
+        self.found.retain(|(found, _)| *found != name);
+        self.found.push((name, place));
+        self
+    }
+
     /// Where a claim is; zeros if it is nowhere.
     pub(crate) fn claim(&self, name: &str) -> Found {
         self.found.iter().find(|(found, _)| *found == name).map(|(_, found)| *found).unwrap_or_default()

@@ -205,7 +205,7 @@ fn message_at_points(layout: &Layout, digest: &[u8; 32]) -> Vec<Fr> {
 }
 
 #[test]
-fn a_forgery_that_holds_modulo_the_field_is_refused_by_the_carries() {
+fn unranged_rsa_carries_are_refused() {
     let (forged, layout) = (Signed::forged(), SIZE.layout());
     let n = BigUint::from_bytes_be(&forged.modulus);
     let signature = BigUint::from_bytes_be(&forged.signature);
@@ -266,7 +266,7 @@ fn what_is_left_at_the_top_is_refused() {
 }
 
 #[test]
-fn limbs_out_of_range_are_refused() {
+fn unranged_rsa_limbs_are_refused() {
     // The same integer with 2^24 moved from one limb to the one below: all else still holds.
     let layout = SIZE.layout();
     let cases = [

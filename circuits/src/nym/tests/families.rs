@@ -42,7 +42,7 @@ fn with(
         count += 1;
         change(count - 1, value)
     };
-    Assignment::tampered(tamper, |cs| _ = circuit::synthesize(cs, values))
+    Assignment::tampered(tamper, |cs| circuit::synthesize(cs, values))
 }
 
 /// Number of hints of a family.

@@ -4,6 +4,7 @@
 
 mod generated;
 mod lies;
+mod published;
 mod shapes;
 mod whole;
 
@@ -80,6 +81,18 @@ fn claims_circuit<C: Cs>(
 ) {
     let mut text = vec![0; positions];
     text[offset..offset + payload.len()].copy_from_slice(payload);
+    let layout = Layout::of(&text, instance.kind);
+    claims_circuit_at(cs, &text, instance, witness, &layout);
+}
+
+/// The claims' part on a whole text, with claims where the prover says that they are.
+fn claims_circuit_at<C: Cs>(
+    cs: &mut C,
+    text: &[u8],
+    instance: &Instance,
+    witness: &Witness,
+    layout: &Layout,
+) {
     let public = Inputs::allocate(cs, instance);
     let bytes: Vec<_> = text
         .iter()
@@ -88,8 +101,7 @@ fn claims_circuit<C: Cs>(
             Byte::new(cs, bits.try_into().unwrap_or_else(|_| unreachable!()))
         })
         .collect();
-    let layout = Layout::of(&text, instance.kind);
-    claims::claims(cs, &bytes, &public, instance, witness, &layout);
+    claims::claims(cs, &bytes, &public, instance, witness, layout);
 }
 
 /// Both verdicts on a payload; they must be one unless the payload is malformed.

@@ -154,7 +154,7 @@ fn signed_but_not_strict_is_refused_by_both() {
 }
 
 /// The whole circuit on an input as it is, signed, with hints for the payload that a lenient reader sees.
-fn trial(issuer: &Issuer, input: &str, expected: &Expectation<'_>) -> Assignment {
+pub(super) fn trial(issuer: &Issuer, input: &str, expected: &Expectation<'_>) -> Assignment {
     let payload = object(&good(Kind::Email));
     let strict = crate::token::Jwt::parse(&issuer.token(&payload)).unwrap();
     let checked = crate::token::check(&strict, expected).unwrap();

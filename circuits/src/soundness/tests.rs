@@ -1,0 +1,141 @@
+//! The examinations in a short form; at length they are the commands of the example `soundness`.
+
+use std::collections::BTreeMap;
+
+use super::differential::{Tally, compare_drawn, compare_payload};
+use super::mutation::{Effort, Report, examine};
+use super::{NymSubject, QuerySubject, TokenSubject, isolation};
+use crate::testing::Issuer;
+use crate::token::SizeClass;
+
+fn complete(report: &Report, explained: &[&str]) {
+    assert_eq!(report.unexplained, []);
+    for (name, family) in &report.families {
+        assert!(family.caught || explained.contains(name), "without {name} nothing false passes");
+    }
+}
+
+#[test]
+fn a_row_less_of_query_is_caught() {
+    complete(
+        &examine(&[QuerySubject::drawn(1)], Effort { rows_per_family: 6, patience: 4_000, seed: 1 }),
+        &[],
+    );
+}
+
+#[test]
+fn a_row_less_of_nym_is_caught() {
+    let subjects = [NymSubject::drawn(1), NymSubject::drawn(2)];
+    let report = examine(&subjects, Effort { rows_per_family: 4, patience: 4_000, seed: 2 });
+    complete(&report, &["point-on-curve"]);
+}
+
+#[test]
+fn a_row_less_of_token_is_caught() {
+    let subjects = [1, 2].map(|seed| TokenSubject::drawn(SizeClass::B768, seed));
+    complete(&examine(&subjects, Effort { rows_per_family: 1, patience: 4_000, seed: 3 }), &[]);
+}
+
+/// Idle are inverses of zero, which no row depends on, and what a claim that is not read would say.
+#[test]
+fn honest_witnesses_are_isolated() {
+    let none = BTreeMap::new();
+    for seed in 1..=3 {
+        let report = isolation::examine(&NymSubject::drawn(seed));
+        assert_eq!((&report.moving, &report.idle), (&none, &none));
+        let report = isolation::examine(&QuerySubject::drawn(seed));
+        assert_eq!((&report.moving, &report.idle), (&none, &none));
+    }
+    let report = isolation::examine(&TokenSubject::drawn(SizeClass::B768, 1));
+    assert_eq!(report.moving, none);
+    let idle: Vec<_> = report.idle.into_keys().collect();
+    assert_eq!(idle, ["claims.binding", "claims.identity", "claims.names", "json.scan"]);
+}
+
+/// The search sees a variable that moves: a number that nothing holds, and one of two whose sum is held.
+#[test]
+fn what_can_move_is_seen() {
+    use super::Subject;
+    use crate::Fr;
+    use crate::r1cs::{Assignment, Cs, Num};
+    struct Loose(bool);
+    impl Subject for Loose {
+        fn name(&self) -> String {
+            "loose".to_owned()
+        }
+        fn synthesize<C: Cs>(&self, cs: &mut C) -> Vec<C::Num> {
+            let numbers =
+                cs.family("numbers", |cs| cs.hint_many(2, &[], |_| vec![Fr::from(3u64), Fr::from(4u64)]));
+            let (sum, product) = (numbers[0].plus(&numbers[1]), cs.product(&numbers[0], &numbers[1]));
+            cs.public(&sum);
+            if self.0 { vec![sum, product] } else { vec![sum] }
+        }
+        fn with_an_accomplice(&self, _: &[Fr]) -> Option<Assignment> {
+            None
+        }
+        fn in_reach_of_an_accomplice(&self, _: &str) -> bool {
+            false
+        }
+    }
+    assert_eq!(isolation::examine(&Loose(true)).moving, BTreeMap::new());
+    assert_eq!(isolation::examine(&Loose(false)).moving, [("numbers", 2), ("", 1)].into());
+}
+
+/// At least 500 tokens of a class.
+fn agree(class: SizeClass) {
+    let mut tally = Tally::new(class, 7);
+    tally.go_on(&Issuer::generate(), 500).unwrap_or_else(|disagreement| panic!("{disagreement}"));
+    let refused: u64 = tally.refused.values().sum();
+    assert_eq!(tally.accepted + refused, 500);
+    assert!(tally.accepted >= 150 && tally.whole >= 8 && tally.refused.len() >= 20, "{tally:?}");
+}
+
+#[test]
+fn native_check_and_circuit_agree_at_768() {
+    agree(SizeClass::B768);
+}
+
+#[test]
+fn native_check_and_circuit_agree_at_1024() {
+    agree(SizeClass::B1024);
+}
+
+#[test]
+fn native_check_and_circuit_agree_at_1536() {
+    agree(SizeClass::B1536);
+}
+
+#[test]
+fn native_check_and_circuit_agree_at_2048() {
+    agree(SizeClass::B2048);
+}
+
+#[test]
+fn native_check_and_circuit_agree_at_2560() {
+    agree(SizeClass::B2560);
+}
+
+/// What the fuzzer's targets run, on the corpus that they begin with, and on changes of it.
+#[test]
+fn the_corpus_is_agreed_on() {
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    let files = |target: &str| {
+        let files = std::fs::read_dir(corpus.join(target)).unwrap().map(|file| file.unwrap().path());
+        files.map(|file| std::fs::read(file).unwrap()).collect::<Vec<_>>()
+    };
+    let payloads = files("payload");
+    assert!(payloads.iter().filter(|payload| compare_payload(payload) == Some(true)).count() >= 6);
+    for (i, payload) in payloads.iter().enumerate() {
+        for change in 0..4 {
+            let mut changed = payload.clone();
+            let at = (i * 31 + change * 17) % changed.len();
+            changed[at] = b"\",:}"[change];
+            let _ = compare_payload(&changed);
+        }
+    }
+    let issuer = Issuer::generate();
+    for drawn in files("drawn") {
+        let number = drawn.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+        compare_drawn(&issuer, SizeClass::B768, 1, number);
+    }
+}
