@@ -40,8 +40,11 @@ enum Command {
         #[arg(long, default_value_t = 30_000)]
         patience: usize,
         /// Honest witnesses that are lied about.
-        #[arg(long, default_value_t = 3)]
+        #[arg(long, default_value_t = 4)]
         witnesses: u64,
+        /// Of so many bytes of a token one is altered.
+        #[arg(long, default_value_t = 1)]
+        alterations: usize,
         /// Which rows are taken.
         #[arg(long, default_value_t = 1)]
         seed: u64,
@@ -72,8 +75,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
-        Command::Mutate { statement, rows, patience, witnesses, seed } => {
-            mutate(&statement, Effort { rows_per_family: rows, patience, seed }, witnesses)
+        Command::Mutate { statement, rows, patience, witnesses, alterations, seed } => {
+            mutate(&statement, Effort { rows_per_family: rows, patience, alterations, seed }, witnesses)
         }
         Command::Isolate { statement, seed } => isolate(&statement, seed),
         Command::Differential { class, tokens, seed, state } => differential(class, tokens, seed, &state),
@@ -95,7 +98,7 @@ fn class(statement: &str) -> Result<SizeClass, String> {
 }
 
 fn mutate(statement: &str, effort: Effort, witnesses: u64) -> Outcome {
-    let seeds = 1..=witnesses.max(1);
+    let seeds = 0..witnesses.max(1);
     let report = match statement {
         "nym" => mutation::examine(&seeds.map(NymSubject::drawn).collect::<Vec<_>>(), effort),
         "query" => mutation::examine(&seeds.map(QuerySubject::drawn).collect::<Vec<_>>(), effort),

@@ -9,7 +9,7 @@
 //! row is changed, or a few are, and whatever follows is solved anew from the rows, as somebody who forges would; a
 //! value that the rows leave no solution is taken from another of its rows. What a verifier holds against is
 //! stated anew to fit, so what is accepted is a false statement, and whoever has the issuer's key signs
-//! whatever digest comes out.
+//! whatever digest comes out. Lies are told about tokens too: each byte of one is altered and signed anew.
 //! It is *caught by determinism* where no such assignment was found, but without the row the prover's choices no
 //! longer determine all other variables ([`r1cs::freedom`](crate::r1cs)): then no argument is left that the variable
 //! is what it should be. All others are survivors, each of which stands in a list with its reason (the module `survivors`).
@@ -47,6 +47,16 @@ pub trait Subject {
 
     /// Runs the circuit; returns the public inputs, before they are hashed to one.
     fn synthesize<C: Cs>(&self, cs: &mut C) -> Vec<C::Num>;
+
+    /// How many ways there are to alter what the statement is about, all else being honest.
+    fn alterations(&self) -> usize {
+        0
+    }
+
+    /// An honest prover's values for the same public inputs, where the issuer has said something else in the n-th way.
+    fn altered(&self, _n: usize) -> Option<Assignment> {
+        None
+    }
 
     /// Someone who holds the signing or evaluating key makes what a liar's values need: `values` are one, public
     /// inputs, witness. `None` where nobody can.

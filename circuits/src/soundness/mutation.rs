@@ -20,6 +20,8 @@ pub struct Effort {
     pub rows_per_family: usize,
     /// Values that may be solved anew for one row and witness in all, before its lies are given up.
     pub patience: usize,
+    /// Of so many alterations of what a statement is about one is tried.
+    pub alterations: usize,
     /// Which rows are taken.
     pub seed: u64,
 }
@@ -82,10 +84,11 @@ pub fn examine<S: Subject>(subjects: &[S], effort: Effort) -> Report {
     for row in &left {
         family(&mut report, &shape, *row).mutants += 1;
     }
-    let mut caught = BTreeSet::new();
-    for (at, subject) in subjects.iter().enumerate() {
+    let (mut caught, mut undetermined) = (BTreeSet::new(), BTreeSet::<usize>::new());
+    for subject in subjects {
         let mut liar = Liar::new(subject, &shape, &elements);
         liar.lies_about_choices(&mut caught);
+        liar.lies_about_the_token(effort.alterations, &mut caught);
         left.retain(|row| {
             if !caught.contains(row) {
                 liar.lies_about(*row, effort.patience, &mut caught);
@@ -94,14 +97,13 @@ pub fn examine<S: Subject>(subjects: &[S], effort: Effort) -> Report {
             family(&mut report, &shape, *row).by_witness += usize::from(found);
             !found
         });
-        if at + 1 == subjects.len() {
-            left.retain(|row| {
-                let found = liar.forger.is_needed_for_determinism(*row);
-                family(&mut report, &shape, *row).by_determinism += usize::from(found);
-                !found
-            });
-        }
+        undetermined.extend(left.iter().filter(|row| liar.forger.is_needed_for_determinism(**row)).copied());
     }
+    left.retain(|row| {
+        let found = undetermined.contains(row);
+        family(&mut report, &shape, *row).by_determinism += usize::from(found);
+        !found
+    });
     for family in report.families.values_mut() {
         // What a mutant with one row less accepts, or lets free, so does one without the whole family.
         family.caught = family.by_witness + family.by_determinism > 0;
@@ -190,6 +192,13 @@ impl<'a, S: Subject> Liar<'a, S> {
     fn lies_about_choices(&mut self, caught: &mut BTreeSet<usize>) {
         for change in self.forger.choices() {
             caught.extend(self.only_refusal_by_hints(change));
+        }
+    }
+
+    /// Tells the truth about another token.
+    fn lies_about_the_token(&self, step: usize, caught: &mut BTreeSet<usize>) {
+        for n in (0..self.subject.alterations()).step_by(step.max(1)) {
+            caught.extend(self.subject.altered(n).as_ref().and_then(only_violation));
         }
     }
 

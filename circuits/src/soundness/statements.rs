@@ -2,8 +2,11 @@
 
 use ark_ec::CurveGroup;
 use ark_ff::{One, Zero};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
+use sha2::{Digest, Sha256};
 use sigveil_vrf_identity::commitment::{Commitment, KeyHash, Rho};
 use sigveil_vrf_identity::curve::{EdwardsAffine, Point, Scalar, generator, multiply_two_public};
 use sigveil_vrf_identity::domain::Domain;
@@ -52,8 +55,9 @@ const ISSUER: &str = "https://issuer.example/path";
 const TIME: u64 = 1_800_000_000;
 
 impl TokenSubject {
-    /// A token that fills its class but for a few bytes, with every claim that there can be, white space, and a long
-    /// string that nobody reads at a place that the seed decides.
+    /// A token with every claim that there can be, and a string that nobody reads at a place that the seed decides: of
+    /// four seeds in a row one has the shortest header and one the longest, both filling the class but for a few bytes;
+    /// one is bound for an evaluation, and short; and one is bound by its audience.
     ///
     /// # Panics
     /// Never: the token is sound.
@@ -66,21 +70,34 @@ impl TokenSubject {
         let (bind, salt) = (Fr::from(rng.next_u64()), BindingSalt(Fr::from(rng.next_u64())));
         let digest = audience_digest(AUDIENCE).expect("the audience is short");
         let kind = [Kind::WorkflowProtected, Kind::Email, Kind::CiConfig][seed as usize % 3];
-        let nonce = binding_string(Usage::Certificate, digest, bind, salt);
+        let shape = Look::of(seed);
+        let usage = if shape == Look::Bare { Usage::Evaluation } else { Usage::Certificate };
+        let nonce = binding_string(usage, digest, bind, salt);
         let expected = Expectation {
             modulus: &modulus,
             issuer: ISSUER,
             audience: AUDIENCE,
             kind,
             time: TIME,
-            usage: Usage::Certificate,
-            binding: Binding::Nonce { bind, salt },
+            usage,
+            binding: if shape == Look::ByAudience {
+                Binding::Audience { bind, salt }
+            } else {
+                Binding::Nonce { bind, salt }
+            },
+        };
+        let header = match shape {
+            Look::ShortHeader | Look::Bare | Look::ByAudience => r#"{"alg":"RS256"}"#.to_owned(),
+            Look::LongHeader => format!(r#"{{"alg":"RS256","kid":"{}","typ":"JWT"}}"#, "k".repeat(90)),
         };
         let (randomness, room) = (LinkingRandomness(Fr::from(rng.next_u64())), size.bytes());
         let mut jwt = None;
-        for filling in 0..room {
-            let payload = payload(kind, &nonce, filling, seed, &mut rng);
-            let token = Jwt::parse(&issuer.token(&payload)).expect("the token is sound");
+        for filling in 0..if shape == Look::Bare { 1 } else { room } {
+            let (audience, nonce) =
+                if shape == Look::ByAudience { (&nonce[..], "n") } else { (AUDIENCE, &nonce[..]) };
+            let payload = payload(kind, (audience, nonce), filling, seed, &mut rng);
+            let token = issuer.token_with_header(&header, payload.as_bytes());
+            let token = Jwt::parse(&token).expect("the token is sound");
             if token.compact().signing_input().len() > room {
                 break;
             }
@@ -98,11 +115,32 @@ impl TokenSubject {
     }
 }
 
-fn payload(kind: Kind, nonce: &str, filling: usize, seed: u64, rng: &mut ChaCha20Rng) -> String {
+/// What a drawn token looks like.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    ShortHeader,
+    LongHeader,
+    Bare,
+    ByAudience,
+}
+
+impl Look {
+    fn of(seed: u64) -> Self {
+        [Self::ShortHeader, Self::LongHeader, Self::Bare, Self::ByAudience][seed as usize % 4]
+    }
+}
+
+fn payload(
+    kind: Kind,
+    (audience, nonce): (&str, &str),
+    filling: usize,
+    seed: u64,
+    rng: &mut ChaCha20Rng,
+) -> String {
     let value = if kind == Kind::Email { "ann@mail.example" } else { "o/r/.github/w.yml@refs/heads/main" };
     let mut members = vec![
         format!("\"iss\" : \"{ISSUER}\""),
-        format!("\"aud\":[ \"{AUDIENCE}\"]"),
+        format!("\"aud\":[ \"{audience}\"]"),
         format!("\"iat\":{}", TIME - 5),
         format!("\"exp\":{}", TIME + 300),
         format!("\"nbf\":{}", TIME - 5),
@@ -128,6 +166,23 @@ impl Subject for TokenSubject {
 
     fn synthesize<C: Cs>(&self, cs: &mut C) -> Vec<C::Num> {
         token::circuit::synthesize(cs, self.class, &self.instance, &self.witness).elements.to_vec()
+    }
+
+    /// Each byte of the payload.
+    fn alterations(&self) -> usize {
+        self.witness.payload.len()
+    }
+
+    /// Another letter or digit there, signed.
+    fn altered(&self, n: usize) -> Option<Assignment> {
+        let mut witness = self.witness.clone();
+        let byte = witness.payload.get_mut(n).filter(|byte| byte.is_ascii_alphanumeric())?;
+        *byte ^= 1;
+        let header = std::str::from_utf8(&witness.signing_input[..witness.header_length]).ok()?;
+        let input = format!("{header}.{}", URL_SAFE_NO_PAD.encode(&witness.payload));
+        witness.signature = self.issuer.sign_digest(&Sha256::digest(&input).into());
+        witness.signing_input = input.into_bytes();
+        Some(Assignment::of(|cs| token::circuit::synthesize(cs, self.class, &self.instance, &witness)))
     }
 
     /// Signs whatever digest the values come to, and computes the RSA part for it.

@@ -1,4 +1,6 @@
 //! Rows that may be missing without harm, or whose lack nobody is known to make use of: each with its reason.
+//!
+//! A reason that speaks of the tokens examined says that the row is read by others only.
 
 use crate::r1cs::Shape;
 use crate::r1cs::freedom::columns;
@@ -14,14 +16,74 @@ struct Survivors {
 }
 
 /// All of them. A survivor that does not stand here makes the examination fail.
-const LIST: [Survivors; 1] = [Survivors {
-    statement: "nym",
-    family: "point-on-curve",
-    variables: 3,
-    why: "off the curve the circuit's sums are no group law, and no Z or Γ there is known that meets the \
-          Chaum–Pedersen proof and β·Γ = Z; the rows are kept because the argument that 8·Γ is unique is made on \
-          the curve (module `nym`), and that they refuse what is off it is tested with the gadget",
-}];
+const LIST: [Survivors; 10] = [
+    Survivors {
+        statement: "nym",
+        family: "point-on-curve",
+        variables: 3,
+        why: "off the curve the circuit's sums are no group law, and no Z or Γ there is known that meets the \
+              Chaum–Pedersen proof and β·Γ = Z; the rows are kept because the argument that 8·Γ is unique is made on \
+              the curve (module `nym`), and that they refuse what is off it is tested with the gadget",
+    },
+    Survivors {
+        statement: "nym",
+        family: "map-to-curve",
+        variables: 4,
+        why: "without it H, and with it B, may be off the curve: as for `point-on-curve`",
+    },
+    Survivors {
+        statement: "query",
+        family: "map-to-curve",
+        variables: 4,
+        why: "without it H, and with it B, may be off the curve: there every verifier refuses the public B",
+    },
+    Survivors {
+        statement: "",
+        family: "canonical-bits",
+        variables: 4,
+        why: "decides only about numbers that have all higher bits of r − 1: a hash, or a root of one's cubic, would \
+              have to be so small that it plus r is such a number; the comparison's first rows are caught",
+    },
+    Survivors {
+        statement: "token",
+        family: "message.length",
+        variables: 2,
+        why: "read where a message ends: a flag before that may only fall, whereupon all bytes behind it are zero, and \
+              the tokens examined go on",
+    },
+    Survivors {
+        statement: "token",
+        family: "message.tail-zero",
+        variables: 9,
+        why: "read behind a message's end: here stands a byte of each token examined",
+    },
+    Survivors {
+        statement: "token",
+        family: "rsa.identity",
+        variables: usize::MAX,
+        why: "lets a multiple of the top carry's weight through, fewer than 2^300 residues of 2^2048, of which none is \
+              known that leads to the encoded message; for one product it is caught in the gadget's tests",
+    },
+    Survivors {
+        statement: "token",
+        family: "base64.decode",
+        variables: 9,
+        why: "a character outside of the payloads examined, whose digits nothing reads",
+    },
+    Survivors {
+        statement: "token",
+        family: "base64.encode",
+        variables: 9,
+        why: "makes a character that the issuer's token must hold: caught by a token with another character there, \
+              which the gadget's tests stand for",
+    },
+    Survivors {
+        statement: "token",
+        family: "claims.binding",
+        variables: usize::MAX,
+        why: "compares where a token is bound in a way, or for a use, in which those examined are not",
+    },
+];
 
 /// The reason for which the mutant without this row survives.
 pub(super) fn explanation(statement: &str, shape: &Shape, row: usize) -> Option<&'static str> {
