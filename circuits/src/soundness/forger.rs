@@ -6,7 +6,7 @@ use std::collections::{BinaryHeap, HashMap};
 use ark_ff::{AdditiveGroup, BigInteger, Field, One, PrimeField, Zero};
 
 use crate::Fr;
-use crate::r1cs::freedom::{Freedom, Origin, Polynomial, columns, forces_a_bit, polynomial, power_of_two};
+use crate::r1cs::freedom::{Freedom, Origin, Polynomial, columns, forced_bit, polynomial, power_of_two};
 use crate::r1cs::freedom::{weights, weights_of};
 use crate::r1cs::{Assignment, Lc, Shape};
 
@@ -175,7 +175,7 @@ impl<'a> Forger<'a> {
         let lcs = &self.shape.rows()[row];
         let [a, b, c] = lcs.each_ref().map(|lc| self.value(lc));
         // Of a row that says that a form is a bit, the form itself is the digit of weight one.
-        let (terms, sum) = if forces_a_bit(lcs) {
+        let (terms, sum) = if forced_bit(lcs).is_some() {
             (weights_of(self.shape, &lcs[0]), a)
         } else {
             (weights(self.shape, lcs), a * b - c)
@@ -286,8 +286,11 @@ impl<'a> Forger<'a> {
         let two = Fr::from(2u64);
         self.freedom.rows_of(column).iter().find_map(|row| {
             let row = &self.shape.rows()[*row as usize];
-            let terms =
-                if forces_a_bit(row) { weights_of(self.shape, &row[0]) } else { weights(self.shape, row) };
+            let terms = if forced_bit(row).is_some() {
+                weights_of(self.shape, &row[0])
+            } else {
+                weights(self.shape, row)
+            };
             let weight = *terms.get(&column)?;
             let (next, _) =
                 terms.iter().find(|(other, w)| **w == weight * two && self.freedom.is_bit(**other))?;

@@ -263,7 +263,7 @@ pub struct NymSubject {
 }
 
 impl NymSubject {
-    /// A blind statement with a slot.
+    /// A blind statement; of three seeds in a row one of each profile.
     ///
     /// # Panics
     /// Never: the statement is true.
@@ -273,7 +273,8 @@ impl NymSubject {
         let secret = SecretKey::generate(&mut rng);
         let slots = SlotCount::new(1000).expect("a count in range");
         let slot = slots.slot(rng.next_u32() % 1000).expect("a slot in range");
-        let scope = Scope::Unlinkable(Epoch(20_000 + seed), slot);
+        let epoch = Epoch(20_000 + seed);
+        let scope = [Scope::Unlinkable(epoch, slot), Scope::Epoch(epoch), Scope::Stable][seed as usize % 3];
         // Small, so that it plus r has as many bits as r.
         let idf = Idf(Fr::from(rng.next_u64() >> (seed % 8)));
         let randomness = LinkingRandomness(Fr::from(rng.next_u64()));

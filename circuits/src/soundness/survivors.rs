@@ -16,7 +16,7 @@ struct Survivors {
 }
 
 /// All of them. A survivor that does not stand here makes the examination fail.
-const LIST: [Survivors; 10] = [
+const LIST: [Survivors; 12] = [
     Survivors {
         statement: "nym",
         family: "point-on-curve",
@@ -56,6 +56,19 @@ const LIST: [Survivors; 10] = [
         family: "message.tail-zero",
         variables: 9,
         why: "read behind a message's end: here stands a byte of each token examined",
+    },
+    Survivors {
+        statement: "token",
+        family: "claims.once",
+        variables: 1,
+        why: "that `nbf` is there is a bit by the count of its digits too, and that `nonce` is, where a token is bound \
+              by it; it is missed by an unbound token with both",
+    },
+    Survivors {
+        statement: "token",
+        family: "token.header",
+        variables: usize::MAX,
+        why: "read where a header of another length than those examined ends",
     },
     Survivors {
         statement: "token",

@@ -29,7 +29,7 @@ fn a_row_less_of_query_is_caught() {
 
 #[test]
 fn a_row_less_of_nym_is_caught() {
-    let subjects = [NymSubject::drawn(1), NymSubject::drawn(2)];
+    let subjects = [0, 1, 2].map(NymSubject::drawn);
     let report = examine(&subjects, Effort { rows_per_family: 4, patience: 4_000, alterations: 1, seed: 2 });
     complete(&report, &["point-on-curve"]);
 }
@@ -39,8 +39,17 @@ fn a_row_less_of_nym_is_caught() {
 fn a_row_less_of_token_is_caught() {
     let subjects = [0, 2].map(|seed| TokenSubject::drawn(SizeClass::B768, seed));
     let effort = Effort { rows_per_family: 1, patience: 4_000, alterations: 16, seed: 3 };
-    let explained = ["message.length", "message.tail-zero", "rsa.identity", "base64.decode", "base64.encode"];
-    complete(&examine(&subjects, effort), &[&explained[..], &["claims.binding"]].concat());
+    let explained = [
+        "message.length",
+        "message.tail-zero",
+        "rsa.identity",
+        "base64.decode",
+        "base64.encode",
+        "claims.binding",
+        "claims.once",
+        "token.header",
+    ];
+    complete(&examine(&subjects, effort), &explained);
 }
 
 /// Idle are inverses of zero, which no row depends on, and what a claim that is not read would say.

@@ -97,14 +97,15 @@ pub(crate) fn claims<C: Cs>(
     let elements = strings::elements(bytes, &places, &keys);
     let text = Text { elements, kinds };
 
-    let nonce_present = present(cs, layout.claim("nonce").present);
-    let not_before_present = present(cs, layout.claim("nbf").present);
-    cs.family("claims.once", |cs| {
+    let (nonce_present, not_before_present) = cs.family("claims.once", |cs| {
+        let nonce_present = present(cs, layout.claim("nonce").present);
+        let not_before_present = present(cs, layout.claim("nbf").present);
         // Each claim that is read below is there; as many keys as claims are: so each is there once.
         let demanded = text.kinds.any(|kind| kind.demands_verified_email() || kind.demands_protected_ref());
         let expected = constant::<C::Num>(5).plus(&demanded).plus(&nonce_present).plus(&not_before_present);
         let count = named.iter().fold(C::Num::zero(), |sum, flag| sum.plus(flag));
         cs.equal(&count, &expected);
+        (nonce_present, not_before_present)
     });
 
     let issuer = cs.family("claims.issuer", |cs| issuer(cs, &text, public, &layout.claim("iss")));

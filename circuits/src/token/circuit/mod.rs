@@ -144,7 +144,7 @@ pub(crate) fn best_effort_unsigned(token: &Compact, expected: &Expectation<'_>) 
     let class = witness.class();
     let values = Assignment::of(|cs| {
         let public = cs.family("token.inputs", |cs| Inputs::allocate(cs, &instance));
-        let message = Message::allocate(cs, &witness.signing_input, class.size.bytes());
+        let message = Message::of_characters(cs, &witness.signing_input, class.size.bytes());
         says(cs, class, &message, &public, &instance, &witness);
     });
     values.is_satisfied()

@@ -246,7 +246,7 @@ fn a_prover_chooses_only_what_the_statement_lets_it() {
         // Six flags by two sums: one is set, and its place is the kind.
         ("claims.kind", 5),
         // Whether nonce and nbf are there: the number of names leaves one.
-        ("", 1),
+        ("claims.once", 1),
         // Of each value that is read: its position, the quotes before it, what follows its key's name in 19 bytes, its
         // length where it has one. Held by comparing whole elements, of which each has one reading (`gadgets::strings`).
         ("claims.issuer", 132),
