@@ -87,8 +87,8 @@ fn refused_with(family: &'static str, mut change: impl FnMut(usize, Fr) -> Fr + 
 
 #[test]
 fn a_claim_index_into_the_unsigned_buffer_tail_is_refused() {
-    // A byte where the message has ended.
-    let beyond = 8 * 700;
+    // A bit behind the end of the message.
+    let beyond = 7 * 700;
     let tail = refused_with("message.bits", move |at, bit| if at == beyond { Fr::from(1u64) } else { bit });
     let decoded = ["token.payload", "base64.decode", "message.tail-zero"];
     assert!(tail.iter().any(|family| decoded.contains(family)), "{tail:?}");
