@@ -146,6 +146,7 @@ struct Given<N> {
 }
 
 /// What an examination of the circuit looks at.
+#[cfg_attr(not(feature = "prover"), expect(dead_code, reason = "examinations are built with the prover"))]
 pub(crate) struct Landmarks<N> {
     /// The public inputs, in the order of [`Instance::elements`].
     pub(crate) elements: [N; 11],

@@ -43,6 +43,7 @@ pub fn circuit<C: Cs>(cs: &mut C, class: Class, instance: &Instance, witness: &W
 }
 
 /// What an examination of the circuit looks at.
+#[cfg_attr(not(feature = "prover"), expect(dead_code, reason = "examinations are built with the prover"))]
 pub(crate) struct Landmarks<N> {
     /// The public inputs, in the order of [`Instance::elements`].
     pub(crate) elements: [N; 9],
