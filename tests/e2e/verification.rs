@@ -161,11 +161,12 @@ fn every_part_of_the_bundle_is_checked() {
             "checkpoint",
             |b| {
                 let proof = &mut b["verificationMaterial"]["tlogEntries"][0]["inclusionProof"];
-                let envelope = proof["checkpoint"]["envelope"].as_str().unwrap();
+                let envelope = proof["checkpoint"]["envelope"].as_str().unwrap().to_owned();
                 let (text, signature) = envelope.split_once("\n\n").unwrap();
-                let origin_end = text.find('\n').unwrap();
-                let altered = format!("{}1{}\n\n{signature}", &text[..=origin_end], &text[origin_end + 1..]);
-                proof["checkpoint"]["envelope"] = altered.into();
+                let [origin, size, rest] = text.splitn(3, '\n').collect::<Vec<_>>().try_into().unwrap();
+                // The copy of the size too, so that the signature alone is against it.
+                proof["treeSize"] = format!("1{size}").into();
+                proof["checkpoint"]["envelope"] = format!("{origin}\n1{size}\n{rest}\n\n{signature}").into();
             },
             &["checkpoint-invalid", "inclusion-proof-invalid"],
         ),
