@@ -148,10 +148,9 @@ pub const REASONS: [&str; FAULTS.len()] = {
     reasons
 };
 
-/// Of a thousand tokens so many have no fault on purpose; so many others, one in each kind of signature's faults, which
-/// cost a whole circuit.
+/// Of a thousand tokens so many have no fault on purpose.
 const SOUND: usize = 420;
-/// Of so many faults of the signature one is taken.
+/// Of so many faults of the signature one is taken, since each costs a whole circuit.
 const SIGNATURE_FAULTS: usize = 4;
 
 const DECOYS: [(&str, &str); 16] = [
