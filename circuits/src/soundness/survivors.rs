@@ -2,9 +2,9 @@
 //!
 //! A reason that speaks of the tokens examined says that the row is read by others only.
 //!
-//! For `query` the list is complete, and for `nym` in the rows that the tests take. For `token` it is not: lies about three values at once (three flags of
-//! `claims.kind`, whose sums stay) and some about `sha256.majority` and `claims.issuer` are not told yet, and the
-//! command names such rows.
+//! For `query` the list is complete, and for `nym` in the rows that the tests take. For `token` it is not: lies about
+//! three values at once (three flags of `claims.kind`, whose sums stay) and some about `sha256.majority` and
+//! `claims.issuer` are not told yet, and the command names such rows.
 
 use crate::r1cs::Shape;
 use crate::r1cs::freedom::columns;
