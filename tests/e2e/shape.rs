@@ -118,3 +118,29 @@ fn every_reason_in_the_sources_is_in_the_table() {
     let missing: Vec<_> = sources.difference(&table).collect();
     assert!(missing.is_empty(), "not in the table: {missing:?}");
 }
+
+/// The tests that a text names, as `path::function` between backquotes.
+fn tests_named_in(text: &str) -> Vec<(&str, &str)> {
+    let quoted = text.split('`').skip(1).step_by(2);
+    quoted.filter_map(|name| name.split_once("::")).filter(|(path, _)| path.ends_with(".rs")).collect()
+}
+
+#[test]
+fn the_threat_model_names_tests_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("papers/threat-model.md")).unwrap();
+    let named = tests_named_in(&text);
+    assert!(named.len() > 50, "the paper was read");
+    for (path, name) in named {
+        let source =
+            std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let function = source.find(&format!("fn {name}(")).unwrap_or_else(|| panic!("{path} has no {name}"));
+        // Attributes stand above the function, behind the end of whatever comes before it.
+        let above = &source[..function];
+        let above = &above[above.rfind("\n\n").unwrap_or(0)..];
+        assert!(
+            ["#[test]", "#[tokio::test"].iter().any(|mark| above.contains(mark)),
+            "{path}: {name} is no test"
+        );
+    }
+}
