@@ -11,6 +11,7 @@
 //! is logged again: static-ct-api leaves that to the log, and the one who pays is a CA whose root is accepted.
 //! [`CertificateLog::issue`] is what a CA in the same process calls.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Bytes;
@@ -31,7 +32,6 @@ use crate::sct::{
     AcceptedRoots, AddChain, AddChainAnswer, ChainError, EntryKind, SignedCertificateTimestamp, Submission,
     TileLeaf,
 };
-use crate::store::files;
 use crate::tile::TileKind;
 
 /// Why there is no SCT.
@@ -62,8 +62,8 @@ pub struct CertificateLog {
     key: SigningKey,
     clock: Clock,
     roots: Arc<AcceptedRoots>,
-    /// Held while issuers are written: two writers of one file would share its temporary file.
-    issuers: Arc<Mutex<()>>,
+    /// Issuers that are kept durably. Held while one is written: two writers of one file would share its temporary file.
+    issuers: Arc<Mutex<HashSet<Hash>>>,
 }
 
 impl CertificateLog {
@@ -115,13 +115,15 @@ impl CertificateLog {
 
     /// Keeps the chain's certificates under `issuer/<sha256>`, once each.
     fn keep_issuers(&self, chain: &[Vec<u8>]) -> Result<Vec<Hash>, IssueError> {
-        let _turn = self.issuers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.issuers.lock().unwrap_or_else(PoisonError::into_inner);
         let mut fingerprints = Vec::new();
         for certificate in chain {
             let fingerprint = Hash::of(&[certificate]);
             let path = self.log.reader().folder().join("issuer").join(fingerprint.to_hex());
-            if !path.exists() {
-                files::write_durable(&path, certificate).map_err(|_| AppendError::Unavailable)?;
+            if !kept.contains(&fingerprint) {
+                let files = self.log.reader().files();
+                files.ensure_durable(&path, certificate).map_err(|_| AppendError::Unavailable)?;
+                kept.insert(fingerprint);
             }
             fingerprints.push(fingerprint);
         }
@@ -181,8 +183,9 @@ async fn tile(State(log): State<CertificateLog>, Path(path): Path<String>) -> Re
 async fn issuer(State(log): State<CertificateLog>, Path(fingerprint): Path<String>) -> Response {
     let canonical =
         fingerprint.len() == 64 && fingerprint.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    let path = log.log.reader().folder().join("issuer").join(&fingerprint);
-    let read = move || if canonical { std::fs::read(path).ok() } else { None };
+    let reader = log.log.reader().clone();
+    let path = reader.folder().join("issuer").join(&fingerprint);
+    let read = move || if canonical { reader.files().read(&path).ok() } else { None };
     match tokio::task::spawn_blocking(read).await {
         Ok(Some(bytes)) => ([(header::CONTENT_TYPE, "application/pkix-cert")], bytes).into_response(),
         _ => problem(404, "ct-no-issuer", "there is no such issuer"),

@@ -6,7 +6,7 @@ mod common;
 
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::*;
@@ -14,7 +14,7 @@ use sigveil_log::checkpoint::VerifiedCheckpoint;
 use sigveil_log::engine::{AppendError, Config, Log, OpenError, Receipt};
 use sigveil_log::entry::Stored;
 use sigveil_log::merkle::{leaf_hash, verify_inclusion};
-use sigveil_log::note::{NoteKey, NoteSignature};
+use sigveil_log::note::{NoteKey, NoteSignature, NoteSigner};
 use sigveil_log::store::Reader;
 use sigveil_log::tile::TileTree;
 use sigveil_log::witness::{AddCheckpoint, CosignError, Cosigner};
@@ -140,7 +140,7 @@ async fn another_origin_or_a_changed_tree_is_refused() {
     let other = || {
         let key = ed25519_dalek::SigningKey::from_bytes(&[1; 32]);
         let mut config = config(folder.path());
-        config.signer = sigveil_log::note::NoteSigner::ed25519("other.example", key).unwrap();
+        config.signer = NoteSigner::ed25519("other.example", key).unwrap();
         config
     };
     assert_eq!(reopen(other).err().unwrap().reason(), "checkpoint-other-origin");
@@ -290,4 +290,53 @@ async fn a_damaged_write_ahead_log_is_refused_and_left_as_it_is() {
     fs::write(&path, &damaged).unwrap();
     assert_eq!(reopen(|| config(folder.path())).err().unwrap().reason(), "log-published-ahead");
     assert_eq!(fs::read(&path).unwrap(), damaged, "nothing that could be rescued is cut off");
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_back_takes_no_tree_head_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let time = Arc::new(AtomicU64::new(NOW));
+    let backwards = || {
+        let (mut config, time) = (config(folder.path()), Arc::clone(&time));
+        let key = p256::ecdsa::SigningKey::from_slice(&[5; 32]).unwrap();
+        config.signer = NoteSigner::rfc6962(ORIGIN, key).unwrap();
+        config.clock = Arc::new(move || time.fetch_sub(60_000, Ordering::SeqCst));
+        config
+    };
+    for round in 0..3u8 {
+        let log = reopen(backwards).unwrap();
+        for n in 0..3u8 {
+            let receipt = log.append_opaque(vec![round, n]).await.unwrap();
+            let opened = VerifiedCheckpoint::open(receipt.checkpoint.as_bytes(), log.key(), &[]).unwrap();
+            assert_eq!(opened.log_time(), Some(NOW));
+        }
+    }
+    assert!(time.load(Ordering::SeqCst) < NOW - 9 * 60_000);
+}
+
+/// Source files that reach the file system, except what only tests compile.
+fn bypassing(folder: &std::path::Path, found: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        match name {
+            "crash" | "interrupted.rs" => {}
+            _ if path.is_dir() => bypassing(&path, found),
+            _ => {
+                let source = fs::read_to_string(&path).unwrap();
+                let ways =
+                    ["fs::", "File::open", "File::create", "OpenOptions", "rustix", ".exists()", ".is_dir()"];
+                if ways.iter().any(|way| source.contains(way)) {
+                    found.push(name.to_owned());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_reaches_the_file_system_past_the_disk_that_counts_its_calls() {
+    let mut found = Vec::new();
+    bypassing(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut found);
+    assert_eq!(found, ["disk.rs"]);
 }

@@ -155,3 +155,19 @@ fn what_was_acknowledged_survives_a_kill_at_any_moment() {
         acknowledged.roots.len()
     );
 }
+
+#[test]
+fn a_second_process_does_not_write_to_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let _log = Log::open(killed(folder.path())).unwrap();
+    let before = std::fs::read(folder.path().join("log/checkpoint")).unwrap();
+    let second = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
+        .env(FOLDER, folder.path())
+        .env(ROUND, "0")
+        .output()
+        .unwrap();
+    assert!(!second.status.success());
+    assert!(String::from_utf8_lossy(&second.stderr).contains("Locked"), "{second:?}");
+    assert_eq!(std::fs::read(folder.path().join("log/checkpoint")).unwrap(), before);
+}

@@ -1,18 +1,18 @@
-//! Redaction and trimming stopped at each of their changes of the file system, and the folder opened again,
-//! with that stopped at each of its changes too.
+//! Redaction and trimming stopped at each of their calls of the file system, and the folder opened again, with that
+//! stopped too.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
-
-#[path = "../../tests/common/mod.rs"]
-mod common;
 
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::redact::Coverage;
+use super::common;
+use super::crash::disk::{Fault, Faulty, Plan};
+use super::redact::{Coverage, RedactError};
 use super::sequencer::Sequencer;
 use super::{Config, OpenError};
 use crate::checkpoint::VerifiedCheckpoint;
@@ -20,7 +20,8 @@ use crate::entry::{Entry, SealedPayload, Stored, Withholding};
 use crate::hash::Hash;
 use crate::merkle::{inclusion_proof, leaf_hash};
 use crate::store::Reader;
-use crate::store::files::faults;
+use crate::store::disk::Posix;
+use crate::store::files::Files;
 use crate::store::wal::Sequenced;
 use crate::tile::TileTree;
 
@@ -34,6 +35,12 @@ impl Coverage for Covered {
 
 fn config(folder: &Path) -> Config {
     Config { wal_limit: 20_000, ..common::witnessed(folder) }
+}
+
+/// The same on a disk whose calls the plan stops.
+fn faulty(folder: &Path, plan: &Arc<Plan>) -> Config {
+    let files = Files::new(Arc::new(Faulty::new(Arc::new(Posix), Arc::clone(plan), None)));
+    Config { files, ..config(folder) }
 }
 
 fn sequenced(item: Vec<u8>, attachment: Vec<u8>) -> Sequenced {
@@ -88,19 +95,20 @@ fn read(folder: &Path) -> (Stored, Option<Vec<u8>>, Vec<Vec<Hash>>) {
     (reader.entry(&tree, SEALED).unwrap(), reader.sealed(SEALED).unwrap(), proofs)
 }
 
-/// Opens the folder again and again, stopped one change later each time, until that succeeds.
+/// Opens the folder again and again, stopped a few calls later each time, until that succeeds.
 fn reopen(folder: &Path) -> Sequencer {
-    for steps in 0.. {
-        faults::allow(Some(steps));
-        let opened = Sequencer::open(config(folder));
-        faults::allow(None);
+    for steps in (0..).step_by(5) {
+        let plan = Arc::new(Plan::default());
+        plan.arm(Fault::Death, steps, true);
+        let opened = Sequencer::open(faulty(folder, &plan));
+        plan.disarm();
         match opened {
             Ok(log) => return log,
-            Err(OpenError::Io(_) | OpenError::Redact(_) | OpenError::Publish(_)) => {}
-            Err(error) => panic!("stopped after {steps} changes: {error}"),
+            Err(OpenError::Io(_) | OpenError::Tile(_) | OpenError::Redact(_) | OpenError::Publish(_)) => {}
+            Err(error) => panic!("stopped after {steps} calls: {error}"),
         }
     }
-    unreachable!("some number of changes is enough")
+    unreachable!("some number of calls is enough")
 }
 
 fn interrupted_everywhere(others: u32, withheld: Withholding) {
@@ -113,27 +121,29 @@ fn interrupted_everywhere(others: u32, withheld: Withholding) {
     for steps in 0.. {
         let folder = tempfile::tempdir().unwrap();
         common::copy(prepared.folder.path(), folder.path());
-        let mut log = Sequencer::open(config(folder.path())).unwrap();
-        faults::allow(Some(steps));
+        let plan = Arc::new(Plan::default());
+        let mut log = Sequencer::open(faulty(folder.path(), &plan)).unwrap();
+        plan.arm(Fault::Death, steps, true);
         let redacted = log.redact(prepared.record, &Covered);
-        faults::allow(None);
-        if redacted.is_err() {
+        plan.disarm();
+        // What only reads changes nothing; after that, the folder has to be opened anew.
+        if matches!(redacted, Err(RedactError::Io(_))) {
             assert_eq!(log.redact(prepared.record, &Covered).unwrap_err().reason(), "log-unavailable");
         }
         drop(log);
         // Between the crash and the next start, readers find all of it or nothing of it.
         let (stored, sealed, unchanged) = read(folder.path());
         assert!(stored == whole || (!fields && matches!(stored, Stored::Withheld(_))), "after {steps}");
-        assert!(sealed.is_none() || sealed == openings || fields, "after {steps} changes");
+        assert!(sealed.is_none() || sealed == openings || fields, "after {steps} calls");
         assert_eq!(unchanged, proofs);
 
         let mut log = reopen(folder.path());
         if folder.path().join(format!("log/withheld/{SEALED}")).exists() {
-            assert!(!holds(folder.path(), &gone), "after {steps} changes and the next start");
+            assert!(!holds(folder.path(), &gone), "after {steps} calls and the next start");
         }
         log.redact(prepared.record, &Covered).unwrap();
         drop(log);
-        assert!(!holds(folder.path(), &gone), "after {steps} changes and another redaction");
+        assert!(!holds(folder.path(), &gone), "after {steps} calls and another redaction");
         let (stored, sealed, unchanged) = read(folder.path());
         assert_eq!(matches!(stored, Stored::Withheld(_)), !fields);
         assert_eq!(sealed.is_some(), fields);
@@ -185,17 +195,18 @@ fn trimming_interrupted_anywhere_loses_nothing() {
     for steps in 0.. {
         let copied = tempfile::tempdir().unwrap();
         common::copy(folder.path(), copied.path());
-        let mut log = Sequencer::open(config(copied.path())).unwrap();
-        faults::allow(Some(steps));
+        let plan = Arc::new(Plan::default());
+        let mut log = Sequencer::open(faulty(copied.path(), &plan)).unwrap();
+        plan.arm(Fault::Death, steps, true);
         let published = log.commit((250..520).map(item).collect());
-        faults::allow(None);
+        plan.disarm();
         drop(log);
         let mut log = reopen(copied.path());
         let size = log.tree.size();
-        assert!(size == 520 || (size == 250 && published.is_err()), "{size} after {steps} changes");
+        assert!(size == 520 || (size == 250 && published.is_err()), "{size} after {steps} calls");
         log.commit((u32::try_from(size).unwrap()..530).map(item).collect()).unwrap();
         let leaves = super::tree::leaves(&Reader::new(&copied.path().join("log")), 530).unwrap();
-        assert!((0..530).zip(leaves).all(|(n, leaf)| item(n).leaf == leaf), "after {steps} changes");
+        assert!((0..530).zip(leaves).all(|(n, leaf)| item(n).leaf == leaf), "after {steps} calls");
         if published.is_ok() {
             assert!(steps > 10, "faults were injected");
             return;

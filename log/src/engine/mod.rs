@@ -4,9 +4,16 @@
 //! witnesses → publish. An answer means durable *and* included: it carries the inclusion proof under the
 //! published checkpoint. Whatever a crash interrupts is completed when the folder is opened again; opening
 //! refuses when the published checkpoint is of another log, or ahead of or different from the committed tree.
+//! When storage fails while the log runs, what is on disk is unknown: the log then accepts nothing, opens its folder
+//! anew at intervals as after a crash, and goes on where that succeeds.
 //!
 //! Deduplication is derived from the leaf hashes at every start and kept in memory.
 
+#[cfg(test)]
+#[path = "../../tests/common/mod.rs"]
+mod common;
+#[cfg(test)]
+mod crash;
 mod edge;
 #[cfg(test)]
 mod interrupted;
@@ -29,6 +36,7 @@ use crate::checkpoint::CheckpointError;
 use crate::entry::{Entry, EntryError, SealedPayload};
 use crate::hash::Hash;
 use crate::note::NoteSigner;
+use crate::store::files::Files;
 use crate::store::{ReadError, Reader};
 use crate::tile::{TileError, TileKind};
 use crate::witness::Cosigner;
@@ -70,6 +78,8 @@ pub struct RedactionPolicy {
 pub struct Config {
     /// The log's folder.
     pub folder: PathBuf,
+    /// What the folder lies on.
+    pub files: Files,
     /// The log's key; its name is the origin.
     pub signer: NoteSigner,
     /// Kind of bundles.
@@ -80,6 +90,8 @@ pub struct Config {
     pub witness_threshold: usize,
     /// How long after too few witnesses cosigned they are asked again.
     pub witness_retry: Duration,
+    /// How long after storage failed the folder is opened anew, again and again until that succeeds.
+    pub storage_retry: Duration,
     /// Bytes by which the write-ahead log grows before it is trimmed behind full bundles.
     pub wal_limit: u64,
     /// How long the first entry of a batch waits for others.
@@ -97,17 +109,23 @@ impl Config {
     pub fn new(folder: &Path, signer: NoteSigner, clock: Clock) -> Self {
         Self {
             folder: folder.to_owned(),
+            files: Files::default(),
             signer,
             layout: Layout::TlogTiles,
             witnesses: Vec::new(),
             witness_threshold: 0,
             witness_retry: Duration::from_secs(2),
+            storage_retry: Duration::from_secs(2),
             wal_limit: 16 << 20,
             batch_age: Duration::from_millis(20),
             batch_size: 1024,
             clock,
             redaction: None,
         }
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::on(self.files.clone(), &self.folder)
     }
 }
 
@@ -178,7 +196,8 @@ pub enum AppendError {
     /// at intervals, and whoever submits it again then gets [`AppendError::Duplicate`].
     #[error("too few witnesses cosigned the checkpoint")]
     Unwitnessed,
-    /// The log stopped: storage failed, or it is shutting down. Whether the entry is in it is unknown.
+    /// Storage failed, or the log is shutting down. Whether the entry is in it is unknown; once storage works again,
+    /// whoever submits it again gets a receipt or [`AppendError::Duplicate`].
     #[error("the log does not accept entries now")]
     Unavailable,
 }
@@ -232,7 +251,7 @@ impl Log {
     /// [`OpenError`].
     pub fn open(config: Config) -> Result<Self, OpenError> {
         let shared = Shared {
-            reader: Reader::new(&config.folder),
+            reader: config.reader(),
             key: config.signer.public().clone(),
             redaction: config.redaction.clone(),
         };

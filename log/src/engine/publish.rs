@@ -8,15 +8,19 @@ use super::{AppendError, Clock, Config, OpenError};
 use crate::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use crate::merkle::{consistency_proof, root};
 use crate::note::{NoteKey, NoteSigner, SignedNote};
-use crate::store::{Reader, files};
+use crate::store::Reader;
+use crate::store::files::Files;
 use crate::tile::TileTree;
 use crate::witness::{AddCheckpoint, CosignError, Cosigner};
 
 /// Publishes the checkpoints of one log.
 pub(super) struct Publisher {
+    files: Files,
     path: PathBuf,
     signer: NoteSigner,
     clock: Clock,
+    /// Latest time signed, which no later one is before.
+    time: u64,
     /// Each witness, and the size it last cosigned as far as is known.
     witnesses: Vec<(Arc<dyn Cosigner>, u64)>,
     threshold: usize,
@@ -33,9 +37,11 @@ pub(super) struct Published {
 impl Publisher {
     pub(super) fn new(config: &Config) -> Self {
         Self {
+            files: config.files.clone(),
             path: config.folder.join("checkpoint"),
             signer: config.signer.clone(),
             clock: Arc::clone(&config.clock),
+            time: 0,
             witnesses: config.witnesses.iter().map(|witness| (Arc::clone(witness), 0)).collect(),
             threshold: config.witness_threshold,
             published: None,
@@ -44,13 +50,11 @@ impl Publisher {
 
     /// Reads what was published, and returns the size of its tree.
     pub(super) fn recover(&mut self) -> Result<u64, OpenError> {
-        if !self.path.exists() {
-            return Ok(0);
-        }
-        let bytes = std::fs::read(&self.path)?;
+        let Some(bytes) = self.files.read_optional(&self.path)? else { return Ok(0) };
         let opened = VerifiedCheckpoint::open(&bytes, self.signer.public(), &[])?;
         let checkpoint = opened.checkpoint().clone();
         let size = checkpoint.size;
+        self.time = opened.log_time().unwrap_or(0);
         self.witnesses.iter_mut().for_each(|(_, known)| *known = checkpoint.size);
         self.published = Some(Published { checkpoint, note: opened.note().to_string().into() });
         Ok(size)
@@ -84,13 +88,15 @@ impl Publisher {
         })?;
         let checkpoint = Checkpoint::new(self.signer.public().name(), size, root);
         let mut note = SignedNote::new(checkpoint.to_string()).map_err(|_| AppendError::Unavailable)?;
-        note.add(self.signer.sign(&checkpoint, (self.clock)()));
+        // Clocks are set back; tree heads must not be.
+        self.time = self.time.max((self.clock)());
+        note.add(self.signer.sign(&checkpoint, self.time));
         let cosigned = self.cosign(&mut note, &tree);
         if cosigned < self.threshold {
             return Err(AppendError::Unwitnessed);
         }
         let text: Arc<str> = note.to_string().into();
-        files::write_durable(&self.path, text.as_bytes()).map_err(|error| {
+        self.files.write_durable(&self.path, text.as_bytes()).map_err(|error| {
             tracing::error!(%error, "the checkpoint cannot be written");
             AppendError::Unavailable
         })?;

@@ -5,7 +5,6 @@
 //! repeats those of all intents, so a crash in between is completed. Tree hashes are not touched: where the
 //! body stood, the bundle holds a tombstone with the leaf hash and the index of the record.
 
-use std::fs;
 use std::io;
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +13,7 @@ use super::sequencer::Sequencer;
 use crate::checkpoint::{CheckpointError, VerifiedCheckpoint};
 use crate::entry::{Entry, EntryError, RedactionRecord, SealedField, Stored, Withheld, Withholding};
 use crate::hash::Hash;
-use crate::store::{ReadError, Reader, files};
+use crate::store::{ReadError, Reader};
 use crate::tile::TileTree;
 
 /// Proof, checked by whoever makes the value, that a map covers an entry: that an output-log checkpoint with
@@ -118,7 +117,7 @@ pub(super) fn redact(
     let opened = VerifiedCheckpoint::open_witnessed(note.as_bytes(), log, &witnesses, policy.witnesses)
         .map_err(RedactError::Unwitnessed)?;
     let checkpoint = opened.checkpoint();
-    let reader = Reader::new(&sequencer.config.folder);
+    let reader = sequencer.config.reader();
     let tree = TileTree::open(reader.clone(), checkpoint.size, &checkpoint.root).map_err(ReadError::from)?;
     let found = read_record(&reader, &tree, record)?;
     found.verify(&policy.authorities, policy.threshold)?;
@@ -136,7 +135,8 @@ pub(super) fn redact(
     }
     let intent = Intent { index: statement.index, leaf_hash, record, withheld: statement.withheld };
     let path = sequencer.config.folder.join("withheld").join(intent.index.to_string());
-    files::write_durable(&path, &serde_json::to_vec(&intent).map_err(io::Error::from)?)?;
+    let files = sequencer.config.files.clone();
+    files.ensure_durable(&path, &serde_json::to_vec(&intent).map_err(io::Error::from)?)?;
     erase(sequencer, &intent)?;
     Ok(Redacted { index: intent.index, leaf_hash, record })
 }
@@ -172,7 +172,7 @@ fn erase(sequencer: &mut Sequencer, intent: &Intent) -> Result<(), RedactError> 
             sequencer.tree.withhold(intent.index, Some(&tombstone), &[])?;
         }
         Withholding::Fields(fields) => {
-            let reader = Reader::new(&sequencer.config.folder);
+            let reader = sequencer.config.reader();
             let Some(bytes) = reader.sealed(intent.index)? else { return Ok(()) };
             let mut payload: StoredPayload = serde_json::from_slice(&bytes).map_err(io::Error::from)?;
             for field in fields {
@@ -189,12 +189,13 @@ fn erase(sequencer: &mut Sequencer, intent: &Intent) -> Result<(), RedactError> 
 
 /// Repeats the erasures of all intents.
 pub(super) fn complete_interrupted(sequencer: &mut Sequencer) -> Result<(), RedactError> {
-    let folder = sequencer.config.folder.join("withheld");
-    if !folder.is_dir() {
-        return Ok(());
-    }
-    for entry in fs::read_dir(&folder)? {
-        let intent: Intent = serde_json::from_slice(&fs::read(entry?.path())?).map_err(io::Error::from)?;
+    let (files, folder) = (sequencer.config.files.clone(), sequencer.config.folder.join("withheld"));
+    for (name, _) in files.list(&folder)? {
+        let path = folder.join(name);
+        let bytes = files.read(&path)?;
+        let intent: Intent = serde_json::from_slice(&bytes).map_err(io::Error::from)?;
+        // It may be there without being durable yet.
+        files.ensure_durable(&path, &bytes)?;
         erase(sequencer, &intent)?;
     }
     Ok(())

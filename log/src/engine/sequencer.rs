@@ -12,9 +12,8 @@ use super::tree::{CommittedTree, leaves};
 use super::{AppendError, Config, Layout, OpenError, Receipt};
 use crate::hash::Hash;
 use crate::merkle::{inclusion_proof, leaf_hash};
-use crate::store::files::{self, FolderLock};
+use crate::store::files::FolderLock;
 use crate::store::wal::Sequenced;
-use crate::store::{Reader, files as store_files};
 use crate::tile::TileTree;
 
 /// An entry before it has its index.
@@ -40,7 +39,7 @@ impl Draft {
     }
 }
 
-type Answer = oneshot::Sender<Result<Receipt, AppendError>>;
+pub(super) type Answer = oneshot::Sender<Result<Receipt, AppendError>>;
 
 pub(super) enum Command {
     Append {
@@ -61,8 +60,8 @@ pub(super) struct Sequencer {
     pub(super) publisher: Publisher,
     /// Last index of each leaf hash, where the layout lets equal submissions have equal leaves.
     known: HashMap<Hash, u64>,
-    /// Set when storage failed: what is on disk is then unknown until the folder is opened again.
-    failed: bool,
+    /// When storage failed or was last tried again: what is on disk is unknown until the folder is opened anew.
+    failed: Option<Instant>,
     _lock: FolderLock,
 }
 
@@ -76,30 +75,49 @@ pub(super) fn start(config: Config, commands: mpsc::Receiver<Command>) -> Result
     Ok(())
 }
 
+/// Reads what the folder holds and makes it consistent.
+fn recover(config: &Config) -> Result<(Publisher, CommittedTree, HashMap<Hash, u64>), OpenError> {
+    let mut publisher = Publisher::new(config);
+    let published = publisher.recover()?;
+    let tree = CommittedTree::open(config, published)?;
+    let reader = config.reader();
+    publisher.compare(&reader)?;
+    let known = match config.layout {
+        Layout::TlogTiles => leaves(&reader, tree.size())?.into_iter().zip(0..).collect(),
+        Layout::StaticCt => HashMap::new(),
+    };
+    Ok((publisher, tree, known))
+}
+
 impl Sequencer {
     pub(super) fn open(config: Config) -> Result<Self, OpenError> {
-        store_files::create_folder(&config.folder)?;
-        let lock = FolderLock::take(&config.folder)?.ok_or(OpenError::Locked)?;
-        files::create_folder(&config.folder.join("tile"))?;
-        let mut publisher = Publisher::new(&config);
-        let published = publisher.recover()?;
-        let tree = CommittedTree::open(&config.folder, config.layout, config.wal_limit, published)?;
-        let reader = Reader::new(&config.folder);
-        publisher.compare(&reader)?;
-        let known = match config.layout {
-            Layout::TlogTiles => leaves(&reader, tree.size())?.into_iter().zip(0..).collect(),
-            Layout::StaticCt => HashMap::new(),
-        };
-        let mut sequencer = Self { config, tree, publisher, known, failed: false, _lock: lock };
-        redact::complete_interrupted(&mut sequencer)?;
-        if sequencer.is_behind() {
-            match sequencer.publish() {
+        let lock = config.files.lock(&config.folder)?.ok_or(OpenError::Locked)?;
+        let (publisher, tree, known) = recover(&config)?;
+        let mut sequencer = Self { config, tree, publisher, known, failed: None, _lock: lock };
+        sequencer.complete()?;
+        Ok(sequencer)
+    }
+
+    /// Opens the folder anew after storage failed; the lock is kept.
+    pub(super) fn heal(&mut self) -> Result<(), OpenError> {
+        self.failed = Some(Instant::now());
+        (self.publisher, self.tree, self.known) = recover(&self.config)?;
+        self.complete()?;
+        self.failed = None;
+        Ok(())
+    }
+
+    /// Completes what was interrupted: erasures, and the publication of what is committed.
+    fn complete(&mut self) -> Result<(), OpenError> {
+        redact::complete_interrupted(self)?;
+        if self.is_behind() {
+            match self.publish() {
                 // They are asked again after a while; until then the last checkpoint stands.
                 Ok(_) | Err(AppendError::Unwitnessed) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(sequencer)
+        Ok(())
     }
 
     /// Whether entries are committed and not published.
@@ -108,19 +126,37 @@ impl Sequencer {
         self.publisher.published().is_none_or(|published| published.checkpoint.size < size)
     }
 
-    /// The next command. While entries wait for witnesses, those are asked again at intervals.
+    /// The next command. While storage fails or entries wait for witnesses, both are tried again at intervals.
     fn next(&mut self, timer: &Runtime, commands: &mut mpsc::Receiver<Command>) -> Option<Command> {
-        while !self.failed && self.is_behind() {
-            let next = async { tokio::time::timeout(self.config.witness_retry, commands.recv()).await };
-            match timer.block_on(next) {
+        loop {
+            let due = match self.failed {
+                Some(since) => since + self.config.storage_retry,
+                None if self.is_behind() => Instant::now() + self.config.witness_retry,
+                None => return commands.blocking_recv(),
+            };
+            match timer.block_on(async { tokio::time::timeout_at(due.into(), commands.recv()).await }) {
                 Ok(command) => return command,
-                Err(_) => match self.publish() {
-                    Ok(published) => tracing::info!(size = published.checkpoint.size, "published late"),
-                    Err(error) => tracing::warn!(%error, "entries wait for their checkpoint"),
-                },
+                Err(_) => self.try_again(),
             }
         }
-        commands.blocking_recv()
+    }
+
+    fn try_again(&mut self) {
+        if self.failed.is_some() {
+            match self.heal() {
+                Ok(()) => tracing::info!(size = self.tree.size(), "storage works again"),
+                Err(error) => tracing::error!(%error, "storage still fails"),
+            }
+        } else {
+            match self.publish() {
+                Ok(published) => tracing::info!(size = published.checkpoint.size, "published late"),
+                Err(error) => tracing::warn!(%error, "entries wait for their checkpoint"),
+            }
+        }
+    }
+
+    fn fail(&mut self) {
+        self.failed = Some(Instant::now());
     }
 
     fn run(&mut self, timer: &Runtime, mut commands: mpsc::Receiver<Command>) {
@@ -162,20 +198,22 @@ impl Sequencer {
     /// Withholds. When storage fails in between, what is on disk is unknown until the folder is opened again,
     /// which completes the erasure.
     pub(super) fn redact(&mut self, record: u64, coverage: &dyn Coverage) -> Result<Redacted, RedactError> {
-        if self.failed {
+        if self.failed.is_some() {
             return Err(RedactError::Unavailable);
         }
         let redacted = redact::redact(self, record, coverage);
-        self.failed |= matches!(redacted, Err(RedactError::Io(_)));
+        if matches!(redacted, Err(RedactError::Io(_))) {
+            self.fail();
+        }
         redacted
     }
 
     /// Commits a batch, publishes, and answers.
-    fn process(&mut self, batch: Vec<(Draft, Answer)>) {
+    pub(super) fn process(&mut self, batch: Vec<(Draft, Answer)>) {
         if batch.is_empty() {
             return;
         }
-        if self.failed {
+        if self.failed.is_some() {
             batch.into_iter().for_each(|(_, answer)| drop(answer.send(Err(AppendError::Unavailable))));
             return;
         }
@@ -221,8 +259,8 @@ impl Sequencer {
         if !entries.is_empty()
             && let Err(error) = self.tree.append(entries)
         {
-            tracing::error!(%error, "storage failed; the log stops until it is opened again");
-            self.failed = true;
+            tracing::error!(%error, "storage failed; nothing is accepted until it works again");
+            self.fail();
             return Err(AppendError::Unavailable);
         }
         match self.publisher.published() {
@@ -233,7 +271,9 @@ impl Sequencer {
 
     fn publish(&mut self) -> Result<Published, AppendError> {
         let published = self.publisher.publish(&self.tree.tiles(), self.tree.size());
-        self.failed |= matches!(published, Err(AppendError::Unavailable));
+        if matches!(published, Err(AppendError::Unavailable)) {
+            self.fail();
+        }
         published
     }
 

@@ -1,18 +1,20 @@
 //! The committed tree on disk: write-ahead log, tiles and bundles kept in step.
 
-use std::collections::HashMap;
-use std::fs;
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::edge::{Edge, EdgeTile};
-use super::{Layout, OpenError};
+use super::{Config, Layout, OpenError};
 use crate::bundle;
 use crate::hash::Hash;
 use crate::sct::TileLeaf;
+use crate::store::Reader;
+use crate::store::disk::Kind;
+use crate::store::files::Files;
 use crate::store::wal::{Batch, Sequenced, WriteAheadLog};
-use crate::store::{Reader, files};
 use crate::tile::{TILE_WIDTH, TileError, TileKind, TilePath, TileSource};
 
 /// Everything that one writer keeps of a log. All methods are idempotent with respect to what is on disk:
@@ -20,6 +22,7 @@ use crate::tile::{TILE_WIDTH, TileError, TileKind, TilePath, TileSource};
 #[derive(Debug)]
 pub(crate) struct CommittedTree {
     folder: PathBuf,
+    files: Files,
     layout: Layout,
     wal: WriteAheadLog,
     /// Bytes by which the write-ahead log may grow before it is trimmed behind full bundles.
@@ -36,39 +39,39 @@ pub(crate) struct CommittedTree {
 
 impl CommittedTree {
     /// Opens the tree, of which `published` entries were published: if fewer are there, nothing is changed.
-    pub(crate) fn open(
-        folder: &Path,
-        layout: Layout,
-        wal_limit: u64,
-        published: u64,
-    ) -> Result<Self, OpenError> {
-        let (mut wal, batches) = WriteAheadLog::open(&folder.join("wal"))?;
+    pub(crate) fn open(config: &Config, published: u64) -> Result<Self, OpenError> {
+        let (files, folder) = (&config.files, &config.folder);
+        let (mut wal, batches) = WriteAheadLog::open(files, &folder.join("wal"))?;
         let committed = batches.last().map_or(0, Batch::end);
         if committed < published {
             return Err(OpenError::PublishedAhead { published, committed });
         }
-        wal.cut_torn_tail()?;
-        files::remove_temporaries(folder)?;
+        wal.settle()?;
+        files.remove_temporaries(folder)?;
         let first = batches.first().map_or(0, |batch| batch.first);
-        let reader = Reader::new(folder);
+        let reader = Reader::on(files.clone(), folder);
         let edge = Edge::recover(&reader, first)?;
-        let items = read_items(&reader, layout, first)?;
+        let items = read_items(&reader, config.layout, first)?;
         let recent = RecentTiles::new(reader);
         let mut tree = Self {
-            folder: folder.to_owned(),
-            layout,
+            folder: folder.clone(),
+            files: files.clone(),
+            layout: config.layout,
             wal,
-            wal_limit,
-            trim_at: wal_limit,
+            wal_limit: config.wal_limit,
+            trim_at: config.wal_limit,
             edge,
             items,
             partials: Vec::new(),
             recent,
         };
+        let mut filled = Vec::new();
         for batch in &batches {
-            tree.integrate(batch)?;
+            filled.extend(tree.integrate(batch)?);
         }
+        tree.renew_partials(&filled)?;
         tree.remove_stray_partials()?;
+        remove_outgrown(files, &folder.join("tile"))?;
         Ok(tree)
     }
 
@@ -85,7 +88,8 @@ impl CommittedTree {
     pub(crate) fn append(&mut self, entries: Vec<Sequenced>) -> Result<(), io::Error> {
         let batch = Batch { first: self.size(), entries };
         self.wal.append(&batch)?;
-        self.integrate(&batch)?;
+        let filled = self.integrate(&batch)?;
+        self.renew_partials(&filled)?;
         if self.wal.bytes() > self.trim_at {
             let size = self.size();
             self.wal.trim(size - size % TILE_WIDTH, size)?;
@@ -95,23 +99,29 @@ impl CommittedTree {
         Ok(())
     }
 
-    fn integrate(&mut self, batch: &Batch) -> Result<(), io::Error> {
+    /// Takes a batch into the edge and writes what became full, which it returns.
+    fn integrate(&mut self, batch: &Batch) -> Result<Vec<EdgeTile>, io::Error> {
         let mut filled = Vec::new();
         for (index, entry) in (batch.first..).zip(&batch.entries) {
             if !entry.attachment.is_empty() {
-                self.write_attachment(index, &entry.attachment)?;
+                self.files.ensure_durable(&self.sealed(index), &entry.attachment)?;
             }
             self.items.push(entry.item.clone());
+            self.edge.push(entry.leaf, &mut filled);
             if self.items.len() as u64 == TILE_WIDTH {
                 let bundle = self.bundle_tile(index / TILE_WIDTH, &self.items);
-                self.write_full(&bundle)?;
                 self.items.clear();
+                filled.push(bundle);
             }
-            self.edge.push(entry.leaf, &mut filled);
         }
         for tile in &filled {
-            self.write_full(tile)?;
+            self.files.ensure_durable(&self.path(&tile.path), &tile.bytes)?;
         }
+        Ok(filled)
+    }
+
+    /// Writes the partial files of this size and removes those that they, or full ones, take the place of.
+    fn renew_partials(&mut self, filled: &[EdgeTile]) -> io::Result<()> {
         let mut partial = self.edge.partial();
         self.recent.update(filled.iter().chain(&partial));
         if !self.items.is_empty() {
@@ -122,33 +132,35 @@ impl CommittedTree {
         }
         let old = std::mem::replace(&mut self.partials, partial.into_iter().map(|tile| tile.path).collect());
         for path in old.iter().filter(|path| !self.partials.contains(path)) {
-            remove_if_there(&self.folder.join(path.to_string()))?;
+            self.files.remove_derived(&self.path(path))?;
+        }
+        for tile in filled {
+            self.files.remove_derived_folder(&self.partials_of(&tile.path))?;
         }
         Ok(())
     }
 
-    fn write_attachment(&self, index: u64, bytes: &[u8]) -> io::Result<()> {
-        let path = self.folder.join("sealed").join(index.to_string());
-        if fs::read(&path).is_ok_and(|old| old == bytes) { Ok(()) } else { replace(&path, bytes) }
+    fn path(&self, tile: &TilePath) -> PathBuf {
+        self.folder.join(tile.to_string())
+    }
+
+    /// The folder of a tile's partial files.
+    fn partials_of(&self, tile: &TilePath) -> PathBuf {
+        self.folder.join(format!("{}.p", TilePath { width: 256, ..*tile }))
+    }
+
+    fn sealed(&self, index: u64) -> PathBuf {
+        self.folder.join("sealed").join(index.to_string())
     }
 
     /// A partial file is there already only at replay.
     fn write_partial(&self, tile: &EdgeTile) -> io::Result<()> {
-        let path = self.folder.join(tile.path.to_string());
-        match fs::read(&path) {
+        let path = self.path(&tile.path);
+        match self.files.read(&path) {
             Ok(old) if old == tile.bytes => Ok(()),
-            Ok(_) => files::erase(&path, Some(&tile.bytes)),
-            Err(_) => files::write_derived(&path, &tile.bytes),
+            Ok(_) => self.files.erase(&path, Some(&tile.bytes)),
+            Err(_) => self.files.write_derived(&path, &tile.bytes),
         }
-    }
-
-    /// Full files are written once: at replay they are there already.
-    fn write_full(&self, tile: &EdgeTile) -> io::Result<()> {
-        let path = self.folder.join(tile.path.to_string());
-        if fs::read(&path).is_ok_and(|old| old == tile.bytes) {
-            return Ok(());
-        }
-        replace(&path, &tile.bytes)
     }
 
     fn bundle_tile(&self, number: u64, items: &[Vec<u8>]) -> EdgeTile {
@@ -157,17 +169,14 @@ impl CommittedTree {
         EdgeTile { path, bytes: join(self.layout, items) }
     }
 
-    /// Partial files that a crash left behind.
+    /// Narrower partial files that a crash left behind.
     fn remove_stray_partials(&self) -> io::Result<()> {
-        let size = self.size();
-        for kind in [TileKind::Hashes(0), self.layout.bundle_kind()] {
-            let last = TilePath { kind, number: size / TILE_WIDTH, width: 256 };
-            let Ok(entries) = fs::read_dir(self.folder.join(format!("{last}.p"))) else { continue };
-            for entry in entries {
-                let path = entry?.path();
-                let kept = self.partials.iter().any(|kept| path == self.folder.join(kept.to_string()));
-                if !kept {
-                    files::erase(&path, None)?;
+        for kept in &self.partials {
+            let folder = self.partials_of(kept);
+            for (name, _) in self.files.list(&folder)? {
+                let path = folder.join(name);
+                if path != self.path(kept) {
+                    self.files.erase(&path, None)?;
                 }
             }
         }
@@ -178,10 +187,9 @@ impl CommittedTree {
     /// stood there.
     pub(crate) fn withhold(&mut self, index: u64, item: Option<&[u8]>, attachment: &[u8]) -> io::Result<()> {
         self.wal.withhold(index, item, attachment)?;
-        let payload = self.folder.join("sealed").join(index.to_string());
-        let current = fs::read(&payload);
-        if current.is_ok_and(|current| current != attachment) {
-            files::erase(&payload, (!attachment.is_empty()).then_some(attachment))?;
+        let payload = self.sealed(index);
+        if self.files.read_optional(&payload)?.is_some_and(|current| current != attachment) {
+            self.files.erase(&payload, (!attachment.is_empty()).then_some(attachment))?;
         }
         let Some(item) = item else { return Ok(()) };
         let (number, at) = (index / TILE_WIDTH, usize::try_from(index % TILE_WIDTH).unwrap_or(0));
@@ -191,25 +199,37 @@ impl CommittedTree {
             return self.write_partial(&tile);
         }
         let path = TilePath { kind: self.layout.bundle_kind(), number, width: 256 };
-        let bytes = fs::read(self.folder.join(path.to_string()))?;
+        let bytes = self.files.read(&self.path(&path))?;
         let split = bundle::split(&bytes, 256);
         let mut items: Vec<_> = split.map_err(io::Error::other)?.into_iter().map(<[u8]>::to_vec).collect();
         items[at] = item.to_vec();
-        self.write_full(&self.bundle_tile(number, &items))
+        let tile = self.bundle_tile(number, &items);
+        self.files.ensure_durable(&self.path(&path), &tile.bytes)
     }
 }
 
-/// Writes a file durably. Different content that is there already is that of an entry whose redaction a crash
-/// interrupted, and is erased.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if path.exists() { files::erase(path, Some(bytes)) } else { files::write_durable(path, bytes) }
-}
-
-fn remove_if_there(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+/// Removes partial files beside full ones. Their removal was not synced, and after a power failure they may be back, with
+/// anything in them.
+fn remove_outgrown(files: &Files, folder: &Path) -> io::Result<()> {
+    let names = files.list(folder)?;
+    let full: HashSet<&OsStr> =
+        names.iter().filter(|(_, kind)| *kind == Kind::File).map(|(name, _)| name.as_os_str()).collect();
+    for (name, _) in names.iter().filter(|(_, kind)| *kind == Kind::Folder) {
+        let path = folder.join(name);
+        match Path::new(name).file_stem() {
+            Some(stem) if path.extension() == Some(OsStr::new("p")) => {
+                if full.contains(stem) {
+                    files
+                        .list(&path)?
+                        .iter()
+                        .try_for_each(|(width, _)| files.erase(&path.join(width), None))?;
+                    files.remove_derived_folder(&path)?;
+                }
+            }
+            _ => remove_outgrown(files, &path)?,
+        }
     }
+    Ok(())
 }
 
 fn join(layout: Layout, items: &[Vec<u8>]) -> Vec<u8> {

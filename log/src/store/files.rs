@@ -1,12 +1,17 @@
-//! Durable writes, erasure, and the lock of one writer.
+//! What the store does with a [`Disk`]: durable writes, erasure, and the lock of one writer.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::disk::{Disk, DiskFile, Held, Kind, Open, Posix};
 
 /// Suffix of files not yet complete; removed at start.
 const TEMPORARY: &str = "tmp~";
+/// How often an interrupted call is repeated. A signal interrupts one now and then, not this often in a row.
+const INTERRUPTIONS: usize = 100;
 
 fn temporary(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -22,215 +27,286 @@ fn superseded(path: &Path) -> PathBuf {
     temporary(Path::new(&name))
 }
 
-/// Called before every change of the file system, so that tests can stop after any of them.
-#[cfg(not(test))]
-pub(crate) fn step() -> io::Result<()> {
-    Ok(())
-}
-
-#[cfg(test)]
-pub(crate) use faults::step;
-
-/// Failing at the n-th change of the file system, as a crash there would look to the next start.
-#[cfg(test)]
-pub(crate) mod faults {
-    use std::cell::Cell;
-    use std::io;
-
-    thread_local! {
-        static LEFT: Cell<Option<usize>> = const { Cell::new(None) };
-    }
-
-    /// Lets `steps` more changes through in this thread, or all.
-    pub(crate) fn allow(steps: Option<usize>) {
-        LEFT.set(steps);
-    }
-
-    pub(crate) fn step() -> io::Result<()> {
-        match LEFT.get() {
-            None => Ok(()),
-            Some(0) => Err(io::Error::other("injected fault")),
-            Some(left) => {
-                LEFT.set(Some(left - 1));
-                Ok(())
-            }
-        }
-    }
-}
-
 fn parent(path: &Path) -> io::Result<&Path> {
     path.parent().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a file needs a folder"))
 }
 
-/// Syncs a folder, so that renames in it survive a crash.
-///
-/// # Errors
-/// From the file system.
-pub fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-/// Creates a folder and its parents, each entry durable.
-///
-/// # Errors
-/// From the file system.
-pub fn create_folder(folder: &Path) -> io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    let above = parent(folder)?;
-    if !above.as_os_str().is_empty() {
-        create_folder(above)?;
-    }
-    step()?;
-    match fs::create_dir(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    if above.as_os_str().is_empty() { Ok(()) } else { sync_folder(above) }
-}
-
-/// Writes the temporary file that will take the place of `path`.
-fn write_temporary(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
-    create_folder(parent(path)?)?;
-    let temporary = temporary(path);
-    step()?;
-    let mut file = File::create(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    Ok(temporary)
-}
-
-/// Replaces a file whole: temporary file, sync, rename, sync of the folder.
-///
-/// # Errors
-/// From the file system; the old content then still stands.
-pub fn write_durable(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = write_temporary(path, bytes)?;
-    step()?;
-    fs::rename(&temporary, path)?;
-    sync_folder(parent(path)?)
-}
-
-/// Replaces a file whole for readers, without syncing it: for what can be derived again. Folders are synced,
-/// because durable files will stand in them too.
-///
-/// # Errors
-/// From the file system.
-pub fn write_derived(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    create_folder(parent(path)?)?;
-    let temporary = temporary(path);
-    step()?;
-    fs::write(&temporary, bytes)?;
-    step()?;
-    fs::rename(&temporary, path)
-}
-
-/// Replaces a file, or removes it, and overwrites the bytes that stood there with zeros before they are
-/// unlinked. Readers find the old file whole or the new one, never a half: the old bytes are first given a
-/// temporary name, under which the next start finds and overwrites them if a crash comes in between.
-///
-/// Limits: only the file that is there now is overwritten. Partial tiles and bundles that the log outgrew held the same
-/// bytes; they were unlinked as it grew, and their blocks keep what they held until the file system uses them again.
-/// Where the file system has no hard links, a crash between replacing and overwriting leaves the old
-/// blocks free but not overwritten. Copies that a copy-on-write file system, a journal of data, a snapshot or
-/// the device's wear levelling keep are out of reach. A file that is not there is left so.
-///
-/// # Errors
-/// From the file system. Repeating the call completes it.
-pub fn erase(path: &Path, replacement: Option<&[u8]>) -> io::Result<()> {
-    let mut old = match OpenOptions::new().write(true).open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    let superseded = superseded(path);
-    match replacement {
-        Some(bytes) => {
-            let temporary = write_temporary(path, bytes)?;
-            step()?;
-            match fs::hard_link(path, &superseded) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
-                Err(error) => tracing::debug!(%error, "no hard links: overwritten after unlinking"),
-                Ok(()) => {}
-            }
-            step()?;
-            fs::rename(&temporary, path)?;
-        }
-        None => {
-            step()?;
-            fs::rename(path, &superseded)?;
+/// Repeats a call that a signal interrupted.
+fn again<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    for _ in 0..INTERRUPTIONS {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
         }
     }
-    sync_folder(parent(path)?)?;
-    overwrite(&mut old)?;
-    remove(&superseded)
+    call()
 }
 
-/// Overwrites a file with zeros, durably.
-fn overwrite(file: &mut File) -> io::Result<()> {
-    step()?;
-    let mut length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(0))?;
-    let zeros = [0; 4096];
-    while length > 0 {
-        let step = length.min(zeros.len() as u64);
-        file.write_all(&zeros[..usize::try_from(step).unwrap_or(zeros.len())])?;
-        length -= step;
-    }
-    file.sync_data()
-}
-
-/// Removes a file durably, if it is there.
-fn remove(path: &Path) -> io::Result<()> {
-    step()?;
-    match fs::remove_file(path) {
-        Ok(()) => sync_folder(parent(path)?),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+/// `Ok(None)` where nothing is found.
+fn optional<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// Erases temporary files that a crash left under `folder`.
-///
-/// # Errors
-/// From the file system.
-pub fn remove_temporaries(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            remove_temporaries(&path)?;
-        } else if path.extension().is_some_and(|extension| extension == TEMPORARY) {
-            // A second name means that the file has not been replaced yet: its bytes are still in use.
-            let mut file = OpenOptions::new().write(true).open(&path)?;
-            if file.metadata()?.nlink() == 1 {
-                overwrite(&mut file)?;
-            }
-            remove(&path)?;
+/// Writes all bytes at an offset, in as many calls as that takes.
+pub(crate) fn write_all_at(file: &dyn DiskFile, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let written = again(|| file.write_at(bytes, offset))?;
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
         }
+        bytes = &bytes[written..];
+        offset += written as u64;
     }
     Ok(())
+}
+
+/// Makes what was written durable.
+pub(crate) fn sync(file: &dyn DiskFile) -> io::Result<()> {
+    again(|| file.sync())
+}
+
+/// The files of a log or of a witness. Clones share what they know of the folders.
+#[derive(Debug, Clone)]
+pub struct Files {
+    disk: Arc<dyn Disk>,
+    /// Folders that are durable, with the way to them, since this process saw to it: a folder that is merely there may
+    /// be what a crash left before its name was synced.
+    durable: Arc<Mutex<HashSet<PathBuf>>>,
+}
+
+impl Default for Files {
+    fn default() -> Self {
+        Self::new(Arc::new(Posix))
+    }
+}
+
+#[allow(clippy::missing_errors_doc, reason = "all errors are the file system's")]
+impl Files {
+    /// Files on this disk.
+    pub fn new(disk: Arc<dyn Disk>) -> Self {
+        Self { disk, durable: Arc::default() }
+    }
+
+    /// A whole file.
+    pub fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        again(|| self.disk.read(path))
+    }
+
+    /// A whole file; `None` when it is not there.
+    pub fn read_optional(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
+        optional(self.read(path))
+    }
+
+    /// What is in a folder; nothing when it is not there.
+    pub fn list(&self, folder: &Path) -> io::Result<Vec<(OsString, Kind)>> {
+        optional(again(|| self.disk.list(folder))).map(Option::unwrap_or_default)
+    }
+
+    fn kind(&self, path: &Path) -> io::Result<Option<Kind>> {
+        optional(again(|| self.disk.kind(path)))
+    }
+
+    pub(crate) fn open(&self, path: &Path, how: Open) -> io::Result<Box<dyn DiskFile>> {
+        again(|| self.disk.open(path, how))
+    }
+
+    /// Syncs a folder, so that renames in it survive a crash.
+    pub fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        again(|| self.disk.sync_folder(folder))
+    }
+
+    fn is_durable(&self, folder: &Path) -> bool {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner).contains(folder)
+    }
+
+    /// Creates a folder and its parents, each name durable. Of folders that were there, as far up as one that this
+    /// process created or used before, and at least one.
+    pub fn create_folder(&self, folder: &Path) -> io::Result<()> {
+        if folder.as_os_str().is_empty() || self.is_durable(folder) {
+            return Ok(());
+        }
+        let Some(above) = folder.parent() else { return Ok(()) };
+        if !self.is_durable(above) && self.kind(folder)? == Some(Kind::Folder) {
+            // The first folder used: whoever may not read the one above did not create it there either.
+            let outside = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+            match self.sync_folder(outside) {
+                Err(error) if error.kind() != io::ErrorKind::PermissionDenied => return Err(error),
+                _ => {}
+            }
+        } else {
+            self.create_folder(above)?;
+            match again(|| self.disk.create_folder(folder)) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+            self.sync_folder(if above.as_os_str().is_empty() { Path::new(".") } else { above })?;
+        }
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned());
+        Ok(())
+    }
+
+    /// Writes the temporary file that will take the place of `path`.
+    fn write_temporary(&self, path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
+        self.create_folder(parent(path)?)?;
+        let temporary = temporary(path);
+        let file = self.open(&temporary, Open::Emptied)?;
+        write_all_at(file.as_ref(), bytes, 0)?;
+        sync(file.as_ref())?;
+        Ok(temporary)
+    }
+
+    /// Replaces a file whole: temporary file, sync, rename, sync of the folder. On an error the old content stands, or
+    /// the new one does and may not be durable.
+    pub fn write_durable(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let temporary = self.write_temporary(path, bytes)?;
+        self.rename(&temporary, path)?;
+        self.sync_folder(parent(path)?)
+    }
+
+    /// Has a file with this content stand there durably. Different content that is there already is erased; the same
+    /// one may be what a crash left before the name was synced.
+    pub fn ensure_durable(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        match self.read_optional(path)? {
+            None => self.write_durable(path, bytes),
+            Some(old) if old != bytes => self.erase(path, Some(bytes)),
+            Some(_) => {
+                self.create_folder(parent(path)?)?;
+                self.sync_folder(parent(path)?)
+            }
+        }
+    }
+
+    /// Replaces a file whole for readers, without syncing it: for what can be derived again. Its folder holds nothing
+    /// durable; the one above may.
+    pub fn write_derived(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let temporary = temporary(path);
+        let folder = parent(path)?;
+        let file = match optional(self.open(&temporary, Open::Emptied))? {
+            Some(file) => file,
+            None => {
+                self.create_folder(parent(folder)?)?;
+                match again(|| self.disk.create_folder(folder)) {
+                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                    _ => self.open(&temporary, Open::Emptied)?,
+                }
+            }
+        };
+        write_all_at(file.as_ref(), bytes, 0)?;
+        self.rename(&temporary, path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        again(|| self.disk.rename(from, to))
+    }
+
+    /// Removes a file that was derived, if it is there.
+    pub(crate) fn remove_derived(&self, path: &Path) -> io::Result<()> {
+        optional(again(|| self.disk.remove(path))).map(|_| ())
+    }
+
+    /// Removes a folder of derived files with them, if it is there, and overwrites none.
+    pub(crate) fn remove_derived_folder(&self, folder: &Path) -> io::Result<()> {
+        for (name, _) in self.list(folder)? {
+            self.remove_derived(&folder.join(name))?;
+        }
+        optional(again(|| self.disk.remove_folder(folder))).map(|_| ())
+    }
+
+    /// Replaces a file, or removes it, and overwrites the bytes that stood there with zeros before they are
+    /// unlinked. Readers find the old file whole or the new one, never a half: the old bytes are first given a
+    /// temporary name, under which the next start finds and overwrites them if a crash comes in between.
+    ///
+    /// Limits: only the file that is there now is overwritten. Partial tiles and bundles that the log outgrew held the
+    /// same bytes; they were unlinked as it grew, and their blocks keep what they held until the file system uses them
+    /// again. Where the file system has no hard links, a crash between replacing and overwriting leaves the old
+    /// blocks free but not overwritten. Copies that a copy-on-write file system, a journal of data, a snapshot or
+    /// the device's wear levelling keep are out of reach. A file that is not there is left so. Repeating the call after
+    /// an error completes it.
+    pub fn erase(&self, path: &Path, replacement: Option<&[u8]>) -> io::Result<()> {
+        let Some(old) = optional(self.open(path, Open::Existing))? else { return Ok(()) };
+        let superseded = superseded(path);
+        match replacement {
+            Some(bytes) => {
+                let temporary = self.write_temporary(path, bytes)?;
+                match again(|| self.disk.link(path, &superseded)) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
+                    Err(error) => tracing::debug!(%error, "no hard links: overwritten after unlinking"),
+                    Ok(()) => {}
+                }
+                self.rename(&temporary, path)?;
+            }
+            None => self.rename(path, &superseded)?,
+        }
+        self.sync_folder(parent(path)?)?;
+        overwrite(old.as_ref())?;
+        self.remove(&superseded)
+    }
+
+    /// Removes a file durably, if it is there.
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        match optional(again(|| self.disk.remove(path)))? {
+            Some(()) => self.sync_folder(parent(path)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Erases temporary files that a crash left under `folder`.
+    pub fn remove_temporaries(&self, folder: &Path) -> io::Result<()> {
+        for (name, kind) in self.list(folder)? {
+            let path = folder.join(&name);
+            if kind == Kind::Folder {
+                self.remove_temporaries(&path)?;
+            } else if Path::new(&name).extension() == Some(OsStr::new(TEMPORARY)) {
+                // A second name means that the file has not been replaced yet: its bytes are still in use. So they are
+                // while the replacement's name is not durable.
+                let file = self.open(&path, Open::Existing)?;
+                if again(|| file.length_and_names())?.1 == 1 {
+                    self.sync_folder(folder)?;
+                    overwrite(file.as_ref())?;
+                }
+                self.remove(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the lock of `folder`; `None` when another writer, in this process or another, holds it.
+    pub fn lock(&self, folder: &Path) -> io::Result<Option<FolderLock>> {
+        self.create_folder(folder)?;
+        let held = again(|| self.disk.lock(&folder.join("lock")))?;
+        Ok(held.map(|held| FolderLock { _held: held }))
+    }
+}
+
+/// Overwrites a file with zeros, durably.
+fn overwrite(file: &dyn DiskFile) -> io::Result<()> {
+    let length = again(|| file.length_and_names())?.0;
+    let zeros = [0; 64 << 10];
+    let mut offset = 0;
+    while offset < length {
+        let step = usize::try_from(length - offset).unwrap_or(zeros.len()).min(zeros.len());
+        write_all_at(file, &zeros[..step], offset)?;
+        offset += step as u64;
+    }
+    sync(file)
 }
 
 /// An exclusive lock on a folder, held while the value lives.
 #[derive(Debug)]
 pub struct FolderLock {
-    _file: File,
+    _held: Box<dyn Held>,
 }
 
 impl FolderLock {
-    /// Takes the lock; `None` when another writer, in this process or another, holds it.
+    /// Takes the lock on one of the system's folders; `None` when another writer holds it.
     ///
     /// # Errors
     /// From the file system.
     pub fn take(folder: &Path) -> io::Result<Option<Self>> {
-        create_folder(folder)?;
-        let path = folder.join("lock");
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
-        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Self { _file: file })),
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        Files::default().lock(folder)
     }
 }

@@ -13,6 +13,7 @@
 //! The folder is trusted for availability only: whoever can write it can make the log refuse to start, and
 //! cannot make a verifier accept another tree.
 
+pub mod disk;
 pub mod files;
 mod reader;
 pub mod wal;

@@ -1,10 +1,11 @@
 //! Reading a log from its folder, by whoever has only the folder.
 
+use std::io;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use crate::bundle::{self, BundleError};
 use crate::entry::{EntryError, Stored};
+use crate::store::files::Files;
 use crate::tile::{TILE_WIDTH, TileError, TileKind, TilePath, TileSource, TileTree};
 
 /// Why a log's folder cannot be read.
@@ -46,17 +47,28 @@ impl ReadError {
 #[derive(Debug, Clone)]
 pub struct Reader {
     folder: PathBuf,
+    files: Files,
 }
 
 impl Reader {
     /// Reads the log in `folder`.
     pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned() }
+        Self::on(Files::default(), folder)
+    }
+
+    /// Reads the log in a folder of these files.
+    pub fn on(files: Files, folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), files }
     }
 
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// What the folder lies on.
+    pub(crate) fn files(&self) -> &Files {
+        &self.files
     }
 
     /// The published checkpoint, not verified.
@@ -65,7 +77,7 @@ impl Reader {
     /// [`ReadError::Io`].
     pub fn checkpoint(&self) -> Result<Vec<u8>, ReadError> {
         let path = self.folder.join("checkpoint");
-        fs::read(&path).map_err(|error| ReadError::Io { path, error })
+        self.files.read(&path).map_err(|error| ReadError::Io { path, error })
     }
 
     /// The stored openings of a sealed entry; `None` when there are none (any more).
@@ -74,11 +86,7 @@ impl Reader {
     /// [`ReadError::Io`].
     pub fn sealed(&self, index: u64) -> Result<Option<Vec<u8>>, ReadError> {
         let path = self.folder.join("sealed").join(index.to_string());
-        match fs::read(&path) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(ReadError::Io { path, error }),
-        }
+        self.files.read_optional(&path).map_err(|error| ReadError::Io { path, error })
     }
 
     /// What stands at `begin..end` (cut at the tree's size), each compared with its leaf in `tree`.
@@ -117,15 +125,15 @@ impl Reader {
     /// A wider tile at the same place: the newest partial one, or the full one.
     fn wider(&self, path: &TilePath) -> Option<(TilePath, Vec<u8>)> {
         let full = TilePath { width: 256, ..*path };
-        if let Ok(bytes) = fs::read(self.folder.join(full.to_string())) {
+        if let Ok(bytes) = self.files.read(&self.folder.join(full.to_string())) {
             return Some((full, bytes));
         }
         let folder = self.folder.join(format!("{full}.p"));
-        let widths =
-            fs::read_dir(folder).ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let names = self.files.list(&folder).ok()?;
+        let widths = names.iter().filter_map(|(name, _)| name.to_str()?.parse().ok());
         let width = widths.filter(|width| *width >= path.width && *width < 256).max()?;
         let partial = TilePath { width, ..*path };
-        fs::read(self.folder.join(partial.to_string())).ok().map(|bytes| (partial, bytes))
+        self.files.read(&self.folder.join(partial.to_string())).ok().map(|bytes| (partial, bytes))
     }
 }
 
@@ -157,7 +165,7 @@ impl TileSource for Reader {
         // A partial tile is removed once a wider one is published: between looking and reading, that can
         // happen again, but a tile becomes full at some point.
         for _ in 0..8 {
-            if let Ok(bytes) = fs::read(self.folder.join(path.to_string())) {
+            if let Ok(bytes) = self.files.read(&self.folder.join(path.to_string())) {
                 return Ok(bytes);
             }
             if let Some((wider, bytes)) = self.wider(path)

@@ -4,12 +4,16 @@
 //! per entry `leaf hash ‖ u32 length ‖ item ‖ u32 length ‖ attachment`, integers big-endian. Reading stops
 //! at the first record that is not whole: nothing behind it was ever acknowledged. Whether that is true, the
 //! published checkpoint shows; what is not whole is cut off only after that comparison.
+//!
+//! What is read back need not be durable: a process may have died, or its sync failed, between write and sync, and the
+//! system then shows what it may still lose. [`WriteAheadLog::settle`] therefore writes it again before anything is
+//! built on it: after a failed sync, syncing alone would report success and write nothing.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::files;
+use super::disk::{DiskFile, Open};
+use super::files::{self, Files};
 use crate::hash::Hash;
 
 const MAGIC: &[u8; 4] = b"SVWB";
@@ -109,47 +113,46 @@ fn parse(mut bytes: &[u8]) -> (Vec<Batch>, u64) {
 #[derive(Debug)]
 pub struct WriteAheadLog {
     path: PathBuf,
-    file: File,
+    files: Files,
+    file: Box<dyn DiskFile>,
     bytes: u64,
 }
 
 impl WriteAheadLog {
-    /// Opens or creates it, and returns what it holds. Nothing is changed yet: call
-    /// [`WriteAheadLog::cut_torn_tail`] before appending.
+    /// Opens or creates it, and returns what it holds. Nothing is changed yet: call [`WriteAheadLog::settle`] before
+    /// building on it.
     ///
     /// # Errors
     /// From the file system.
-    pub fn open(path: &Path) -> io::Result<(Self, Vec<Batch>)> {
-        let created = !path.exists();
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
-        if created && let Some(folder) = path.parent() {
-            files::sync_folder(folder)?;
-        }
-        let (batches, bytes) = parse(&fs::read(path)?);
-        Ok((Self { path: path.to_owned(), file, bytes }, batches))
+    pub fn open(files: &Files, path: &Path) -> io::Result<(Self, Vec<Batch>)> {
+        let file = files.open(path, Open::Kept)?;
+        let (batches, bytes) = parse(&files.read(path)?);
+        Ok((Self { path: path.to_owned(), files: files.clone(), file, bytes }, batches))
     }
 
-    /// Cuts off what a crash left half written.
+    /// Cuts off what a crash left half written, and makes the rest durable.
     ///
     /// # Errors
     /// From the file system.
-    pub fn cut_torn_tail(&mut self) -> io::Result<()> {
-        if self.file.metadata()?.len() > self.bytes {
+    pub fn settle(&mut self) -> io::Result<()> {
+        let content = self.files.read(&self.path)?;
+        let whole = usize::try_from(self.bytes).unwrap_or(content.len()).min(content.len());
+        if content.len() > whole {
             self.file.set_len(self.bytes)?;
-            self.file.sync_all()?;
         }
-        Ok(())
+        files::write_all_at(self.file.as_ref(), &content[..whole], 0)?;
+        files::sync(self.file.as_ref())?;
+        self.path.parent().map_or(Ok(()), |folder| self.files.sync_folder(folder))
     }
 
     /// Appends a batch; it is durable when this returns.
     ///
     /// # Errors
-    /// From the file system. What is on disk is then unknown: the caller must stop.
+    /// From the file system. What is on disk is then unknown: the caller must stop and open it again.
     pub fn append(&mut self, batch: &Batch) -> io::Result<()> {
         let record = batch.to_record();
-        files::step()?;
-        self.file.write_all(&record)?;
-        self.file.sync_data()?;
+        files::write_all_at(self.file.as_ref(), &record, self.bytes)?;
+        files::sync(self.file.as_ref())?;
         self.bytes += record.len() as u64;
         Ok(())
     }
@@ -162,9 +165,9 @@ impl WriteAheadLog {
     /// Drops all batches that end at or before `keep_from`; `size` is the index that comes next.
     ///
     /// # Errors
-    /// From the file system. What is on disk is then unknown: the caller must stop.
+    /// From the file system. What is on disk is then unknown: the caller must stop and open it again.
     pub fn trim(&mut self, keep_from: u64, size: u64) -> io::Result<()> {
-        let (mut batches, _) = parse(&fs::read(&self.path)?);
+        let mut batches = self.read_back()?;
         batches.retain(|batch| batch.end() > keep_from);
         if batches.is_empty() {
             batches.push(Batch { first: size, entries: Vec::new() });
@@ -176,9 +179,9 @@ impl WriteAheadLog {
     /// the entry.
     ///
     /// # Errors
-    /// From the file system. What is on disk is then unknown: the caller must stop.
+    /// From the file system. What is on disk is then unknown: the caller must stop and open it again.
     pub fn withhold(&mut self, index: u64, item: Option<&[u8]>, attachment: &[u8]) -> io::Result<bool> {
-        let (mut batches, _) = parse(&fs::read(&self.path)?);
+        let mut batches = self.read_back()?;
         let holder = batches.iter_mut().find(|batch| (batch.first..batch.end()).contains(&index));
         let Some(batch) = holder else { return Ok(false) };
         let at = usize::try_from(index - batch.first).expect("an index inside the batch");
@@ -193,10 +196,20 @@ impl WriteAheadLog {
         Ok(true)
     }
 
+    /// What was appended, all of it: whoever rewrites the log from less would lose the rest.
+    fn read_back(&self) -> io::Result<Vec<Batch>> {
+        let (batches, bytes) = parse(&self.files.read(&self.path)?);
+        if bytes == self.bytes {
+            Ok(batches)
+        } else {
+            Err(io::Error::new(io::ErrorKind::InvalidData, "the write-ahead log was changed by another"))
+        }
+    }
+
     fn replace(&mut self, batches: &[Batch]) -> io::Result<()> {
         let bytes: Vec<u8> = batches.iter().flat_map(Batch::to_record).collect();
-        files::erase(&self.path, Some(&bytes))?;
-        self.file = OpenOptions::new().append(true).open(&self.path)?;
+        self.files.erase(&self.path, Some(&bytes))?;
+        self.file = self.files.open(&self.path, Open::Existing)?;
         self.bytes = bytes.len() as u64;
         Ok(())
     }

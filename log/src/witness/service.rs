@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use std::{fs, io};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -17,10 +16,11 @@ use crate::checkpoint::{Checkpoint, parse_decimal};
 use crate::engine::{Clock, OpenError};
 use crate::hash::Hash;
 use crate::note::{NoteKey, NoteSignature, NoteSigner};
-use crate::store::files::{self, FolderLock};
+use crate::store::files::{Files, FolderLock};
 
 /// A running witness.
 pub struct Witness {
+    files: Files,
     folder: PathBuf,
     signer: NoteSigner,
     logs: Vec<NoteKey>,
@@ -41,9 +41,23 @@ impl Witness {
         logs: Vec<NoteKey>,
         clock: Clock,
     ) -> Result<Self, OpenError> {
-        let lock = FolderLock::take(folder)?.ok_or(OpenError::Locked)?;
-        files::remove_temporaries(folder)?;
-        Ok(Self { folder: folder.to_owned(), signer, logs, clock, turn: Mutex::new(()), _lock: lock })
+        Self::open_on(Files::default(), folder, signer, logs, clock)
+    }
+
+    /// As [`Witness::open`], in a folder of these files.
+    ///
+    /// # Errors
+    /// As [`Witness::open`].
+    pub fn open_on(
+        files: Files,
+        folder: &Path,
+        signer: NoteSigner,
+        logs: Vec<NoteKey>,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
+        let lock = files.lock(folder)?.ok_or(OpenError::Locked)?;
+        files.remove_temporaries(folder)?;
+        Ok(Self { files, folder: folder.to_owned(), signer, logs, clock, turn: Mutex::new(()), _lock: lock })
     }
 
     fn path(&self, origin: &str) -> PathBuf {
@@ -51,12 +65,10 @@ impl Witness {
     }
 
     fn seen(&self, origin: &str) -> Result<Option<Seen>, Refusal> {
-        let text = match fs::read_to_string(self.path(origin)) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(_) => return Err(Refusal::Storage),
-        };
+        let read = self.files.read_optional(&self.path(origin)).map_err(|_| Refusal::Storage)?;
+        let Some(bytes) = read else { return Ok(None) };
         // Damaged state must not be taken for none: the witness would start over and cosign a fork.
+        let text = String::from_utf8(bytes).map_err(|_| Refusal::Storage)?;
         let checkpoint = Checkpoint::parse(&text).map_err(|_| Refusal::Storage)?;
         if checkpoint.origin != origin {
             return Err(Refusal::Storage);
@@ -72,7 +84,7 @@ impl Witness {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let checkpoint = decide(&self.logs, |origin| self.seen(origin), request)?;
         let state = Checkpoint::new(&checkpoint.origin, checkpoint.size, checkpoint.root);
-        let stored = files::write_durable(&self.path(&checkpoint.origin), state.to_string().as_bytes());
+        let stored = self.files.write_durable(&self.path(&checkpoint.origin), state.to_string().as_bytes());
         stored.map_err(|_| Refusal::Storage)?;
         Ok(self.signer.sign(&checkpoint, (self.clock)()))
     }

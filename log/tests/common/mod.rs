@@ -1,5 +1,6 @@
 //! What the tests of the running parts share.
 #![allow(dead_code, reason = "each test file uses a part")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 pub mod certificates;
 
