@@ -1,5 +1,6 @@
 //! What a suite leaves: rows, and the one JSON object or table around them.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use anyhow::Context as _;
@@ -56,6 +57,9 @@ pub(crate) struct Outcome {
     pub(crate) suite: &'static str,
     pub(crate) commit: String,
     pub(crate) machine: Machine,
+    /// Of the programs of others that took part; empty where none did.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) versions: BTreeMap<String, String>,
     pub(crate) rows: Vec<Row>,
 }
 
@@ -94,6 +98,9 @@ impl Outcome {
             machine.cores,
             machine.memory as f64 / f64::from(1 << 30)
         );
+        for (program, version) in &self.versions {
+            out += &format!("with {program} {version}\n");
+        }
         for row in &self.rows {
             out += &format!(
                 "{:<22} {:<18} {:>14} [{}, {}] n={}\n",

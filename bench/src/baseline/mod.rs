@@ -1,0 +1,179 @@
+//! The real Sigstore servers on this machine: Fulcio, Rekor v2 and v1, the CT log over Trillian and MariaDB, the
+//! timestamp authority, and an OIDC issuer.
+//!
+//! They are the programs that their authors publish, built by `go install` at the versions that `bench/baseline.toml`
+//! pins, on free loopback ports, each over an empty folder. Every process is noted by id and start time before anything
+//! else happens to it, and stopped when the harness is done, interrupted or, by `baseline down`, after it was killed.
+
+mod clients;
+mod install;
+mod process;
+mod servers;
+mod stack;
+mod state;
+mod trust;
+mod versions;
+
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use clap::Subcommand;
+use sigveil::service::client::Client;
+
+pub(crate) use clients::{Clients, Signer, Stock};
+pub(crate) use install::Missing;
+pub(crate) use process::{Process, Usage};
+pub(crate) use servers::{Served, Trillian};
+pub(crate) use stack::Stack;
+pub(crate) use trust::Trusted;
+pub(crate) use versions::Versions;
+
+use crate::row::{Row, Unit};
+use crate::said;
+use state::State;
+
+/// Every program that is installed by `go install`.
+#[cfg(test)]
+pub(crate) const PROGRAMS: [&str; 9] = [
+    "fulcio",
+    "rekor2",
+    "rekor1",
+    "ct_server",
+    "trillian_log_server",
+    "trillian_log_signer",
+    "createtree",
+    "tsa",
+    "cosign",
+];
+
+/// Whose address the tokens of comparisons name.
+pub(crate) const EMAIL: &str = "signer@example.org";
+/// What Fulcio's tokens are for.
+pub(crate) const AUDIENCE: &str = "sigstore";
+/// The shorter of the two checkpoint intervals that Rekor v2 is measured at.
+pub(crate) const SHORT_INTERVAL: Duration = Duration::from_secs(1);
+/// Rekor v2's own default.
+pub(crate) const DEFAULT_INTERVAL: Duration = Duration::from_secs(10);
+
+/// What to do with the real servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub(crate) enum Action {
+    /// Install what is missing, start everything, leave it running.
+    Up,
+    /// Stop what runs, by process id.
+    Down,
+    /// Say what runs, and where.
+    Status,
+    /// Start everything, sign and verify with each stock client, stop everything.
+    Run,
+}
+
+/// Everything that a stock client signs against, ready.
+pub(crate) struct Baseline {
+    pub(crate) trusted: Trusted,
+    /// By role: fulcio with all that stands below it, rekor2, tsa.
+    pub(crate) fulcio: Vec<Process>,
+    pub(crate) rekor: Served,
+    pub(crate) tsa: Served,
+    trillian: Trillian,
+    issuer: String,
+}
+
+impl Baseline {
+    /// Starts the servers of one whole signing.
+    pub(crate) fn start(stack: &mut Stack) -> anyhow::Result<Self> {
+        let authority = stack.authority()?;
+        // First, since it can have its metrics on one port only.
+        let tsa = stack.tsa()?;
+        let issuer = stack.issuer()?;
+        let trillian = stack.trillian()?;
+        let ct = stack.ct_server(&trillian)?;
+        let fulcio = stack.fulcio(&issuer, &ct)?;
+        let rekor = stack.rekor2("rekor2", SHORT_INTERVAL)?;
+        let trusted = stack.publish(&issuer, &authority, [&fulcio, &ct, &rekor, &tsa])?;
+        let fulcio = [fulcio.processes, ct.processes, trillian.processes.clone()].concat();
+        Ok(Self { trusted, fulcio, rekor, tsa, trillian, issuer: issuer.url })
+    }
+
+    /// A token for [`EMAIL`].
+    pub(crate) fn token(&self) -> anyhow::Result<String> {
+        Client::new().map_err(said)?.token(&self.issuer, EMAIL, AUDIENCE, None).map_err(said)
+    }
+
+    /// Whom verifications expect.
+    pub(crate) fn signer(&self) -> Signer {
+        Signer { identity: EMAIL.to_owned(), issuer: self.issuer.clone() }
+    }
+
+    /// Signs once with each stock client and verifies with both; another file must be refused.
+    fn smoke(&self, stack: &Stack) -> anyhow::Result<Vec<Row>> {
+        let home = tempfile::tempdir()?;
+        let clients = Clients::new(stack.programs(), home.path())?;
+        let (file, other) = (home.path().join("artifact"), home.path().join("other"));
+        std::fs::write(&file, b"an artifact\n")?;
+        std::fs::write(&other, b"another artifact\n")?;
+        let (trust, signer) = (&self.trusted.folder, self.signer());
+        let mut rows = Vec::new();
+        for client in Stock::ALL {
+            let bundle = home.path().join(client.name()).with_extension("json");
+            let spent = clients.sign(client, trust, &self.token()?, &file, &bundle)?;
+            for verifier in Stock::ALL {
+                clients.verify(verifier, trust, &signer, &file, &bundle)?;
+                let refused = clients.verify(verifier, trust, &signer, &other, &bundle).is_err();
+                ensure!(refused, "{} took a signature over another file", verifier.name());
+            }
+            let name = format!("baseline/{}", client.name());
+            rows.extend([
+                Row::exact(&name, "wall", Unit::Seconds, spent.wall),
+                Row::exact(&name, "client_cpu", Unit::Seconds, spent.cpu),
+                Row::exact(&name, "bundle_bytes", Unit::Bytes, std::fs::metadata(&bundle)?.len() as f64),
+            ]);
+        }
+        Ok(rows)
+    }
+}
+
+/// Does what was asked; `run` gives rows.
+pub(crate) fn act(action: Action) -> anyhow::Result<Option<Vec<Row>>> {
+    match action {
+        Action::Up => {
+            let mut stack = Stack::new()?;
+            let baseline = Baseline::start(&mut stack)?;
+            stack.rekor1(&baseline.trillian)?;
+            print_state(stack.state());
+            println!("trust files: {}", baseline.trusted.folder.display());
+            stack.detach();
+            Ok(None)
+        }
+        Action::Down => {
+            let folder = stack::folder()?;
+            println!("{} processes stopped", State::read(&folder)?.stop(&folder)?);
+            Ok(None)
+        }
+        Action::Status => {
+            print_state(&State::read(&stack::folder()?)?);
+            Ok(None)
+        }
+        Action::Run => {
+            let begun = Instant::now();
+            let mut stack = Stack::new()?;
+            let baseline = Baseline::start(&mut stack)?;
+            let mut rows =
+                vec![Row::exact("baseline", "start", Unit::Seconds, begun.elapsed().as_secs_f64())];
+            rows.extend(baseline.smoke(&stack)?);
+            stack.stop()?;
+            Ok(Some(rows))
+        }
+    }
+}
+
+fn print_state(state: &State) {
+    if state.processes.is_empty() {
+        println!("nothing runs");
+    }
+    for process in &state.processes {
+        let alive = if process.is_alive() { "runs" } else { "has ended" };
+        let url = state.urls.get(&process.name).map(String::as_str).unwrap_or_default();
+        println!("{:<20} process {:<8} {alive:<10} {url}", process.name, process.id);
+    }
+}

@@ -1,0 +1,310 @@
+//! How each real server is started: its flags, its files, and when it is ready.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use sigveil::files;
+
+use super::install::{mariadb, output};
+use super::process::Process;
+use super::stack::{Stack, answers, free_ports, listens};
+
+/// Rekor v1 and the timestamp authority serve their metrics on this port and on no other.
+const FIXED_METRICS_PORT: u16 = 2112;
+/// The one user of the databases, on loopback.
+const DATABASE_USER: &str = "bench:bench";
+
+/// A server and where it answers.
+#[derive(Clone, Debug)]
+pub(crate) struct Served {
+    /// Base URL.
+    pub(crate) url: String,
+    /// The processes whose use of the machine is this role's.
+    pub(crate) processes: Vec<Process>,
+    /// Where its data is, for the bytes that it stores.
+    pub(crate) data: PathBuf,
+}
+
+/// Trillian over MariaDB.
+#[derive(Clone, Debug)]
+pub(crate) struct Trillian {
+    rpc: u16,
+    database: u16,
+    /// MariaDB's, the log server's and the log signer's.
+    pub(crate) processes: Vec<Process>,
+    data: PathBuf,
+}
+
+impl Stack {
+    /// The identity provider: ours, since every client and server takes any.
+    pub(crate) fn issuer(&mut self) -> anyhow::Result<Served> {
+        let [port] = free_ports()?;
+        let url = format!("http://localhost:{port}");
+        let key = self.keys.issuer().map_err(crate::said)?;
+        drop(key);
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["role", "issuer", "--port", &port.to_string(), "--keys"]).arg(self.folder.join("keys"));
+        let discovery = format!("{url}/.well-known/openid-configuration");
+        let process = self.start("issuer", &mut command, || answers(&discovery))?;
+        self.answers("issuer", &url)?;
+        Ok(Served { url, processes: vec![process], data: self.folder.join("keys") })
+    }
+
+    /// Our signature log.
+    pub(crate) fn log(&mut self) -> anyhow::Result<Served> {
+        let data = self.data("sigveil")?;
+        let folder = data.clone();
+        self.own("sigveil", "log", data, |command| {
+            command.arg("--folder").arg(folder);
+        })
+    }
+
+    /// Our whole instance: every role in one process, with an issuer whose tokens are not bound to a key.
+    pub(crate) fn instance(&mut self) -> anyhow::Result<Served> {
+        let data = self.data("instance")?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["role", "instance", "--folder"]).arg(&data);
+        // Written when everything listens.
+        let ready = data.join("ready");
+        let process = self.start("instance", &mut command, || ready.exists())?;
+        Ok(Served { url: String::new(), processes: vec![process], data })
+    }
+
+    /// A server that answers and does nothing.
+    pub(crate) fn null(&mut self) -> anyhow::Result<Served> {
+        let data = self.data("null")?;
+        self.own("harness", "null", data, |_| {})
+    }
+
+    /// One of our own roles, on a free port.
+    fn own(
+        &mut self,
+        name: &str,
+        role: &str,
+        data: PathBuf,
+        more: impl FnOnce(&mut Command),
+    ) -> anyhow::Result<Served> {
+        let [port] = free_ports()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["role", role, "--port", &port.to_string()]);
+        more(&mut command);
+        let url = format!("http://localhost:{port}");
+        let health = format!("{url}/healthz");
+        let process = self.start(name, &mut command, || answers(&health))?;
+        self.answers(name, &url)?;
+        Ok(Served { url, processes: vec![process], data })
+    }
+
+    /// Rekor v2 over a POSIX file system, with checkpoints at this interval; entries are deduplicated as ours are.
+    pub(crate) fn rekor2(&mut self, name: &str, interval: Duration) -> anyhow::Result<Served> {
+        let program = self.programs.get("rekor2")?;
+        let [http, grpc, metrics] = free_ports()?.map(|port: u16| port.to_string());
+        let data = self.data(name)?;
+        self.keys.ed25519("rekor2", &mut rand_core::OsRng).map_err(crate::said)?;
+        let mut command = Command::new(program);
+        command.args([
+            "serve",
+            "--hostname",
+            "localhost",
+            "--http-address",
+            "127.0.0.1",
+            "--grpc-address",
+            "127.0.0.1",
+        ]);
+        command.args(["--http-port", &http, "--grpc-port", &grpc, "--http-metrics-port", &metrics]);
+        command.arg("--storage-dir").arg(&data).arg("--signer-filepath").arg(self.keys.path("rekor2", "pem"));
+        command
+            .args(["--persistent-antispam", "--checkpoint-interval"])
+            .arg(format!("{}s", interval.as_secs()));
+        let url = format!("http://localhost:{http}");
+        let health = format!("{url}/healthz");
+        let process = self.start(name, &mut command, || answers(&health))?;
+        self.answers(name, &url)?;
+        Ok(Served { url, processes: vec![process], data })
+    }
+
+    /// Trillian's server and signer, and MariaDB below them.
+    pub(crate) fn trillian(&mut self) -> anyhow::Result<Trillian> {
+        let (server, signer) =
+            (self.programs.get("trillian_log_server")?, self.programs.get("trillian_log_signer")?);
+        let (database, database_process, data) = self.database()?;
+        let mut processes = vec![database_process];
+        let uri = format!("--mysql_uri={DATABASE_USER}@tcp(127.0.0.1:{database})/trillian");
+        let mut rpc_port = 0;
+        for (name, program) in [("trillian_log_server", server), ("trillian_log_signer", signer)] {
+            let [rpc, http] = free_ports()?;
+            let mut command = Command::new(program);
+            command.arg(&uri).args(["--quota_system=noop"]);
+            command
+                .arg(format!("--rpc_endpoint=localhost:{rpc}"))
+                .arg(format!("--http_endpoint=localhost:{http}"));
+            match name {
+                "trillian_log_server" => rpc_port = rpc,
+                _ => {
+                    command.args(["--force_master", "--sequencer_interval=200ms", "--batch_size=1000"]);
+                }
+            }
+            let health = format!("http://localhost:{http}/healthz");
+            processes.push(self.start(name, &mut command, || answers(&health))?);
+        }
+        Ok(Trillian { rpc: rpc_port, database, processes, data })
+    }
+
+    /// MariaDB on a data folder of its own, with Trillian's schema and an empty database for Rekor v1's search index.
+    fn database(&mut self) -> anyhow::Result<(u16, Process, PathBuf)> {
+        let (install, server, client) =
+            (mariadb("mariadb-install-db")?, mariadb("mariadbd")?, mariadb("mariadb")?);
+        let schema = self.programs.module_file(
+            "trillian_log_server",
+            "github.com/google/trillian",
+            "storage/mysql/schema/storage.sql",
+        )?;
+        let data = self.data("mariadb")?;
+        // Run by root it wants to be told so.
+        let user = rustix::process::geteuid().is_root().then_some("--user=root");
+        let mut make = Command::new(install);
+        make.args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]).args(user);
+        output(make.arg(format!("--datadir={}", data.display())))?;
+        let [port] = free_ports()?;
+        // A socket's path has an upper length that a cache folder's may exceed.
+        let sockets = tempfile::Builder::new().prefix("sigveil-bench").tempdir()?;
+        let socket = sockets.path().join("s");
+        let mut command = Command::new(server);
+        command.args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve"]).args(user);
+        command.arg(format!("--datadir={}", data.display())).arg(format!("--socket={}", socket.display()));
+        command.arg(format!("--port={port}")).arg("--max-connections=500");
+        let process = self.start("mariadb", &mut command, || socket.exists() && listens(port))?;
+        let (name, password) = DATABASE_USER.split_once(':').context("the user has a password")?;
+        let statements = format!(
+            "CREATE DATABASE trillian; CREATE DATABASE rekor; \
+             CREATE USER '{name}'@'127.0.0.1' IDENTIFIED BY '{password}'; \
+             GRANT ALL ON *.* TO '{name}'@'127.0.0.1'; USE trillian;\n{}",
+            files::read_text(&schema, files::JSON_LIMIT).map_err(crate::said)?
+        );
+        let script = sockets.path().join("script.sql");
+        std::fs::write(&script, statements)?;
+        let mut command = Command::new(client);
+        command.args(["--no-defaults", "--user=root"]).arg(format!("--socket={}", socket.display()));
+        output(command.stdin(std::fs::File::open(&script)?))?;
+        Ok((port, process, data))
+    }
+
+    /// A tree in Trillian.
+    fn tree(&self, trillian: &Trillian) -> anyhow::Result<String> {
+        let said = output(
+            Command::new(self.programs.get("createtree")?)
+                .arg(format!("--admin_server=localhost:{}", trillian.rpc)),
+        )?;
+        let id = String::from_utf8(said.stdout)?.trim().to_owned();
+        ensure!(!id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()), "createtree said {id:?}");
+        Ok(id)
+    }
+
+    /// The CT log over Trillian.
+    pub(crate) fn ct_server(&mut self, trillian: &Trillian) -> anyhow::Result<Served> {
+        let program = self.programs.get("ct_server")?;
+        let config = self.folder.join("keys").join("ct.cfg");
+        let text = self.ct_config(&self.tree(trillian)?)?;
+        files::write_secret(&config, text.as_bytes(), files::Replace::Never).map_err(crate::said)?;
+        let [http, metrics] = free_ports()?;
+        let mut command = Command::new(program);
+        command.arg(format!("--log_config={}", config.display()));
+        command.arg(format!("--log_rpc_server=localhost:{}", trillian.rpc));
+        command
+            .arg(format!("--http_endpoint=localhost:{http}"))
+            .arg(format!("--metrics_endpoint=localhost:{metrics}"));
+        let url = format!("http://localhost:{http}/ct");
+        let head = format!("{url}/ct/v1/get-sth");
+        let process = self.start("ct_server", &mut command, || answers(&head))?;
+        self.answers("ct_server", &url)?;
+        Ok(Served { url, processes: vec![process], data: trillian.data.clone() })
+    }
+
+    /// The certificate authority, with a key in a file.
+    pub(crate) fn fulcio(&mut self, issuer: &Served, ct: &Served) -> anyhow::Result<Served> {
+        let program = self.programs.get("fulcio")?;
+        let [http, grpc, metrics] = free_ports()?.map(|port: u16| port.to_string());
+        let trust = self.trust();
+        let config = trust.join("fulcio.yaml");
+        let issuers = format!(
+            "oidc-issuers:\n  {0}:\n    issuer-url: {0}\n    client-id: sigstore\n    type: email\n",
+            issuer.url
+        );
+        files::write(&config, issuers.as_bytes()).map_err(crate::said)?;
+        let mut command = Command::new(program);
+        command.args([
+            "serve",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            &http,
+            "--grpc-host",
+            "127.0.0.1",
+            "--grpc-port",
+            &grpc,
+        ]);
+        command.args(["--metrics-port", &metrics, "--ct-log-url", &ct.url, "--config-path"]).arg(&config);
+        command.args([
+            "--ca",
+            "fileca",
+            "--fileca-key-passwd",
+            "none",
+            "--fileca-watch=false",
+            "--fileca-cert",
+        ]);
+        command.arg(trust.join("ca.pem")).arg("--fileca-key").arg(self.keys.path("ca", "pem"));
+        let socket = self.folder.join("data").join("fulcio.sock");
+        command.arg("--legacy-unix-domain-socket").arg(&socket);
+        let url = format!("http://localhost:{http}");
+        let configuration = format!("{url}/api/v2/configuration");
+        let process = self.start("fulcio", &mut command, || answers(&configuration))?;
+        self.answers("fulcio", &url)?;
+        Ok(Served { url, processes: vec![process], data: ct.data.clone() })
+    }
+
+    /// The timestamp authority, with a key and chain that it makes itself.
+    pub(crate) fn tsa(&mut self) -> anyhow::Result<Served> {
+        let program = self.programs.get("tsa")?;
+        ensure!(
+            !listens(FIXED_METRICS_PORT),
+            "port {FIXED_METRICS_PORT} is busy, and the timestamp authority can have its metrics on no other: end \
+             whatever listens there"
+        );
+        let [port] = free_ports()?;
+        let mut command = Command::new(program);
+        command.args(["serve", "--host", "127.0.0.1", "--port", &port.to_string()]);
+        command.args(["--timestamp-signer", "memory", "--disable-ntp-monitoring"]);
+        let url = format!("http://localhost:{port}");
+        let chain = format!("{url}/api/v1/timestamp/certchain");
+        let process = self.start("tsa", &mut command, || answers(&chain))?;
+        self.answers("tsa", &url)?;
+        Ok(Served { url, processes: vec![process], data: self.data("tsa")? })
+    }
+
+    /// Rekor v1 over Trillian, with its search index in MariaDB.
+    pub(crate) fn rekor1(&mut self, trillian: &Trillian) -> anyhow::Result<Served> {
+        let program = self.programs.get("rekor1")?;
+        let [port] = free_ports()?;
+        let mut command = Command::new(program);
+        command.args([
+            "serve",
+            "--rekor_server.address",
+            "127.0.0.1",
+            "--rekor_server.hostname",
+            "localhost",
+        ]);
+        command.args(["--port", &port.to_string(), "--rekor_server.signer", "memory"]);
+        command.args(["--trillian_log_server.address", "localhost", "--trillian_log_server.port"]);
+        command.arg(trillian.rpc.to_string());
+        command.args(["--search_index.storage_provider", "mysql", "--search_index.mysql.dsn"]);
+        command.arg(format!("{DATABASE_USER}@tcp(127.0.0.1:{})/rekor", trillian.database));
+        let url = format!("http://localhost:{port}");
+        let ping = format!("{url}/ping");
+        let process = self.start("rekor1", &mut command, || answers(&ping))?;
+        self.answers("rekor1", &url)?;
+        let processes = [vec![process], trillian.processes.clone()].concat();
+        Ok(Served { url, processes, data: trillian.data.clone() })
+    }
+}

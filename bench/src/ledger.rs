@@ -1,0 +1,168 @@
+//! Blocks of measurement as they are finished: appended to a file, one line each, so that a run that was killed goes on
+//! where it stopped and a block that was not finished is in no report.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::{Context as _, ensure};
+use serde::{Deserialize, Serialize};
+
+use crate::row::{Row, Unit};
+
+/// The figures of one block, by metric.
+pub(crate) type Figures = BTreeMap<String, f64>;
+
+/// What blocks must have in common to be of one run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Heading {
+    pub(crate) suite: String,
+    pub(crate) commit: String,
+    pub(crate) cpu: String,
+    pub(crate) quick: bool,
+    /// Of the others that are compared with.
+    pub(crate) versions: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    name: String,
+    index: usize,
+    figures: Figures,
+}
+
+/// The finished blocks of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    file: Option<File>,
+    blocks: BTreeMap<(String, usize), Figures>,
+}
+
+impl Ledger {
+    /// Goes on with what the file holds; without one, blocks are kept in memory only.
+    pub(crate) fn open(path: Option<&Path>, heading: &Heading) -> anyhow::Result<Self> {
+        let Some(path) = path else { return Ok(Self::default()) };
+        let text = match path.exists() {
+            true => {
+                std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?
+            }
+            false => String::new(),
+        };
+        // A line without its end was being written when the run was killed.
+        let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
+        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+        file.set_len(whole.len() as u64)?;
+        let mut lines = whole.lines();
+        match lines.next() {
+            None => append(&mut file, heading)?,
+            Some(first) => {
+                let known: Heading = serde_json::from_str(first).context("its first line is no heading")?;
+                ensure!(
+                    known == *heading,
+                    "{} holds blocks of another run ({} at {}): give a new file",
+                    path.display(),
+                    known.suite,
+                    known.commit
+                );
+            }
+        }
+        let mut blocks = BTreeMap::new();
+        for line in lines {
+            let line: Line = serde_json::from_str(line)
+                .with_context(|| format!("{} holds a line that is no block", path.display()))?;
+            blocks.insert((line.name, line.index), line.figures);
+        }
+        Ok(Self { file: Some(file), blocks })
+    }
+
+    /// Whether a block is there.
+    pub(crate) fn has(&self, name: &str, index: usize) -> bool {
+        self.blocks.contains_key(&(name.to_owned(), index))
+    }
+
+    /// Keeps a block that was finished.
+    pub(crate) fn add(&mut self, name: &str, index: usize, figures: Figures) -> anyhow::Result<()> {
+        let line = Line { name: name.to_owned(), index, figures };
+        if let Some(file) = &mut self.file {
+            append(file, &line)?;
+        }
+        self.blocks.insert((line.name, index), line.figures);
+        Ok(())
+    }
+
+    /// A metric's value in every block of that name that has it, by index.
+    pub(crate) fn samples(&self, name: &str, metric: &str) -> BTreeMap<usize, f64> {
+        let of_name = self.blocks.iter().filter(|((block, _), _)| block == name);
+        of_name.filter_map(|((_, index), figures)| Some((*index, *figures.get(metric)?))).collect()
+    }
+
+    /// The ratio of two names' metric, over the blocks that both have; none if there are none.
+    pub(crate) fn ratio(&self, above: &str, below: &str, metric: &'static str) -> Option<Row> {
+        let (above_all, below_all) = (self.samples(above, metric), self.samples(below, metric));
+        let pairs = above_all.iter().filter_map(|(index, value)| Some(value / below_all.get(index)?));
+        let pairs: Vec<f64> = pairs.filter(|ratio| ratio.is_finite()).collect();
+        (!pairs.is_empty()).then(|| Row::over(&format!("{above}/{below}"), metric, Unit::One, &pairs))
+    }
+}
+
+fn append(file: &mut File, value: &impl Serialize) -> anyhow::Result<()> {
+    let mut line = serde_json::to_vec(value)?;
+    line.push(b'\n');
+    file.write_all(&line).context("cannot record a block")?;
+    file.sync_data().context("cannot record a block")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+mod tests {
+    use super::*;
+
+    fn heading() -> Heading {
+        let versions = [("rekor2".to_owned(), "v2".to_owned())].into();
+        Heading { suite: "log".into(), commit: "c".into(), cpu: "x".into(), quick: true, versions }
+    }
+
+    #[test]
+    fn a_run_goes_on_after_its_last_whole_block() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("blocks");
+        let mut ledger = Ledger::open(Some(&path), &heading()).unwrap();
+        ledger.add("a", 0, [("p50".to_owned(), 0.1)].into()).unwrap();
+        ledger.add("a", 1, [("p50".to_owned(), 0.3)].into()).unwrap();
+        drop(ledger);
+        // Killed while it wrote the third.
+        let mut text = std::fs::read(&path).unwrap();
+        text.extend_from_slice(b"{\"name\":\"a\",\"index\":2,\"figures\":{\"p50\":9.0}}");
+        std::fs::write(&path, text).unwrap();
+
+        let mut ledger = Ledger::open(Some(&path), &heading()).unwrap();
+        assert!(ledger.has("a", 1) && !ledger.has("a", 2));
+        ledger.add("a", 2, [("p50".to_owned(), 0.2)].into()).unwrap();
+        drop(ledger);
+        let ledger = Ledger::open(Some(&path), &heading()).unwrap();
+        assert_eq!(ledger.samples("a", "p50"), [(0, 0.1), (1, 0.3), (2, 0.2)].into());
+        assert!(ledger.samples("a", "p99").is_empty());
+    }
+
+    #[test]
+    fn blocks_of_another_commit_are_not_mixed_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("blocks");
+        Ledger::open(Some(&path), &heading()).unwrap();
+        let other = Heading { commit: "d".into(), ..heading() };
+        assert!(Ledger::open(Some(&path), &other).unwrap_err().to_string().contains("another run"));
+    }
+
+    #[test]
+    fn a_damaged_line_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("blocks");
+        drop(Ledger::open(Some(&path), &heading()).unwrap());
+        let mut text = std::fs::read(&path).unwrap();
+        text.extend_from_slice(b"{}\n");
+        std::fs::write(&path, text).unwrap();
+        assert!(Ledger::open(Some(&path), &heading()).is_err());
+    }
+}

@@ -1,0 +1,283 @@
+//! Load on one HTTP endpoint: prepared requests over kept connections, closed loop or open.
+//!
+//! In a closed loop each connection sends its next request when the one before is answered: it finds what a server can
+//! do, and says nothing of latency under a load that does not wait. In an open loop requests are due at moments drawn
+//! beforehand, whatever the server does, and a latency counts from the moment at which the request was due: a server
+//! that stalls is charged for everybody who would have waited (no coordinated omission).
+
+mod connection;
+mod schedule;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use hdrhistogram::Histogram;
+
+use connection::Connection;
+use schedule::poisson;
+
+/// A request that takes longer has failed; Rekor v2 gives up after 20 s.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Histograms keep this many significant digits of microseconds, up to twice the longest wait.
+const DIGITS: u8 = 3;
+const LONGEST: u64 = 2 * PATIENCE.as_secs() * 1_000_000;
+
+/// Where requests go, and which status says that one was done.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    /// Host and port to connect to.
+    pub(crate) address: String,
+    /// Path of the requests.
+    pub(crate) path: String,
+    /// Their content type.
+    pub(crate) content_type: &'static str,
+    /// The status of success.
+    pub(crate) success: u16,
+}
+
+/// When requests are sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Pace {
+    /// Over so many connections, each as soon as its last request was answered, for so long.
+    Closed { connections: usize, span: Duration },
+    /// As many a second on average, at random moments that the seed draws, for so long.
+    Open { rate: f64, span: Duration, seed: u64 },
+}
+
+impl Pace {
+    /// How many requests an open loop sends; a closed one as many as are prepared and fit.
+    pub(crate) fn requests(self) -> Option<usize> {
+        match self {
+            Self::Closed { .. } => None,
+            Self::Open { rate, span, seed } => Some(poisson(rate, span, seed).len()),
+        }
+    }
+}
+
+/// What came of one block of requests.
+#[derive(Clone, Debug)]
+pub(crate) struct Observed {
+    /// Latencies of what was done, microseconds.
+    pub(crate) latencies: Histogram<u64>,
+    /// How many other answers, by status; 0 stands for none at all.
+    pub(crate) failed: BTreeMap<u16, u64>,
+    /// Seconds from the first request's due time to the last answer.
+    pub(crate) wall: f64,
+}
+
+impl Observed {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            latencies: Histogram::new_with_bounds(1, LONGEST, DIGITS)?,
+            failed: BTreeMap::new(),
+            wall: 0.0,
+        })
+    }
+
+    fn add(&mut self, status: u16, success: u16, latency: Duration) {
+        if status == success {
+            let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+            self.latencies.saturating_record(micros.max(1));
+        } else {
+            *self.failed.entry(status).or_default() += 1;
+        }
+    }
+
+    /// How many were done.
+    pub(crate) fn done(&self) -> u64 {
+        self.latencies.len()
+    }
+
+    /// How many were done, per second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.done() as f64 / self.wall
+    }
+
+    /// A quantile of latency, seconds.
+    pub(crate) fn quantile(&self, q: f64) -> f64 {
+        self.latencies.value_at_quantile(q) as f64 * 1e-6
+    }
+
+    /// Refuses a block in which anything failed.
+    pub(crate) fn ensure_whole(&self) -> anyhow::Result<()> {
+        ensure!(self.failed.is_empty(), "requests failed (status: how many): {:?}", self.failed);
+        ensure!(self.done() > 0, "no request was answered");
+        Ok(())
+    }
+}
+
+/// Sends requests until the span is over or none is left, and waits for every answer.
+pub(crate) async fn drive(target: &Target, bodies: Vec<Vec<u8>>, pace: Pace) -> anyhow::Result<Observed> {
+    let target = Arc::new(target.clone());
+    match pace {
+        Pace::Closed { connections, span } => closed(&target, bodies, connections, span).await,
+        Pace::Open { rate, span, seed } => open(&target, bodies, poisson(rate, span, seed)).await,
+    }
+}
+
+async fn closed(
+    target: &Arc<Target>,
+    bodies: Vec<Vec<u8>>,
+    connections: usize,
+    span: Duration,
+) -> anyhow::Result<Observed> {
+    let mut opened = Vec::with_capacity(connections);
+    for _ in 0..connections {
+        opened.push(Connection::open(target).await?);
+    }
+    let (bodies, next) = (Arc::new(Mutex::new(bodies)), Arc::new(AtomicUsize::new(0)));
+    let start = Instant::now();
+    let workers: Vec<_> = opened
+        .into_iter()
+        .map(|mut connection| {
+            let (bodies, next, target) = (bodies.clone(), next.clone(), target.clone());
+            tokio::spawn(async move {
+                let mut observed = Observed::new()?;
+                while start.elapsed() < span {
+                    let Some(body) = take(&bodies, next.fetch_add(1, Ordering::Relaxed)) else { break };
+                    let sent = Instant::now();
+                    let status = connection.send(&target, body, PATIENCE).await;
+                    observed.add(status, target.success, sent.elapsed());
+                    if status == 0 {
+                        connection = Connection::open(&target).await?;
+                    }
+                }
+                observed.wall = start.elapsed().as_secs_f64();
+                anyhow::Ok(observed)
+            })
+        })
+        .collect();
+    let mut sum = Observed::new()?;
+    for worker in workers {
+        let part = worker.await.context("a client died")??;
+        sum.latencies.add(&part.latencies)?;
+        for (status, count) in part.failed {
+            *sum.failed.entry(status).or_default() += count;
+        }
+        sum.wall = sum.wall.max(part.wall);
+    }
+    Ok(sum)
+}
+
+/// Each body is sent once, so it is taken and not copied.
+fn take(bodies: &Mutex<Vec<Vec<u8>>>, index: usize) -> Option<Vec<u8>> {
+    let mut bodies = bodies.lock().ok()?;
+    bodies.get_mut(index).map(std::mem::take)
+}
+
+async fn open(target: &Arc<Target>, bodies: Vec<Vec<u8>>, due: Vec<Duration>) -> anyhow::Result<Observed> {
+    ensure!(due.len() <= bodies.len(), "{} requests are due and {} prepared", due.len(), bodies.len());
+    let idle: Arc<Mutex<Vec<Connection>>> = Arc::default();
+    let (sender, mut requests) = tokio::sync::mpsc::unbounded_channel();
+    let start = Instant::now() + Duration::from_millis(20);
+    // A thread of its own: the runtime's timers have a millisecond's grain.
+    let clock = std::thread::spawn(move || {
+        for (after, body) in due.into_iter().zip(bodies) {
+            let at = start + after;
+            std::thread::sleep(at.saturating_duration_since(Instant::now()));
+            if sender.send((at, body)).is_err() {
+                return;
+            }
+        }
+    });
+    let mut waiting = tokio::task::JoinSet::new();
+    while let Some((at, body)) = requests.recv().await {
+        let (target, idle) = (target.clone(), idle.clone());
+        waiting.spawn(async move {
+            let kept = idle.lock().ok().and_then(|mut idle| idle.pop());
+            let connection = match kept {
+                Some(connection) => Ok(connection),
+                None => Connection::open(&target).await,
+            };
+            let Ok(mut connection) = connection else { return (0, at.elapsed()) };
+            let status = connection.send(&target, body, PATIENCE).await;
+            let latency = at.elapsed();
+            if status != 0
+                && let Ok(mut idle) = idle.lock()
+            {
+                idle.push(connection);
+            }
+            (status, latency)
+        });
+    }
+    ensure!(clock.join().is_ok(), "the clock's thread died");
+    let mut observed = Observed::new()?;
+    while let Some(answer) = waiting.join_next().await {
+        let (status, latency) = answer.context("a client died")?;
+        observed.add(status, target.success, latency);
+    }
+    observed.wall = start.elapsed().as_secs_f64();
+    Ok(observed)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+mod tests {
+    use super::*;
+    use axum::routing::post;
+
+    const STALL: Duration = Duration::from_millis(400);
+
+    /// A server that answers at once but for the tenth request, which holds up all others.
+    async fn stalling() -> Target {
+        let turns = Arc::new(tokio::sync::Mutex::new(0));
+        let answer = move || {
+            let turns = turns.clone();
+            async move {
+                let mut turn = turns.lock().await;
+                *turn += 1;
+                if *turn == 10 {
+                    tokio::time::sleep(STALL).await;
+                }
+                axum::http::StatusCode::CREATED
+            }
+        };
+        let router = axum::Router::new().route("/add", post(answer));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Target { address, path: "/add".to_owned(), content_type: "application/json", success: 201 }
+    }
+
+    fn bodies(count: usize) -> Vec<Vec<u8>> {
+        vec![b"{}".to_vec(); count]
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_open_loop_charges_a_stall_to_all_who_were_due_in_it() {
+        let target = stalling().await;
+        let span = Duration::from_secs(1);
+        let open = drive(&target, bodies(400), Pace::Open { rate: 200.0, span, seed: 1 }).await.unwrap();
+        open.ensure_whole().unwrap();
+        let stalled = open.latencies.len() - open.latencies.count_between(1, 100_000);
+
+        let target = stalling().await;
+        let pace = Pace::Closed { connections: 1, span };
+        let closed = drive(&target, bodies(200), pace).await.unwrap();
+        let charged = closed.latencies.len() - closed.latencies.count_between(1, 100_000);
+        assert_eq!(charged, 1, "one connection waits once");
+        // At 200 a second some sixty are due in the 300 ms during which more than 100 ms are left to wait.
+        assert!(stalled > 20, "only {stalled} were charged");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn another_status_counts_as_failed_and_the_block_is_refused() {
+        let mut target = stalling().await;
+        target.path = "/elsewhere".to_owned();
+        let pace = Pace::Closed { connections: 3, span: Duration::from_millis(50) };
+        let observed = drive(&target, bodies(6), pace).await.unwrap();
+        assert_eq!(observed.done(), 0);
+        assert_eq!(observed.failed.get(&404), Some(&6));
+        assert!(observed.ensure_whole().is_err());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn every_body_is_sent_once() {
+        let target = stalling().await;
+        let pace = Pace::Closed { connections: 4, span: Duration::from_secs(60) };
+        assert_eq!(drive(&target, bodies(57), pace).await.unwrap().done(), 57);
+    }
+}

@@ -1,0 +1,205 @@
+//! Signature logs behind their HTTP faces, each in a process of its own: ours, Rekor v2 at its default checkpoint
+//! interval and at a second, Rekor v1 over Trillian and MariaDB.
+//!
+//! Every side gets the same requests at the same moments, in blocks that take turns. A block's answers are all 201 and
+//! as many as its tree has grown by, or it is none. Rows `SIDE_cN` are a closed loop over N connections, `SIDE_rN` an
+//! open loop of N requests a second, in which latency counts from the moment at which a request was due. CPU and memory
+//! are the server's processes' alone, the harness's own are `client_cpu`; what the harness adds to a latency is at most
+//! the row `harness_…`, the same load on a server that does nothing.
+
+pub(super) mod requests;
+mod sides;
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+
+use crate::baseline::{Stack, Usage, Versions};
+use crate::ledger::{Figures, Heading, Ledger};
+use crate::load::{Observed, Pace, drive};
+use crate::row::{Row, Unit};
+use crate::{Effort, machine};
+use sides::{Rival, Side};
+
+/// Metrics of a block, and the unit of each.
+const METRICS: [(&str, Unit); 10] = [
+    ("tree_size", Unit::One),
+    ("entries_per_s", Unit::PerSecond),
+    ("p50", Unit::Seconds),
+    ("p99", Unit::Seconds),
+    ("cpu_per_entry", Unit::Seconds),
+    ("bytes_per_entry", Unit::Bytes),
+    ("written_per_entry", Unit::Bytes),
+    ("rss", Unit::Bytes),
+    ("peak_rss", Unit::Bytes),
+    ("client_cpu", Unit::Seconds),
+];
+
+/// A kind of load.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Load {
+    Connections(usize),
+    Rate(usize),
+}
+
+impl Load {
+    fn suffix(self) -> String {
+        match self {
+            Self::Connections(count) => format!("c{count}"),
+            Self::Rate(rate) => format!("r{rate}"),
+        }
+    }
+
+    fn pace(self, span: Duration, seed: u64) -> Pace {
+        match self {
+            Self::Connections(connections) => Pace::Closed { connections, span },
+            Self::Rate(rate) => Pace::Open { rate: rate as f64, span, seed },
+        }
+    }
+
+    /// The most requests of a block: no server here does more in its span.
+    fn requests(self, pace: Pace, span: Duration) -> usize {
+        let most_per_second = match self {
+            Self::Connections(1) => 400.0,
+            _ => 8_000.0,
+        };
+        pace.requests().unwrap_or((most_per_second * span.as_secs_f64()) as usize)
+    }
+}
+
+pub(crate) fn run(effort: Effort, against: &[String], record: Option<&Path>) -> anyhow::Result<Vec<Row>> {
+    let rivals = Rival::parse(against)?;
+    let versions = if rivals.is_empty() { Default::default() } else { Versions::pinned()?.table() };
+    let heading = Heading {
+        suite: format!("log --against={}", against.join(",")),
+        commit: machine::commit(),
+        cpu: machine::Machine::read().cpu,
+        quick: effort.quick,
+        versions,
+    };
+    let mut ledger = Ledger::open(record, &heading)?;
+    let mut stack = Stack::new()?;
+    let sides = Side::start(&mut stack, &rivals)?;
+    let loads: &[Load] = match effort.quick {
+        true => &[Load::Connections(1), Load::Connections(64), Load::Rate(100)],
+        false => &[
+            Load::Connections(1),
+            Load::Connections(64),
+            Load::Connections(2048),
+            Load::Rate(100),
+            Load::Rate(400),
+        ],
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    for &load in loads {
+        for index in 0..effort.times(2, 5) {
+            // Every other round the other way about, so that no side always follows the same.
+            let order: Vec<&Side> = match index % 2 {
+                0 => sides.iter().collect(),
+                _ => sides.iter().rev().collect(),
+            };
+            for side in order.into_iter().filter(|side| side.takes(load)) {
+                let name = format!("{}_{}", side.name, load.suffix());
+                if ledger.has(&name, index) {
+                    continue;
+                }
+                let block = block(&runtime, side, load, index, side.span(effort, load));
+                ledger.add(&name, index, block.with_context(|| format!("block {index} of {name}"))?)?;
+            }
+        }
+    }
+    for side in sides.iter().filter(|side| side.has_tree()) {
+        if !ledger.has(side.name, 0) {
+            ledger.add(side.name, 0, totals(side)?)?;
+        }
+    }
+    stack.stop()?;
+    Ok(rows(&ledger, &sides, loads))
+}
+
+/// What a log has on disk when everything was sent: within a block, files come and go.
+fn totals(side: &Side) -> anyhow::Result<Figures> {
+    let entries = side.tree_size()? as f64;
+    let figures = [("tree_size", entries), ("bytes_per_entry", side.stored() / entries)];
+    Ok(figures.map(|(metric, value)| (metric.to_owned(), value)).into())
+}
+
+/// One block on one side.
+fn block(
+    runtime: &tokio::runtime::Runtime,
+    side: &Side,
+    load: Load,
+    index: usize,
+    span: Duration,
+) -> anyhow::Result<Figures> {
+    let pace = load.pace(span, index as u64);
+    let bodies = requests::prepare(side.face, load.requests(pace, span))?;
+    // Not measured: connections, caches and code paths are warm after it.
+    let warm = requests::prepare(side.face, side.warm_up(load))?;
+    let warm_pace = match load {
+        Load::Connections(connections) => Pace::Closed { connections, span: Duration::from_secs(60) },
+        Load::Rate(_) => Pace::Closed { connections: 16, span: Duration::from_secs(60) },
+    };
+    runtime.block_on(drive(&side.target, warm, warm_pace))?.ensure_whole()?;
+
+    let (size, before) = (side.tree_size()?, side.usage()?);
+    let own = machine::cpu_seconds();
+    let observed = runtime.block_on(drive(&side.target, bodies, pace))?;
+    let own = machine::cpu_seconds() - own;
+    let after = side.usage()?;
+    observed.ensure_whole()?;
+    let grown = side.tree_size()?.checked_sub(size).context("the tree has shrunk")?;
+    ensure!(!side.has_tree() || grown == observed.done(), "{} answers, and {grown} entries", observed.done());
+    let mut figures = figures(&observed, own, side.has_tree().then(|| after - before));
+    if matches!(load, Load::Rate(_)) {
+        // It says what was asked for, less the time that the last answers took.
+        figures.remove("entries_per_s");
+    }
+    Ok(figures)
+}
+
+fn figures(observed: &Observed, own: f64, server: Option<Usage>) -> Figures {
+    let done = observed.done() as f64;
+    let mut figures: Figures = [
+        ("entries_per_s", observed.rate()),
+        ("p50", observed.quantile(0.5)),
+        ("p99", observed.quantile(0.99)),
+        ("client_cpu", own / done),
+    ]
+    .map(|(metric, value)| (metric.to_owned(), value))
+    .into();
+    if let Some(used) = server {
+        let server = [
+            ("cpu_per_entry", used.cpu / done),
+            ("written_per_entry", used.written / done),
+            ("rss", used.rss),
+            ("peak_rss", used.peak_rss),
+        ];
+        figures.extend(server.map(|(metric, value)| (metric.to_owned(), value)));
+    }
+    figures
+}
+
+/// Metrics that are no property of a server to be compared.
+const NOT_COMPARED: [&str; 2] = ["client_cpu", "tree_size"];
+
+fn rows(ledger: &Ledger, sides: &[Side], loads: &[Load]) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let suffixes = loads.iter().map(|load| format!("_{}", load.suffix())).chain([String::new()]);
+    for suffix in suffixes {
+        let name = |side: &Side| format!("{}{suffix}", side.name);
+        for side in sides {
+            rows.extend(METRICS.into_iter().filter_map(|(metric, unit)| {
+                let samples: Vec<f64> = ledger.samples(&name(side), metric).into_values().collect();
+                (!samples.is_empty()).then(|| Row::over(&name(side), metric, unit, &samples))
+            }));
+        }
+        let Some(ours) = sides.iter().find(|side| side.is_ours()) else { continue };
+        for other in sides.iter().filter(|side| side.has_tree() && !side.is_ours()) {
+            let compared = METRICS.into_iter().filter(|(metric, _)| !NOT_COMPARED.contains(metric));
+            rows.extend(compared.filter_map(|(metric, _)| ledger.ratio(&name(other), &name(ours), metric)));
+        }
+    }
+    rows
+}

@@ -1,0 +1,209 @@
+//! The logs that are compared: how each is started and what is asked of it beside its entries.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+
+use super::Load;
+use super::requests::Face;
+use crate::Effort;
+use crate::baseline::{DEFAULT_INTERVAL, Missing, Process, SHORT_INTERVAL, Served, Stack, Usage};
+use crate::load::Target;
+
+/// A log of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rival {
+    /// Rekor v2, once with checkpoints every second and once at its default of ten seconds.
+    Rekor2,
+    /// Rekor v1 over Trillian and MariaDB.
+    Rekor1,
+}
+
+impl Rival {
+    /// The rivals of these names.
+    pub(super) fn parse(names: &[String]) -> anyhow::Result<Vec<Self>> {
+        let known = |name: &String| match name.as_str() {
+            "rekor2" => Ok(Self::Rekor2),
+            "rekor1" => Ok(Self::Rekor1),
+            _ => bail!("suite log knows rekor2 and rekor1 to compare with, not {name}"),
+        };
+        names.iter().map(known).collect()
+    }
+
+    fn start(self, stack: &mut Stack) -> anyhow::Result<Vec<Side>> {
+        match self {
+            Self::Rekor2 => [("rekor2", SHORT_INTERVAL), ("rekor2_10s", DEFAULT_INTERVAL)]
+                .into_iter()
+                .map(|(name, interval)| {
+                    Side::new(name, Kind::Rekor2(interval), stack.rekor2(name, interval)?)
+                })
+                .collect(),
+            Self::Rekor1 => {
+                let trillian = stack.trillian()?;
+                Ok(vec![Side::new("rekor1", Kind::Rekor1, stack.rekor1(&trillian)?)?])
+            }
+        }
+    }
+}
+
+/// A log under load.
+pub(super) struct Side {
+    pub(super) name: &'static str,
+    pub(super) target: Target,
+    pub(super) face: Face,
+    kind: Kind,
+    served: Served,
+    /// Bytes on disk before the first entry: databases begin with some megabytes.
+    empty: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Answers and does nothing: what the harness itself costs.
+    Null,
+    Ours,
+    Rekor2(Duration),
+    Rekor1,
+}
+
+impl Side {
+    /// Starts the null server, ours, and the rivals.
+    pub(super) fn start(stack: &mut Stack, rivals: &[Rival]) -> anyhow::Result<Vec<Self>> {
+        let mut sides = vec![
+            Self::new("harness", Kind::Null, stack.null()?)?,
+            Self::new("sigveil", Kind::Ours, stack.log()?)?,
+        ];
+        for rival in rivals {
+            match rival.start(stack) {
+                Ok(started) => sides.extend(started),
+                // Somebody's machine without Go or MariaDB still measures the rest.
+                Err(error) if error.is::<Missing>() => {
+                    eprintln!("sigveil-bench: {rival:?} is left out: {error:#}")
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(sides)
+    }
+
+    fn new(name: &'static str, kind: Kind, served: Served) -> anyhow::Result<Self> {
+        let address = served.url.strip_prefix("http://").context("servers here speak plain HTTP")?;
+        // No time for a name's resolution.
+        let address = address.replace("localhost", "127.0.0.1");
+        let (face, path) = match kind {
+            Kind::Rekor1 => (Face::Rekor1, "/api/v1/log/entries"),
+            _ => (Face::Rekor2, "/api/v2/log/entries"),
+        };
+        let target =
+            Target { address, path: path.to_owned(), content_type: "application/json", success: 201 };
+        let empty = allocated(&served.data);
+        Ok(Self { name, target, face, kind, served, empty })
+    }
+
+    pub(super) fn is_ours(&self) -> bool {
+        self.kind == Kind::Ours
+    }
+
+    /// Whether it is a log at all.
+    pub(super) fn has_tree(&self) -> bool {
+        self.kind != Kind::Null
+    }
+
+    /// Whether it is measured under this load: Rekor v1 does about a hundred a second, and keeps nobody waiting who
+    /// comes when 2,048 others are.
+    pub(super) fn takes(&self, load: Load) -> bool {
+        self.kind != Kind::Rekor1 || matches!(load, Load::Connections(1 | 64))
+    }
+
+    /// How long a block takes: several checkpoints of a log that answers at checkpoints.
+    pub(super) fn span(&self, effort: Effort, load: Load) -> Duration {
+        let seconds = match (self.kind, load) {
+            (Kind::Rekor2(interval), _) if interval == DEFAULT_INTERVAL => effort.times(20, 40),
+            (Kind::Null, _) => effort.times(2, 5),
+            _ => effort.times(6, 15),
+        };
+        Duration::from_secs(seconds as u64)
+    }
+
+    /// Requests before those that are measured: one for each connection, and no fewer than fill the caches.
+    pub(super) fn warm_up(&self, load: Load) -> usize {
+        match load {
+            Load::Connections(1) | Load::Rate(_) => 4,
+            Load::Connections(count) => count,
+        }
+    }
+
+    /// Entries in its tree.
+    pub(super) fn tree_size(&self) -> anyhow::Result<u64> {
+        match self.kind {
+            Kind::Null => Ok(0),
+            Kind::Ours => {
+                let url = format!("{}/api/v2/checkpoint", self.served.url);
+                size_of_checkpoint(&reqwest::blocking::get(url)?.error_for_status()?.text()?)
+            }
+            // It serves no reads: whoever runs it serves its folder.
+            Kind::Rekor2(_) => {
+                let file = self.served.data.join("checkpoint");
+                size_of_checkpoint(&std::fs::read_to_string(file).unwrap_or_else(|_| "\n0\n".to_owned()))
+            }
+            Kind::Rekor1 => {
+                let url = format!("{}/api/v1/log", self.served.url);
+                let head: serde_json::Value = reqwest::blocking::get(url)?.error_for_status()?.json()?;
+                head["treeSize"].as_u64().context("the log says no size")
+            }
+        }
+    }
+
+    /// What its processes have used.
+    pub(super) fn usage(&self) -> anyhow::Result<Usage> {
+        self.served.processes.iter().map(Process::usage).sum()
+    }
+
+    /// Bytes that it has on disk for its entries.
+    pub(super) fn stored(&self) -> f64 {
+        allocated(&self.served.data) - self.empty
+    }
+}
+
+fn size_of_checkpoint(checkpoint: &str) -> anyhow::Result<u64> {
+    let line = checkpoint.lines().nth(1).context("a checkpoint has a size")?;
+    line.parse().with_context(|| format!("{line:?} is no size"))
+}
+
+/// Bytes that the files under a folder occupy: some are longer than what is in them.
+fn allocated(folder: &Path) -> f64 {
+    use std::os::unix::fs::MetadataExt as _;
+    /// Of `stat`, whatever the file system's own.
+    const BLOCK: f64 = 512.0;
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0.0 };
+    let size = |entry: std::fs::DirEntry| match entry.metadata() {
+        Ok(data) if data.is_dir() => allocated(&entry.path()),
+        Ok(data) => data.blocks() as f64 * BLOCK,
+        Err(_) => 0.0,
+    };
+    entries.flatten().map(size).sum()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sparse_file_counts_by_what_it_occupies() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("below")).unwrap();
+        std::fs::write(folder.path().join("below/full"), vec![1; 1 << 16]).unwrap();
+        std::fs::File::create(folder.path().join("sparse")).unwrap().set_len(1 << 30).unwrap();
+        let bytes = allocated(folder.path());
+        assert!((65_536.0..1_000_000.0).contains(&bytes), "{bytes}");
+    }
+
+    #[test]
+    fn the_size_is_the_second_line() {
+        assert_eq!(size_of_checkpoint("localhost\n17\nroot\n\n— x y\n").unwrap(), 17);
+        assert!(size_of_checkpoint("localhost\n").is_err());
+        assert!(Rival::parse(&["rekor3".to_owned()]).is_err());
+    }
+}

@@ -1,0 +1,233 @@
+//! Each operation of a signing alone, under load: issue, timestamp, log.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use base64::Engine as _;
+use p256::ecdsa::signature::Signer as _;
+use p256::pkcs8::{EncodePublicKey as _, LineEnding};
+use rand_core::{OsRng, RngCore as _};
+use serde_json::json;
+use tokio::runtime::Runtime;
+
+use super::Turn;
+use super::ours::Ours;
+use crate::Effort;
+use crate::baseline::{Baseline, EMAIL, Process, Usage};
+use crate::ledger::Figures;
+use crate::load::{Pace, Target, drive};
+use crate::suites::log::requests;
+
+/// What is asked of a server, and how much of it at once saturates it.
+#[derive(Clone, Copy)]
+enum Operation {
+    Issue { connections: usize },
+    Timestamp,
+    Log,
+}
+
+/// An operation on one side.
+struct Side<'a> {
+    name: &'static str,
+    operation: Operation,
+    target: Target,
+    /// The metric of the server's CPU.
+    cpu: &'static str,
+    token: Box<dyn Fn() -> anyhow::Result<String> + 'a>,
+    usage: Box<dyn Fn() -> anyhow::Result<Usage> + 'a>,
+}
+
+/// A turn for each operation on each side.
+pub(super) fn turns<'a>(
+    runtime: &'a Runtime,
+    effort: Effort,
+    ours: &'a Ours,
+    baseline: Option<&'a Baseline>,
+) -> anyhow::Result<Vec<Turn<'a>>> {
+    let span = Duration::from_secs(effort.times(4, 12) as u64);
+    let mut sides = Vec::new();
+    let services = &ours.services;
+    // One proof at a time: a second request waits, and keeps the prover busy.
+    for (name, operation, url, path, status, cpu) in [
+        ("op/issue/zk", Operation::Issue { connections: 2 }, &services.ca, SIGNING_CERT, 200, "ca_cpu"),
+        ("op/timestamp/sigveil", Operation::Timestamp, &services.tsa, "", 201, "tsa_cpu"),
+        ("op/log/sigveil", Operation::Log, &services.rekor, ENTRIES, 201, "log_cpu"),
+    ] {
+        sides.push(Side {
+            name,
+            operation,
+            target: target(url, path, operation, status)?,
+            cpu,
+            token: Box::new(|| ours.token()),
+            usage: Box::new(|| ours.usage()),
+        });
+    }
+    if let Some(baseline) = baseline {
+        let services = &baseline.trusted.services;
+        let issue = Operation::Issue { connections: 16 };
+        for (name, operation, url, path, status, cpu, processes) in [
+            ("op/issue/fulcio", issue, &services.ca, SIGNING_CERT, 200, "ca_cpu", &baseline.fulcio),
+            (
+                "op/timestamp/tsa",
+                Operation::Timestamp,
+                &services.tsa,
+                "",
+                200,
+                "tsa_cpu",
+                &baseline.tsa.processes,
+            ),
+            (
+                "op/log/rekor2",
+                Operation::Log,
+                &services.rekor,
+                ENTRIES,
+                201,
+                "log_cpu",
+                &baseline.rekor.processes,
+            ),
+        ] {
+            sides.push(Side {
+                name,
+                operation,
+                target: target(url, path, operation, status)?,
+                cpu,
+                token: Box::new(|| baseline.token()),
+                usage: Box::new(|| processes.iter().map(Process::usage).sum()),
+            });
+        }
+    }
+    Ok(sides
+        .into_iter()
+        .map(|side| Turn {
+            name: side.name.to_owned(),
+            measure: Box::new(move || side.measure(runtime, span)),
+        })
+        .collect())
+}
+
+const SIGNING_CERT: &str = "/api/v2/signingCert";
+const ENTRIES: &str = "/api/v2/log/entries";
+
+fn target(url: &str, path: &str, operation: Operation, success: u16) -> anyhow::Result<Target> {
+    let rest = url.strip_prefix("http://").context("servers here speak plain HTTP")?;
+    let (address, below) = rest.split_once('/').unwrap_or((rest, ""));
+    let below = if below.is_empty() { String::new() } else { format!("/{below}") };
+    Ok(Target {
+        address: address.replace("localhost", "127.0.0.1"),
+        path: below + path,
+        content_type: match operation {
+            Operation::Timestamp => "application/timestamp-query",
+            _ => "application/json",
+        },
+        success,
+    })
+}
+
+impl Side<'_> {
+    /// One client first, for latency and CPU; then as many as keep the server busy, for the rate.
+    fn measure(&self, runtime: &Runtime, span: Duration) -> anyhow::Result<Figures> {
+        let busy = match self.operation {
+            Operation::Issue { connections } => connections,
+            Operation::Timestamp => 16,
+            Operation::Log => 256,
+        };
+        self.send(runtime, 1, Duration::from_secs(30), 3)?;
+        let before = (self.usage)()?;
+        let one = self.send(runtime, 1, span, self.most(span, 1))?;
+        let used = (self.usage)()? - before;
+        let many = self.send(runtime, busy, span, self.most(span, busy))?;
+        let figures = [
+            ("wall", one.quantile(0.5)),
+            (self.cpu, used.cpu / one.done() as f64),
+            ("peak_rss", used.peak_rss),
+            ("rate_max", many.rate()),
+        ];
+        Ok(figures.map(|(metric, value)| (metric.to_owned(), value)).into())
+    }
+
+    fn send(
+        &self,
+        runtime: &Runtime,
+        connections: usize,
+        span: Duration,
+        count: usize,
+    ) -> anyhow::Result<crate::load::Observed> {
+        let bodies = self.bodies(count)?;
+        let observed = runtime.block_on(drive(&self.target, bodies, Pace::Closed { connections, span }))?;
+        observed.ensure_whole()?;
+        Ok(observed)
+    }
+
+    /// More requests than a span takes.
+    fn most(&self, span: Duration, connections: usize) -> usize {
+        let per_second = match (self.operation, connections) {
+            (Operation::Issue { .. }, _) => 600,
+            (Operation::Timestamp, _) => 12_000,
+            (Operation::Log, 1) => 400,
+            (Operation::Log, _) => 8_000,
+        };
+        per_second * usize::try_from(span.as_secs()).unwrap_or(1)
+    }
+
+    fn bodies(&self, count: usize) -> anyhow::Result<Vec<Vec<u8>>> {
+        match self.operation {
+            Operation::Issue { .. } => {
+                let token = (self.token)()?;
+                (0..count).map(|_| signing_request(&token)).collect()
+            }
+            Operation::Timestamp => Ok((0..count).map(|_| timestamp_request().to_vec()).collect()),
+            Operation::Log => requests::prepare(requests::Face::Rekor2, count),
+        }
+    }
+}
+
+/// A certificate request for a key of its own, in the form of Go and JavaScript clients.
+fn signing_request(token: &str) -> anyhow::Result<Vec<u8>> {
+    let key = p256::ecdsa::SigningKey::random(&mut OsRng);
+    let pem = key.verifying_key().to_public_key_pem(LineEnding::LF)?;
+    let possession: p256::ecdsa::DerSignature = key.sign(EMAIL.as_bytes());
+    let request = json!({
+        "credentials": {"oidcIdentityToken": token},
+        "publicKeyRequest": {
+            "publicKey": {"algorithm": "ECDSA", "content": pem},
+            "proofOfPossession": base64::engine::general_purpose::STANDARD.encode(possession.as_bytes()),
+        },
+    });
+    Ok(serde_json::to_vec(&request)?)
+}
+
+/// RFC 3161 §2.4.1: version 1, SHA-256 of something random, a nonce, the certificate wanted.
+fn timestamp_request() -> [u8; 69] {
+    const SHA_256: [u8; 15] = [0x30, 13, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 5, 0];
+    let mut request = [0; 69];
+    OsRng.fill_bytes(&mut request);
+    request[..7].copy_from_slice(&[0x30, 67, 2, 1, 1, 0x30, 49]);
+    request[7..22].copy_from_slice(&SHA_256);
+    request[22..24].copy_from_slice(&[4, 32]);
+    // The digest is 24..56; the nonce follows, positive and of full length.
+    request[56..58].copy_from_slice(&[2, 8]);
+    request[58] = request[58] & 0x3f | 0x40;
+    request[66..].copy_from_slice(&[1, 1, 0xff]);
+    request
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timestamp_request_is_canonical_der() {
+        use der::{Decode as _, Encode as _};
+        let bytes = timestamp_request();
+        let decoded = der::Any::from_der(&bytes).unwrap();
+        assert_eq!(decoded.to_der().unwrap(), bytes);
+        assert_ne!(timestamp_request(), bytes);
+    }
+
+    #[test]
+    fn a_target_keeps_the_path_of_a_full_url() {
+        let target = target("http://localhost:80/api/v1/timestamp", "", Operation::Timestamp, 200).unwrap();
+        assert_eq!((target.address.as_str(), target.path.as_str()), ("127.0.0.1:80", "/api/v1/timestamp"));
+    }
+}

@@ -1,0 +1,143 @@
+//! Our instance, and a signing by our own client.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use rand_core::{OsRng, RngCore as _};
+use sigveil::companion::Companion;
+use sigveil::files;
+use sigveil::service::client::Client;
+use sigveil::service::sign::{Signed, TokenSource, companion, services, sign};
+use sigveil::stock::{Services, TrustedRoot};
+use sigveil::trust::Trust;
+use sigveil::verify::policy::{Matcher, Requirements};
+use sigveil::verify::{Inputs, Policy, verify};
+
+use super::Turn;
+use crate::baseline::{AUDIENCE, EMAIL, Process, Served, Signer, Stack, Usage};
+use crate::ledger::Figures;
+use crate::{machine, said};
+
+/// What [`sign`] calls its steps, and the metric of each.
+const STEPS: [(&str, &str); 3] = [("certificate", "issue"), ("timestamp", "timestamp"), ("log", "log")];
+
+/// An instance in a process of its own.
+pub(super) struct Ours {
+    served: Served,
+    client: Client,
+    trust: Trust,
+    pub(super) services: Services,
+    /// The folder of its trust files.
+    pub(super) folder: PathBuf,
+}
+
+impl Ours {
+    pub(super) fn start(stack: &mut Stack) -> anyhow::Result<Self> {
+        let served = stack.instance()?;
+        let folder = served.data.join("public");
+        let text = |name: &str| files::read_text(&folder.join(name), files::JSON_LIMIT).map_err(said);
+        let root = TrustedRoot::from_json(&text("trusted_root.json")?)?;
+        let trust = Trust::read(root, &folder.join("trusted_root.sigveil.json")).map_err(said)?;
+        let services = services(&text("trust_config.json")?).map_err(said)?;
+        Ok(Self { served, client: Client::new().map_err(said)?, trust, services, folder })
+    }
+
+    /// A token for the one signer.
+    pub(super) fn token(&self) -> anyhow::Result<String> {
+        self.client.token(&self.services.oidc, EMAIL, AUDIENCE, None).map_err(said)
+    }
+
+    /// What its process has used.
+    pub(super) fn usage(&self) -> anyhow::Result<Usage> {
+        self.served.processes.iter().map(Process::usage).sum()
+    }
+
+    /// Whom verifications of its signatures expect: the label of the profile "stable" is always the same.
+    pub(super) fn signer(&self) -> anyhow::Result<Signer> {
+        let signed = self.sign(digest(), &mut |_| {})?;
+        Ok(Signer {
+            identity: signed.certificate.san().to_string(),
+            issuer: signed.certificate.issuer().to_owned(),
+        })
+    }
+
+    fn sign(&self, digest: [u8; 32], step: &mut dyn FnMut(&'static str)) -> anyhow::Result<Signed> {
+        let token = self.token()?;
+        let source = TokenSource::Given(&token);
+        sign(&self.client, &self.services, &self.trust, digest, &source, None, step).map_err(said)
+    }
+
+    /// A signing by our client, with its steps, and what a verifier does then.
+    pub(super) fn turn(&self) -> Turn<'_> {
+        Turn { name: "zk/sigveil".to_owned(), measure: Box::new(|| self.measure()) }
+    }
+
+    fn measure(&self) -> anyhow::Result<Figures> {
+        let digest = digest();
+        let (server, own) = (self.usage()?, machine::cpu_seconds());
+        let mut begun = Vec::new();
+        let start = Instant::now();
+        let signed = self.sign(digest, &mut |step| begun.push((step, start.elapsed())))?;
+        let wall = start.elapsed();
+        let (own, server) = (machine::cpu_seconds() - own, self.usage()? - server);
+        begun.push(("end", wall));
+        let start = Instant::now();
+        let beside = companion(&self.client, &self.trust, &signed).map_err(said)?;
+        let search = start.elapsed();
+        let mut figures: Figures = [
+            ("wall", wall.as_secs_f64()),
+            ("client_cpu", own),
+            ("server_cpu", server.cpu),
+            ("peak_rss", server.peak_rss),
+            ("bundle_bytes", signed.bundle_json.len() as f64),
+            ("search", search.as_secs_f64()),
+            ("verify", self.verification(digest, &signed, &beside)?),
+        ]
+        .map(|(metric, value)| (metric.to_owned(), value))
+        .into();
+        for (step, metric) in STEPS {
+            figures.insert(metric.to_owned(), length(&begun, step)?.as_secs_f64());
+        }
+        Ok(figures)
+    }
+
+    /// Seconds of an offline verification with proofs and search.
+    fn verification(&self, artifact: [u8; 32], signed: &Signed, beside: &Companion) -> anyhow::Result<f64> {
+        let exactly = |text: &str| Matcher::new(Some(text), None).map_err(said);
+        let policy = Policy {
+            identity: exactly(&signed.certificate.san().to_string())?,
+            issuer: exactly(signed.certificate.issuer())?,
+            require: Requirements::parse(&["proof", "search"]).map_err(said)?,
+        };
+        let inputs = Inputs {
+            artifact,
+            bundle: &signed.bundle,
+            root: &self.trust.stock,
+            trust: Some(&self.trust),
+            companion: Some(beside),
+            disclosure: None,
+        };
+        let start = Instant::now();
+        let verdict = verify(&inputs, &policy);
+        let taken = start.elapsed().as_secs_f64();
+        match verdict.refusal {
+            None => Ok(taken),
+            Some(refusal) => Err(anyhow::anyhow!("our own signature was refused: {refusal}")),
+        }
+    }
+}
+
+/// Of an artifact that was never signed before.
+fn digest() -> [u8; 32] {
+    let mut digest = [0; 32];
+    OsRng.fill_bytes(&mut digest);
+    digest
+}
+
+/// How long a step took: until the next one began.
+fn length(begun: &[(&str, Duration)], step: &str) -> anyhow::Result<Duration> {
+    let at = begun.iter().position(|(name, _)| *name == step).context("a step was skipped")?;
+    let end = begun.get(at + 1).context("the last step has an end")?;
+    Ok(end.1 - begun[at].1)
+}
