@@ -79,7 +79,7 @@ struct Step<N> {
 /// and a few terms more in the rows that read them.
 const COUNTED: usize = 8;
 
-/// Scans a text: 67 rows for four bytes. Also enforces that no top-level key holds a backslash, and that strings and brackets
+/// Scans a text: 63 rows for four bytes. Also enforces that no top-level key holds a backslash, and that strings and brackets
 /// are closed at the end.
 pub fn scan<C: Cs>(cs: &mut C, bytes: &[Byte<C::Num>]) -> Vec<Place<C::Num>> {
     cs.family("json.scan", |cs| {
@@ -112,12 +112,11 @@ pub fn scan<C: Cs>(cs: &mut C, bytes: &[Byte<C::Num>]) -> Vec<Place<C::Num>> {
 }
 
 fn advance<C: Cs>(cs: &mut C, state: &State<C::Num>, byte: &Byte<C::Num>) -> (Step<C::Num>, State<C::Num>) {
-    let is = |character: u8| byte.value.minus(&constant(u64::from(character)));
-
     // Strings: a quote that is not escaped begins or ends one; a backslash that is not escaped escapes the next byte.
-    let unescaped = state.escaped.not();
-    let quote = zero_where(cs, &is(b'"'), &unescaped);
-    let escape = zero_where(cs, &is(b'\\'), &unescaped);
+    // Of the two a quote has bit 1.
+    let either = zero_where(cs, &no_quote_or_backslash(byte), &state.escaped.not());
+    let quote = cs.product(&either, &byte.bits[1]);
+    let escape = either.minus(&quote);
     let in_string = toggled(cs, &state.in_string, &quote);
     let ends_string = state.in_string.plus(&quote).minus(&in_string).times(HALF);
     let begins_string = quote.minus(&ends_string);
@@ -178,6 +177,21 @@ fn top_level_comma<C: Cs>(cs: &mut C, state: &State<C::Num>, byte: &Byte<C::Num>
     zero_where(cs, &sum, &C::Num::one())
 }
 
+/// Zero exactly for a quote and a backslash, among all bytes.
+///
+/// With y_i whether bit i is another than a quote's, a backslash has y_1 to y_6 and no other. In
+/// y_1 + 2·y_2 + 4·y_3 + 8·y_4 + 16·y_5 − 31·y_6 + 64·y_0 + 128·y_7 the first six terms are zero together for none and for
+/// all of them alone, and never below −31.
+fn no_quote_or_backslash<N: Num>(byte: &Byte<N>) -> N {
+    let mut sum = N::zero();
+    for (bit, weight) in [64i64, 1, 2, 4, 8, 16, -31, 128].into_iter().enumerate() {
+        let is_of_a_quote = b'"' >> bit & 1 == 1;
+        let differs = if is_of_a_quote { byte.bits[bit].not() } else { byte.bits[bit].clone() };
+        sum.add_scaled(&differs, Fr::from(weight));
+    }
+    sum
+}
+
 /// Zero exactly for white space, among the bytes that can follow an opening bracket, a closing quote or a colon:
 /// 1 − b5 + 2·b3 − 3·(b0 + b1) + 16·b4 + 32·b6.
 ///
@@ -219,4 +233,18 @@ fn materialised<C: Cs>(cs: &mut C, form: &C::Num) -> C::Num {
 
 fn constant<N: Num>(value: u64) -> N {
     N::constant(Fr::from(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_zero_for_quote_and_backslash_alone() {
+        for value in 0..=255u8 {
+            let bits = std::array::from_fn(|i| Fr::from(value >> i & 1));
+            let form = no_quote_or_backslash(&Byte { bits, value: Fr::from(value) });
+            assert_eq!(form == Fr::from(0u64), [b'"', b'\\'].contains(&value), "{value}");
+        }
+    }
 }

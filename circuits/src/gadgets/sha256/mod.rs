@@ -9,7 +9,8 @@
 //! keeps them few: an exclusive or of three bits takes one row (`words`), two of two bits share one; Ch and Maj of two
 //! rounds share one a place (`rounds`); all additions of one word are one sum before its bits are taken; the
 //! feed-forward of a and e is part of the last rounds' sums, and that of d and h is never reduced, since nothing reads
-//! their bits before the digest does.
+//! their bits before the digest does. A block behind the capacity, which holds nothing but the end of the padding, has
+//! no rows for its schedule.
 
 mod padding;
 mod rounds;
@@ -18,6 +19,7 @@ mod words;
 
 pub use padding::Message;
 
+use padding::Block;
 use rounds::{State, two_rounds};
 use schedule::schedule;
 use words::{Sum, Word, carried, power};
@@ -100,8 +102,11 @@ fn unpacked<C: Cs>(cs: &mut C, number: &C::Num, sums: &[Sum<C::Num>]) -> Vec<Wor
 }
 
 /// One block: FIPS 180-4 §6.2.2.
-fn compress<C: Cs>(cs: &mut C, start: &State<C::Num>, block: [Word<C::Num>; 16]) -> State<C::Num> {
-    let schedule = cs.family("sha256.schedule", |cs| schedule(cs, block));
+fn compress<C: Cs>(cs: &mut C, start: &State<C::Num>, block: Block<C::Num>) -> State<C::Num> {
+    let schedule = match block {
+        Block::OfWords(words) => cs.family("sha256.schedule", |cs| schedule(cs, *words)),
+        Block::OfLength(schedule) => schedule,
+    };
     let summands: Vec<_> =
         schedule.iter().zip(ROUND).map(|(word, constant)| word.plus(&Sum::constant(constant))).collect();
     let (pairs, _) = summands.as_chunks::<2>();

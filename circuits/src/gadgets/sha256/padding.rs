@@ -4,7 +4,8 @@ use ark_ff::Field;
 
 use super::super::bits::{Bit, decompose, pack};
 use super::BLOCK;
-use super::words::Word;
+use super::schedule;
+use super::words::{Sum, Word};
 use crate::Fr;
 use crate::r1cs::{Cs, Num};
 
@@ -96,22 +97,42 @@ impl<N: Num> Message<N> {
         length
     }
 
-    /// The padded blocks, as words, each with whether it is the last.
-    pub(super) fn padded<C: Cs<Num = N>>(&self, cs: &mut C) -> Vec<([Word<N>; 16], N)> {
+    /// The padded blocks, each with whether it is the last.
+    pub(super) fn padded<C: Cs<Num = N>>(&self, cs: &mut C) -> Vec<(Block<N>, N)> {
         let blocks = (self.capacity() + OVERHEAD).div_ceil(BLOCK);
         cs.family("sha256.padding", |cs| {
             let length = decompose(cs, &self.length(), length_bits(self.capacity()));
             (0..blocks)
                 .map(|b| {
                     let is_last = self.is_last(b);
+                    if BLOCK * b >= self.capacity() {
+                        return (Block::OfLength(self.schedule_behind(b)), is_last);
+                    }
                     let bits = self.padded_block(cs, b, &is_last, &length);
-                    (
-                        std::array::from_fn(|w| self.word(BLOCK * b + 4 * w, &bits[32 * w..32 * (w + 1)])),
-                        is_last,
-                    )
+                    let word = |w: usize| self.word(BLOCK * b + 4 * w, &bits[32 * w..32 * (w + 1)]);
+                    (Block::OfWords(Box::new(std::array::from_fn(word))), is_last)
                 })
                 .collect()
         })
+    }
+
+    /// The message schedule of a block behind the capacity: no row.
+    ///
+    /// It is the last block for nine lengths at most, from eight bytes before its begin to the capacity, and of each its
+    /// content is a constant; of any other length it is unread, and taken as zeros. One length is the message's: so the
+    /// schedule is the sum of the constant ones, each times whether that length is it, and a word of it is a word.
+    fn schedule_behind(&self, block: usize) -> Vec<Sum<N>> {
+        let begin = BLOCK * block;
+        let mut schedule: Vec<Sum<N>> = (0..schedule::WORDS).map(|_| Sum::constant(0)).collect();
+        for length in (begin + 1).saturating_sub(OVERHEAD)..=self.capacity() {
+            let mut words = [0; 16];
+            words[0] = if length == begin { 0x8000_0000 } else { 0 };
+            words[15] = 8 * length as u32;
+            for (sum, word) in schedule.iter_mut().zip(schedule::of_constants(words)) {
+                sum.form.add_scaled(self.is_end(length).num(), Fr::from(word));
+            }
+        }
+        schedule
     }
 
     /// The padded word at a position, from its 32 bits, the most significant first. Behind the capacity only the last word
@@ -160,6 +181,14 @@ impl<N: Num> Message<N> {
         }
         bits
     }
+}
+
+/// What is hashed of one block.
+pub(super) enum Block<N> {
+    /// Its words.
+    OfWords(Box<[Word<N>; 16]>),
+    /// Its message schedule, which the length alone decides.
+    OfLength(Vec<Sum<N>>),
 }
 
 /// Binary digits of the lengths from 0 to `capacity`.

@@ -5,12 +5,28 @@ use super::words::{Sum, Word, power, xor2_pair, xor3};
 use crate::Fr;
 use crate::r1cs::{Cs, Num};
 
+/// Words of a message schedule.
+pub(super) const WORDS: usize = 64;
+
+/// The message schedule of a constant block.
+pub(super) fn of_constants(block: [u32; 16]) -> [u32; WORDS] {
+    let mut words = [0u32; WORDS];
+    words[..16].copy_from_slice(&block);
+    for t in 16..WORDS {
+        let (x, y) = (words[t - 15], words[t - 2]);
+        let sigma0 = x.rotate_right(7) ^ x.rotate_right(18) ^ x >> 3;
+        let sigma1 = y.rotate_right(17) ^ y.rotate_right(19) ^ y >> 10;
+        words[t] = [sigma0, sigma1, words[t - 7]].iter().fold(words[t - 16], |sum, w| sum.wrapping_add(*w));
+    }
+    words
+}
+
 /// The 64 words of the message schedule, as summands of the rounds. 92 rows for each word behind the sixteenth, but 57
 /// for the last two, whose bits nothing reads: they remain sums.
 pub(super) fn schedule<C: Cs>(cs: &mut C, block: [Word<C::Num>; 16]) -> Vec<Sum<C::Num>> {
     let mut words = block.to_vec();
     let mut sums: Vec<_> = words.iter().map(Sum::of).collect();
-    for t in 16..64 {
+    for t in 16..WORDS {
         let is_read = t < 62;
         let sigmas = sigmas(cs, &words[t - 15], &words[t - 2], is_read);
         let sum = sigmas.plus(&sums[t - 7]).plus(&sums[t - 16]);

@@ -146,6 +146,28 @@ fn rows_per_block() {
 }
 
 #[test]
+fn a_block_behind_the_capacity_costs_its_rounds_alone() {
+    let rows = |capacity: usize| {
+        let shape = Shape::of(|cs| {
+            let message = Message::allocate(cs, &[], capacity);
+            digest(cs, &message);
+        });
+        shape.rows_per_family()
+    };
+    let (without, with) = (rows(55), rows(56));
+    assert!(without["sha256.schedule"] <= 46 * 92 + 2 * 57 && with["sha256.schedule"] <= 46 * 92 + 2 * 57);
+    assert!(without["sha256.add"] + 32 * 138 <= with["sha256.add"]);
+    // Every length for which it is the last block, and the first for which it is not.
+    for capacity in [56, 60, 64] {
+        for length in 55..=capacity {
+            let message = [0xa7; 64];
+            let expected = Sha256::digest(&message[..length]).to_vec();
+            assert_eq!(hash(&message[..length], capacity), (expected, true), "{length} of {capacity}");
+        }
+    }
+}
+
+#[test]
 fn a_prover_chooses_only_the_message() {
     const CAPACITY: usize = 130;
     const LENGTH: usize = 97;
