@@ -1,9 +1,9 @@
 //! Long integers as limbs of 24 bits, the lowest first.
 
 use ark_ff::{BigInteger, PrimeField};
-use num_bigint::BigUint;
+use num_bigint::{BigInt, BigUint, Sign};
 
-use super::layout::{LIMB_BITS, Layout};
+use super::layout::{LIMB_BITS, Width};
 use crate::Fr;
 use crate::gadgets::bits::{Bit, pack};
 use crate::r1cs::{Cs, Num};
@@ -19,21 +19,17 @@ impl<N: Num> Integer<N> {
         Self { limbs }
     }
 
-    /// Allocates the limbs of an integer that the prover reads from bytes, big-endian; their ranges are open.
-    pub(super) fn allocate<C: Cs<Num = N>>(cs: &mut C, layout: &Layout, bytes: &[u8]) -> Self {
-        Self { limbs: cs.hint_many(layout.limbs, &[], |_| limbs_of(layout, &BigUint::from_bytes_be(bytes))) }
-    }
-
     /// The limbs.
     pub(super) fn limbs(&self) -> &[N] {
         &self.limbs
     }
 
-    /// Forces every limb into its range, and so the integer below 2^bits; returns all bits, the lowest first. One row
-    /// for each bit.
-    pub(super) fn range_check<C: Cs<Num = N>>(&self, cs: &mut C, layout: &Layout) -> Vec<Bit<N>> {
+    /// Forces every limb into its range, and so the integer into that of its width; returns all bits, the lowest first,
+    /// of what each limb is above its least value. One row for each bit.
+    pub(super) fn range_check<C: Cs<Num = N>>(&self, cs: &mut C, width: Width) -> Vec<Bit<N>> {
         let limbs = self.limbs.iter().enumerate();
-        limbs.flat_map(|(i, limb)| range_check(cs, limb, layout.limb_bits(i))).collect()
+        let above_least = |i: usize, limb: &N| limb.plus(&N::constant(Fr::from(width.limb_offset(i))));
+        limbs.flat_map(|(i, limb)| range_check(cs, &above_least(i, limb), width.limb_bits(i))).collect()
     }
 }
 
@@ -55,16 +51,29 @@ pub(super) fn range_check<C: Cs>(cs: &mut C, value: &C::Num, bits: usize) -> Vec
     std::iter::once(lowest).chain(higher).collect()
 }
 
-/// The limbs of a number, cut to the layout's length.
-pub(super) fn limbs_of(layout: &Layout, number: &BigUint) -> Vec<Fr> {
-    let mut bytes = number.to_bytes_le();
-    bytes.resize(layout.size.bytes(), 0);
-    let limb = |bytes: &[u8]| bytes.iter().rev().fold(0u64, |limb, byte| limb << 8 | u64::from(*byte));
-    bytes.chunks(LIMB_BITS / 8).map(|bytes| Fr::from(limb(bytes))).collect()
+/// The limbs of a number, which is cut where it does not fit.
+pub(super) fn limbs_of(width: Width, number: &BigInt) -> Vec<Fr> {
+    let top = width.limbs() - 1;
+    let least = BigInt::from(width.limb_offset(top)) << (LIMB_BITS * top);
+    let above_least = (number + least).to_biguint().unwrap_or_default();
+    let limb = |i: usize| {
+        let bits = (0..width.limb_bits(i)).rev();
+        let value =
+            bits.fold(0u64, |limb, k| limb << 1 | u64::from(above_least.bit((LIMB_BITS * i + k) as u64)));
+        Fr::from(value) - Fr::from(width.limb_offset(i))
+    };
+    (0..=top).map(limb).collect()
 }
 
-/// The integer that limbs mean, in range or not.
-pub(super) fn integer_of(limbs: &[Fr]) -> BigUint {
-    let horner = |sum: BigUint, limb: &Fr| (sum << LIMB_BITS) + BigUint::from(limb.into_bigint());
-    limbs.iter().rev().fold(BigUint::default(), horner)
+/// The integer that limbs mean, in range or not; those in the upper half of the field are negative.
+pub(super) fn integer_of(limbs: &[Fr]) -> BigInt {
+    let horner = |sum: BigInt, limb: &Fr| (sum << LIMB_BITS) + signed(*limb);
+    limbs.iter().rev().fold(BigInt::default(), horner)
+}
+
+fn signed(limb: Fr) -> BigInt {
+    let is_negative = limb.into_bigint() > Fr::MODULUS_MINUS_ONE_DIV_TWO;
+    let magnitude = if is_negative { -limb } else { limb };
+    let sign = if is_negative { Sign::Minus } else { Sign::Plus };
+    BigInt::from_biguint(sign, BigUint::from(magnitude.into_bigint()))
 }

@@ -1,27 +1,35 @@
 //! RSA signatures of PKCS#1 v1.5 with SHA-256 and e = 65537 in a circuit (RFC 8017 §8.2.2).
 //!
-//! Seventeen modular products, `s → s² → … → s^65536 → s^65537`, each a statement about integers `a·b = q·n + r` (see
-//! the module `multiply`); the last remainder is no witness but the encoded message itself, whose 256 lowest bits are
-//! the digest, so that the comparison costs nothing.
+//! A power of the signature is a fraction u/v of integers half as long as the modulus. Fifteen squarings
+//! `s → s² → … → s^32768`, each an identity of integers `u'·v² − v'·u² = q·n` (see the module `power`), and one identity
+//! for the last squaring and the last product: `u²·u0 − EM·v²·v0 = q·n`, where u0/v0 is s and EM the encoded message, whose
+//! 256 lowest bits are the digest, so that the comparison costs nothing.
 //!
-//! 86,929 rows and 1.56 million matrix entries at 2,048 bits. Of the rows, four in five are the bits of the sixteen
-//! remainders, seventeen quotients, modulus and signature. Limbs of 24 bits balance what is left: smaller ones have
-//! smaller carries (one row a bit) and more evaluation points (two rows each). 22 bits would save 68 rows for 14 %
-//! more entries, 27 bits would save 16 % of the entries for 102 rows; 24 are whole bytes. Dense rows are cheap: an entry
-//! costs one field multiplication a proof, a row hundreds in the transforms and multi-exponentiations. For the same
-//! reason the points are evaluated directly, without a second level of limbs, which would trade rows for entries.
-//! One product of three factors for the last squaring and the last product would save another 800 rows (1 %) for a
-//! second layout of products with twice as long quotients: not taken.
+//! # What it shows
+//! Every v is an integer from 1 to 2^half − 1, below n. If all of them are prime to n, the identities say
+//! `x_{i+1} = x_i²` and `x_15²·x_0 = EM` of the residues x_i = u_i/v_i modulo n: x_0 is a signature of the digest. If one
+//! is not, its greatest common divisor with n is a proper factor of n, and whoever made the proof holds the factors of the
+//! issuer's modulus, that is the key with which anything can be signed. So a proof shows knowledge of a signature, or of the
+//! signing key.
+//!
+//! # Cost
+//! 78,348 rows at 2,048 bits, 86,929 when powers were integers below n. Of the rows, two in three are the bits of sixteen
+//! fractions (2 halves of the modulus each), fifteen quotients (1), the last quotient (3) and the modulus (2).
+//! One identity for the last two steps saves the fraction s^65536 with its identity, and costs a quotient twice
+//! as long. Limbs of 24 bits balance what is left: smaller ones have smaller carries (one row a bit) and more evaluation
+//! points (two to five rows each); 17 bits would save 667 rows for 40 % more entries; 24 are whole bytes. Dense rows are
+//! cheap: an entry costs one field multiplication a proof, a row hundreds in the transforms and multi-exponentiations.
 //!
 //! Left to the caller: that the digest is that of the message, and that the modulus is the issuer's, by
 //! [`Modulus::packed`]. Left to the native check ([`native`]): that `s < n` and that n has its full length. The circuit
-//! takes s + n for s where the quotient of its square still fits. This is harmless: whoever knows s + n knows s, and
-//! the signature is a witness from which nothing public is derived.
+//! takes any s by its residue. This is harmless: whoever knows one of a residue knows all, and the signature is a witness
+//! from which nothing public is derived.
 
+mod carries;
 mod integer;
 mod layout;
-mod multiply;
 pub mod native;
+mod power;
 #[cfg(test)]
 mod tests;
 
@@ -29,7 +37,9 @@ pub use layout::Size;
 
 use integer::Integer;
 use layout::{LIMB_BITS, Layout};
-use multiply::Evaluated;
+use power::{Evaluated, Power};
+
+use num_bigint::BigUint;
 
 use super::bits::{Bit, pack};
 use crate::Fr;
@@ -37,8 +47,8 @@ use crate::r1cs::{Cs, Num};
 
 /// Bytes to a field element in [`Modulus::packed`].
 pub const PACKED_BYTES: usize = 31;
-/// Squarings before the last product: e = 2^16 + 1.
-const SQUARINGS: usize = 16;
+/// Squarings before the last identity, which is one more and the product: e = 2^16 + 1.
+const SQUARINGS: usize = 15;
 
 /// A modulus in the circuit: any number below 2^bits.
 pub struct Modulus<N> {
@@ -52,9 +62,12 @@ impl<N: Num> Modulus<N> {
     pub fn allocate<C: Cs<Num = N>>(cs: &mut C, size: Size, modulus: &[u8]) -> Self {
         let layout = size.layout();
         cs.family("rsa.modulus-range", |cs| {
-            let integer = Integer::allocate(cs, layout, modulus);
-            let bits = integer.range_check(cs, layout);
-            Self { layout, bits, evaluated: Evaluated::new(layout, integer) }
+            let number = BigUint::from_bytes_be(modulus).into();
+            let limbs =
+                cs.hint_many(layout.modulus.limbs(), &[], |_| integer::limbs_of(layout.modulus, &number));
+            let integer = Integer::of_limbs(limbs);
+            let bits = integer.range_check(cs, layout.modulus);
+            Self { layout, bits, evaluated: Evaluated::new(layout, integer, layout.last.points()) }
         })
     }
 
@@ -69,27 +82,23 @@ impl<N: Num> Modulus<N> {
 /// Enforces that a signature, which the prover reads from its bytes, big-endian, is one of `digest` under `modulus`.
 /// The digest is given most significant bit of its first byte first. Native twin: [`native::verify`].
 pub fn verify<C: Cs>(cs: &mut C, modulus: &Modulus<C::Num>, signature: &[u8], digest: &[Bit<C::Num>; 256]) {
-    let layout = modulus.layout;
-    let signature = cs.family("rsa.signature-range", |cs| {
-        let integer = Integer::allocate(cs, layout, signature);
-        integer.range_check(cs, layout);
-        Evaluated::new(layout, integer)
-    });
-    let squared = |cs: &mut C, a: &Evaluated<_>| {
-        Evaluated::new(layout, multiply::remainder(cs, layout, a, a, &modulus.evaluated))
-    };
-    let mut power = squared(cs, &signature);
+    let (layout, modulus) = (modulus.layout, &modulus.evaluated);
+    let signature = Power::signature(cs, layout, signature, modulus);
+    let mut squares = signature.squares(cs, layout);
+    let mut power = signature.squared(cs, layout, &squares, modulus);
     for _ in 1..SQUARINGS {
-        power = squared(cs, &power);
+        squares = power.squares(cs, layout);
+        power = power.squared(cs, layout, &squares, modulus);
     }
+    squares = power.squares(cs, layout);
     let message = encoded_message(layout, digest);
-    multiply::congruent(cs, layout, (&power, &signature), &modulus.evaluated, &message);
+    power.square_times_is(cs, layout, (&squares, &signature), message, modulus);
 }
 
 /// EM of RFC 8017 §9.2 as limbs: all is constant but the digest, which is at the low end.
 fn encoded_message<N: Num>(layout: &Layout, digest: &[Bit<N>; 256]) -> Integer<N> {
-    let constant = native::encoded_message(layout.size, &[0; 32]);
-    let limbs = integer::limbs_of(layout, &constant).into_iter().enumerate().map(|(i, limb)| {
+    let constant = native::encoded_message(layout.size, &[0; 32]).into();
+    let limbs = integer::limbs_of(layout.message, &constant).into_iter().enumerate().map(|(i, limb)| {
         let bits = digest.iter().rev().skip(i * LIMB_BITS).take(LIMB_BITS);
         let mut out = N::constant(limb);
         out.add_scaled(&pack(bits), Fr::from(1u64));

@@ -8,11 +8,15 @@ use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_S
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use num_bigint::{BigInt, BigUint};
+use num_integer::Integer as _;
+use num_traits::Signed as _;
+use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
+use super::carries::{Interval, difference, field_order, product};
 use super::integer::limbs_of;
-use super::layout::field_order;
 use super::native::RsaError;
+use super::power::fraction;
 use super::*;
 use crate::r1cs::{Assignment, Shape};
 
@@ -131,10 +135,12 @@ fn what_is_not_signed_is_refused_by_both() {
 #[test]
 fn degenerate_numbers_are_refused_and_never_panic() {
     let good = Signed::published();
-    for number in [vec![], vec![0], vec![1], vec![0xff; 256], vec![0xff; 300]] {
+    for number in [vec![], vec![0], vec![0xff; 256], vec![0xff; 300]] {
         assert!(!Signed { modulus: number.clone(), ..good.clone() }.holds());
         assert!(!Signed { signature: number, ..good.clone() }.holds());
     }
+    // Modulo one all is one: that a modulus has its length is left to the native check.
+    assert!(Signed { modulus: vec![1], ..good }.holds());
 }
 
 #[test]
@@ -157,7 +163,7 @@ fn the_native_check_refuses_each_fault() {
 
 #[test]
 fn the_circuit_takes_a_signature_plus_the_modulus() {
-    // Where its square has a quotient in range, and harmless (module documentation).
+    // It knows the residue alone; harmless (module documentation).
     let key = KeyPair::generate(KeySize::Rsa2048).unwrap();
     let (mut signed, shifted) = (0u64..)
         .map(|i| Signed::by(&key, SIZE, &i.to_be_bytes()))
@@ -165,13 +171,31 @@ fn the_circuit_takes_a_signature_plus_the_modulus() {
             let sum = BigUint::from_bytes_be(&signed.signature) + BigUint::from_bytes_be(&signed.modulus);
             (signed, sum)
         })
-        .find(|(signed, shifted)| {
-            (shifted * shifted / BigUint::from_bytes_be(&signed.modulus)).bits() <= 2048
-        })
+        .find(|(_, shifted)| shifted.bits() <= 2048)
         .unwrap();
     signed.signature = shifted.to_bytes_be();
     assert_eq!(signed.native(), Err(RsaError::SignatureNotReduced));
     assert!(signed.holds());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn every_residue_is_a_fraction_of_halves(
+        n in proptest::collection::vec(any::<u8>(), 256),
+        x in proptest::collection::vec(any::<u8>(), 0..260),
+        is_extreme in any::<bool>(),
+    ) {
+        let mut n = BigUint::from_bytes_be(&n);
+        n.set_bit(2047, true);
+        let (n, mut x) = (BigInt::from(n), BigInt::from(BigUint::from_bytes_be(&x)));
+        if is_extreme {
+            x = &n - 1 - (x >> 1040);
+        }
+        let (u, v) = fraction(&x, &n, 1024);
+        prop_assert!(v.is_positive() && v.bits() <= 1024 && u.bits() <= 1024);
+        prop_assert!((v * x - u).mod_floor(&n) == BigInt::default());
+    }
 }
 
 #[test]
@@ -187,34 +211,44 @@ fn packing_agrees_with_the_native_packing() {
     assert_eq!(native::packed(SIZE, &[1; 257]), None);
 }
 
-// A dishonest prover. The last product is where a forger wins or loses: its quotient, its products and its carries
+// A dishonest prover. The last identity is where a forger wins or loses: its quotient, its products and its carries
 // are his, and everything before is honest. Each case is refused by one family alone.
 
+/// Points of a squaring, of the last identity, and of its products of three.
+fn points(layout: &Layout) -> [usize; 3] {
+    [layout.squaring.points(), layout.last.points(), layout.triples.from]
+}
+
 fn last_quotient(layout: &Layout) -> usize {
-    SQUARINGS * 2 * layout.limbs
+    SQUARINGS * layout.quotient.limbs()
 }
 
-fn last_point(layout: &Layout) -> usize {
-    SQUARINGS * layout.coefficients()
+/// The first of the last identity's differences of products.
+fn last_difference(layout: &Layout) -> usize {
+    let [squaring, _, triple] = points(layout);
+    SQUARINGS * 2 * squaring + 2 * triple
 }
 
-/// Values of the encoded message's polynomial at the points.
-fn message_at_points(layout: &Layout, digest: &[u8; 32]) -> Vec<Fr> {
-    let limbs = limbs_of(layout, &native::encoded_message(SIZE, digest));
-    Evaluated::new(layout, Integer::of_limbs(limbs)).values().to_vec()
+/// Limbs of u and v, and all hints that the allocation of a power makes.
+fn hints_of_a_power(layout: &Layout) -> [usize; 3] {
+    let (u, v) = (layout.numerator, layout.denominator);
+    let bits = |width: layout::Width| width.bits() - width.limbs();
+    [u.limbs(), v.limbs(), u.limbs() + v.limbs() + bits(u) + bits(v) + 1]
 }
 
 #[test]
 fn unranged_rsa_carries_are_refused() {
     let (forged, layout) = (Signed::forged(), SIZE.layout());
-    let n = BigUint::from_bytes_be(&forged.modulus);
-    let signature = BigUint::from_bytes_be(&forged.signature);
-    let a = signature.modpow(&BigUint::from(65536u32), &n);
-    let message = native::encoded_message(SIZE, &forged.digest);
-    let field = |x: &BigUint| Fr::from(x % field_order());
-    // q with a·s − q·n = EM modulo r, not over the integers.
-    let quotient = (field(&a) * field(&signature) - field(&message)) * field(&n).inverse().unwrap();
-    let quotient = limbs_of(layout, &quotient.into_bigint().into());
+    let n = BigInt::from(BigUint::from_bytes_be(&forged.modulus));
+    let signature = BigInt::from(BigUint::from_bytes_be(&forged.signature));
+    let (u0, v0) = fraction(&signature, &n, 1024);
+    let (u, v) = fraction(&signature.modpow(&(1 << SQUARINGS).into(), &n), &n, 1024);
+    let message = BigInt::from(native::encoded_message(SIZE, &forged.digest));
+    let order = BigInt::from(field_order());
+    let field = |x: &BigInt| Fr::from(x.mod_floor(&order).to_biguint().unwrap());
+    // q with u²·u0 − EM·v²·v0 = q·n modulo r, not over the integers.
+    let quotient = field(&(&u * &u * u0 - message * &v * &v * v0)) * field(&n).inverse().unwrap();
+    let quotient = limbs_of(layout.last_quotient, &BigUint::from(quotient.into_bigint()).into());
     let first = last_quotient(layout);
     let refused_by = forged.refused_by(move |family, i, honest| match family {
         "rsa.quotient" if i >= first => quotient[i - first],
@@ -226,11 +260,10 @@ fn unranged_rsa_carries_are_refused() {
 #[test]
 fn a_forged_product_is_refused() {
     let (forged, layout) = (Signed::forged(), SIZE.layout());
-    let message = message_at_points(layout, &forged.digest);
-    let (quotient, point) = (last_quotient(layout), last_point(layout));
+    let (quotient, difference) = (last_quotient(layout), last_difference(layout));
     let refused_by = forged.refused_by(move |family, i, honest| match family {
         "rsa.quotient" if i >= quotient => Fr::from(0u64),
-        "rsa.product" if i >= point => message[i - point],
+        "rsa.product" if i >= difference => Fr::from(0u64),
         _ => honest,
     });
     assert_eq!(refused_by, ["rsa.product"].into());
@@ -239,27 +272,63 @@ fn a_forged_product_is_refused() {
 #[test]
 fn a_forged_product_with_the_quotient_is_refused() {
     let (forged, layout) = (Signed::forged(), SIZE.layout());
-    let message = message_at_points(layout, &forged.digest);
-    let point = last_point(layout);
+    let first = SQUARINGS * points(layout)[0];
     let refused_by = forged.refused_by(move |family, i, honest| match family {
-        "rsa.quotient-product" if i >= point => message[i - point],
+        "rsa.quotient-product" if i >= first => Fr::from(0u64),
         _ => honest,
     });
     assert_eq!(refused_by, ["rsa.quotient-product"].into());
 }
 
 #[test]
+fn a_forged_square_is_refused() {
+    // Squares of zero, of numbers that are not: then 0 − EM·0 = 0·n.
+    let (forged, layout) = (Signed::forged(), SIZE.layout());
+    let (square, quotient) = (SQUARINGS * 2 * layout.squares.from, last_quotient(layout));
+    let refused_by = forged.refused_by(move |family, i, honest| match family {
+        "rsa.square" if i >= square => Fr::from(0u64),
+        "rsa.quotient" if i >= quotient => Fr::from(0u64),
+        _ => honest,
+    });
+    assert_eq!(refused_by, ["rsa.square"].into());
+}
+
+#[test]
+fn a_fraction_of_zeros_is_refused() {
+    // 0/0 is what everything comes to: the last power, or the signature.
+    let [u, v, all] = hints_of_a_power(SIZE.layout());
+    for (family, first) in [("rsa.power-range", (SQUARINGS - 1) * all), ("rsa.signature-range", 0)] {
+        let limbs = first..first + u + v;
+        let refused_by = Signed::forged().refused_by(move |hinted_in, i, honest| {
+            if hinted_in == family && limbs.contains(&i) { Fr::from(0u64) } else { honest }
+        });
+        assert_eq!(refused_by, [family].into());
+    }
+}
+
+#[test]
 fn what_is_left_at_the_top_is_refused() {
-    // a·a = 2^(2·24·85), quotient and remainder zero: every carry is zero, only the last row sees the product.
+    // u'·v² = 2^(3·24·42), the other integers zero but v' = 1: every carry is zero, only the last row sees the product.
     let layout = SIZE.layout();
-    let bytes = (BigUint::from(1u32) << (LIMB_BITS * (layout.limbs - 1))).to_bytes_be();
-    let forge =
-        |family: &str, _: usize, honest| if family == "rsa.quotient" { Fr::from(0u64) } else { honest };
+    let [u, v, _] = hints_of_a_power(layout);
+    let mut seen = std::collections::BTreeMap::new();
+    let forge = move |family: &'static str, _: usize, honest: Fr| {
+        let count = seen.entry(family).or_insert(0usize);
+        let at = *count;
+        *count += 1;
+        match (family, at) {
+            ("rsa.signature-range", at) if at < u + v => Fr::from(u64::from(at == u + v - 1)),
+            ("rsa.power-range", at) if at < u + v => Fr::from(u64::from(at == u - 1 || at == u)),
+            ("rsa.quotient", _) => Fr::from(0u64),
+            _ => honest,
+        }
+    };
     let values = Assignment::tampered(forge, |cs| {
-        let a = Integer::allocate(cs, layout, &bytes);
-        let n = Integer::allocate(cs, layout, &Signed::published().modulus);
-        let (a, n) = (Evaluated::new(layout, a), Evaluated::new(layout, n));
-        multiply::remainder(cs, layout, &a, &a, &n);
+        let published = Signed::published();
+        let modulus = Modulus::allocate(cs, SIZE, &published.modulus);
+        let power = Power::signature(cs, layout, &published.signature, &modulus.evaluated);
+        let squares = power.squares(cs, layout);
+        power.squared(cs, layout, &squares, &modulus.evaluated);
     });
     let refused_by: BTreeSet<_> = values.violations().iter().map(|violation| violation.family).collect();
     assert_eq!(refused_by, ["rsa.identity"].into());
@@ -269,30 +338,40 @@ fn what_is_left_at_the_top_is_refused() {
 fn unranged_rsa_limbs_are_refused() {
     // The same integer with 2^24 moved from one limb to the one below: all else still holds.
     let layout = SIZE.layout();
+    let [u, _, all] = hints_of_a_power(layout);
     let cases = [
-        ("rsa.modulus-range", "rsa.modulus-range", 0),
-        ("rsa.signature-range", "rsa.signature-range", 0),
-        ("rsa.quotient", "rsa.quotient-range", last_quotient(layout)),
-        ("rsa.quotient", "rsa.remainder-range", layout.limbs),
+        ("rsa.modulus-range", "rsa.modulus-range", 40),
+        ("rsa.signature-range", "rsa.signature-range", 20),
+        ("rsa.signature-range", "rsa.signature-range", u + 20),
+        ("rsa.power-range", "rsa.power-range", 3 * all + 20),
+        ("rsa.power-range", "rsa.power-range", 3 * all + u + 20),
+        ("rsa.quotient", "rsa.quotient-range", 20),
+        ("rsa.quotient", "rsa.quotient-range", last_quotient(layout) + 60),
     ];
-    for (hinted_in, range, first) in cases {
-        let at = first + 40;
+    for (hinted_in, range, at) in cases {
         let refused_by = Signed::published().refused_by(move |family, i, honest| match i {
             _ if family != hinted_in => honest,
             _ if i == at => honest + Fr::from(1u64 << LIMB_BITS),
             _ if i == at + 1 => honest - Fr::from(1u64),
             _ => honest,
         });
-        assert_eq!(refused_by, [range].into());
+        assert_eq!(refused_by, [range].into(), "{hinted_in} {at}");
     }
 }
 
 #[test]
 fn every_kind_of_hint_is_forced() {
     // Any one value changed by itself leaves a row that does not hold.
-    for family in
-        ["rsa.quotient", "rsa.product", "rsa.quotient-product", "rsa.carry-range", "rsa.quotient-range"]
-    {
+    for family in [
+        "rsa.carry-range",
+        "rsa.power-range",
+        "rsa.product",
+        "rsa.quotient",
+        "rsa.quotient-product",
+        "rsa.quotient-range",
+        "rsa.signature-range",
+        "rsa.square",
+    ] {
         for at in [0, 1, 50, 170] {
             let change = move |f: &str, i, honest| honest + Fr::from(u64::from(f == family && i == at));
             assert!(!Signed::published().refused_by(change).is_empty(), "{family} {at}");
@@ -301,38 +380,75 @@ fn every_kind_of_hint_is_forced() {
 }
 
 #[test]
-fn no_row_can_wrap_around_the_field() {
-    for size in Size::ALL {
-        let layout = size.layout();
-        let (mut start, mut carry_in) = (0, (BigInt::from(0), BigInt::from(0)));
-        for carry in &layout.carries {
-            // Worst cases by whole integers: one product with all limbs full, everything subtracted zero, and back.
-            let (mut low, mut high) = carry_in.clone();
-            for i in start..carry.end {
-                let terms = (0..layout.limbs).filter(|j| i >= *j && i - j < layout.limbs);
-                let full = |j: usize| (BigInt::from(1) << layout.limb_bits(j)) - 1;
-                let product: BigInt = terms.map(|j| full(j) * full(i - j)).sum();
-                let remainder = if i < layout.limbs { full(i) } else { BigInt::from(0) };
-                low -= (&product + remainder) << (LIMB_BITS * (i - start));
-                high += product << (LIMB_BITS * (i - start));
-            }
-            let order = BigInt::from(field_order());
-            let shift = LIMB_BITS * (carry.end - start);
-            if let Some(range) = carry.range {
-                let least = -BigInt::from(BigUint::from((-range.low).into_bigint()));
-                let most: BigInt = &least + (BigInt::from(1) << range.bits) - 1;
-                assert!(&low - (&most << shift) > -&order && &high - (&least << shift) < order);
-                // Every honest carry fits.
-                assert!(&least << shift < &low + (BigInt::from(1) << shift));
-                assert!(&most << shift > &high - (BigInt::from(1) << shift));
-                assert!(range.bits <= LIMB_BITS + 10);
-                carry_in = (least, most);
-            } else {
-                assert!(low > -&order && high < order);
-            }
-            start = carry.end;
+fn intervals_hold_what_their_corners_come_to() {
+    let interval = |low: i64, high: i64| (BigInt::from(low), BigInt::from(high));
+    let (a, b) = ([interval(0, 7), interval(-3, 2)], [interval(0, 5), interval(-4, 4), interval(0, 1)]);
+    let within = |x: i64, (low, high): &Interval| *low <= x.into() && BigInt::from(x) <= *high;
+    let (products, differences) = (product(&a, &b), difference(&a, &b));
+    let mut reached = vec![(i64::MAX, i64::MIN); products.len()];
+    for corner in 0..32u32 {
+        let end = |i: usize, low: i64, high: i64| if corner >> i & 1 == 0 { low } else { high };
+        let x = [end(0, 0, 7), end(1, -3, 2), 0];
+        let y = [end(2, 0, 5), end(3, -4, 4), end(4, 0, 1)];
+        for (k, (least, most)) in reached.iter_mut().enumerate() {
+            let sum =
+                (0..2).filter(|i| (0..3).contains(&(k.wrapping_sub(*i)))).map(|i| x[i] * y[k - i]).sum();
+            assert!(within(sum, &products[k]));
+            (*least, *most) = ((*least).min(sum), (*most).max(sum));
         }
-        assert_eq!(start, layout.coefficients());
+        assert!((0..3).all(|i| within(x[i] - y[i], &differences[i])));
+    }
+    // The ends of the first coefficient, where one product stands, are reached.
+    assert_eq!(products[0], interval(reached[0].0, reached[0].1));
+}
+
+#[test]
+fn no_row_can_wrap_around_the_field() {
+    for layout in Size::ALL.map(Size::layout) {
+        for identity in [&layout.squaring, &layout.last] {
+            let (mut start, mut carry_in) = (0, Interval::default());
+            for carry in &identity.carries {
+                let (mut low, mut high) = carry_in.clone();
+                for i in start..carry.end {
+                    let (least, most) = &identity.coefficients[i];
+                    low += least << (LIMB_BITS * (i - start));
+                    high += most << (LIMB_BITS * (i - start));
+                }
+                let order = BigInt::from(field_order());
+                let shift = LIMB_BITS * (carry.end - start);
+                if let Some(range) = carry.range {
+                    let least = -BigInt::from(BigUint::from((-range.low).into_bigint()));
+                    let most: BigInt = &least + (BigInt::from(1) << range.bits) - 1;
+                    assert!(&low - (&most << shift) > -&order && &high - (&least << shift) < order);
+                    // Every honest carry fits.
+                    assert!(&least << shift < &low + (BigInt::from(1) << shift));
+                    assert!(&most << shift > &high - (BigInt::from(1) << shift));
+                    carry_in = (least, most);
+                } else {
+                    assert!(low > -&order && high < order);
+                }
+                start = carry.end;
+            }
+            assert_eq!(start, identity.points());
+        }
+    }
+}
+
+#[test]
+fn quotients_fit_for_every_modulus_of_full_length() {
+    for layout in Size::ALL.map(Size::layout) {
+        let bits = layout.size.bits();
+        let power = |n: usize| BigInt::from(1) << n;
+        let least_modulus = power(bits - 1);
+        let half = power(bits / 2);
+        let cube = &half * &half * &half;
+        let message = power(bits - 15);
+        assert_eq!(layout.numerator.bits(), bits / 2 + 1);
+        assert_eq!(layout.denominator.bits(), bits / 2);
+        assert!((&cube + &cube) / &least_modulus <= power(layout.quotient.bits() - 1));
+        assert!(&cube * (message + 1) / &least_modulus < power(layout.last_quotient.bits() - 1));
+        let highest = native::encoded_message(layout.size, &[0xff; 32]).bits() as usize;
+        assert_eq!(layout.message.bits(), highest);
     }
 }
 
@@ -341,27 +457,28 @@ fn costs_what_is_stated() {
     let shape_of = |size| Shape::of(|cs| drop(Signed { size, ..Signed::published() }.circuit(cs)));
     let shape = shape_of(SIZE);
     let rows = [
-        ("rsa.carry-range", 17 * 554),
-        ("rsa.identity", 17),
+        ("rsa.carry-range", 15 * 870 + 2809),
+        ("rsa.identity", 15 + 1),
         ("rsa.modulus-range", 2048),
-        ("rsa.product", 17 * 171),
-        ("rsa.quotient-product", 17 * 171),
-        ("rsa.quotient-range", 17 * 2048),
-        ("rsa.remainder-range", 16 * 2048),
-        ("rsa.signature-range", 2048),
+        ("rsa.power-range", 15 * (1025 + 1024 + 1)),
+        ("rsa.product", 15 * 2 * 128 + 2 * 127 + 213),
+        ("rsa.quotient-product", 15 * 128 + 213),
+        ("rsa.quotient-range", 15 * 1027 + 3060),
+        ("rsa.signature-range", 1025 + 1024 + 1),
+        ("rsa.square", 16 * 2 * 85),
     ];
     assert_eq!(shape.rows_per_family(), rows.into());
-    assert_eq!(shape.constraints(), 86_929);
+    assert_eq!(shape.constraints(), 78_348);
     let entries: usize = shape.rows().iter().flatten().map(|form| form.terms().len()).sum();
-    assert_eq!(entries, 1_557_574);
-    assert_eq!(shape_of(Size::Rsa3072).constraints(), 130_997);
-    assert_eq!(shape_of(Size::Rsa4096).constraints(), 174_861);
+    assert_eq!(entries, 1_321_499);
+    assert_eq!(shape_of(Size::Rsa3072).constraints(), 118_492);
+    assert_eq!(shape_of(Size::Rsa4096).constraints(), 159_843);
 }
 
 #[test]
-fn a_prover_chooses_quotients_and_remainders_and_nothing_else() {
+fn a_prover_chooses_fractions_and_quotients_and_nothing_else() {
     let signed = Signed::published();
-    let limbs = SIZE.layout().limbs;
+    let layout = SIZE.layout();
     let mut chosen = std::collections::BTreeMap::new();
     let circuit = |cs: &mut Shape| drop(signed.circuit(cs));
     for (family, n) in
@@ -369,15 +486,16 @@ fn a_prover_chooses_quotients_and_remainders_and_nothing_else() {
     {
         *chosen.entry(family).or_insert(0) += n;
     }
+    let fraction = layout.numerator.limbs() + layout.denominator.limbs();
     let expected = [
         // The digest's bits, which are given.
         ("", 256),
         // The modulus, compared by the caller, and the signature.
-        ("rsa.modulus-range", limbs),
-        ("rsa.signature-range", limbs),
-        // Seventeen quotients, and sixteen remainders but for the limb that the last row leaves: held by their ranges
-        // and by the identity over the integers.
-        ("rsa.quotient", (SQUARINGS + 1) * limbs + SQUARINGS * (limbs - 1)),
+        ("rsa.modulus-range", layout.modulus.limbs()),
+        ("rsa.signature-range", fraction),
+        // Fifteen powers and sixteen quotients: held by their ranges and by the identities over the integers.
+        ("rsa.power-range", SQUARINGS * fraction),
+        ("rsa.quotient", SQUARINGS * layout.quotient.limbs() + layout.last_quotient.limbs()),
     ];
     assert_eq!(chosen, expected.into());
 }

@@ -234,10 +234,11 @@ fn a_prover_chooses_only_what_the_statement_lets_it() {
         // The first a and e of each two rounds, and their majorities: see `gadgets::sha256`.
         ("sha256.add", 32 * 64 * class.size.blocks()),
         ("sha256.majority", 32 * (32 * class.size.blocks() - 1)),
-        // Modulus (compared by digest), signature, quotients and remainders: see `gadgets::rsa`.
+        // Modulus (compared by digest), signature, its powers and quotients: see `gadgets::rsa`.
         ("rsa.modulus-range", 86),
         ("rsa.signature-range", 86),
-        ("rsa.quotient", 2822),
+        ("rsa.power-range", 1290),
+        ("rsa.quotient", 773),
         // The header's length modulo four; the only dot leaves nothing else.
         ("token.header", 2),
         // Digits of 343 characters, but for two that belong to no whole byte, and of each 1 or 7 groups of four one by their
