@@ -8,6 +8,7 @@ mod ledger;
 mod load;
 mod machine;
 mod phase1;
+mod report;
 mod rival;
 mod role;
 mod row;
@@ -65,8 +66,8 @@ enum Suite {
     Query,
     /// What can be linked from public data: not built yet.
     Privacy,
-    /// The report over recorded rows: not built yet.
-    Report,
+    /// The report over outcomes that suites have written with --json=F.
+    Report(report::Arguments),
     /// One role in a process of its own, so that what it uses can be told from what the harness uses.
     #[command(hide = true)]
     Role {
@@ -130,7 +131,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Suite::Role { role } => return role::play(role),
         Suite::Query => return Err(NotBuilt("suite query".to_owned()).into()),
         Suite::Privacy => return Err(NotBuilt("suite privacy".to_owned()).into()),
-        Suite::Report => return Err(NotBuilt("suite report".to_owned()).into()),
+        Suite::Report(arguments) => return report::run(arguments),
     };
     // Of suite prover, the programs' own lock files say it.
     let foreign = matches!(arguments.suite, Suite::Baseline { .. } | Suite::Log | Suite::Sign);

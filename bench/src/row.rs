@@ -10,20 +10,34 @@ use crate::machine::Machine;
 use crate::stats::Summary;
 
 /// Units of a row; nothing else is ever reported.
-#[derive(Clone, Copy, Debug, Serialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
     /// Seconds.
-    #[serde(rename = "s")]
     Seconds,
     /// Bytes.
-    #[serde(rename = "bytes")]
     Bytes,
     /// Events per second.
-    #[serde(rename = "1/s")]
     PerSecond,
     /// Counts and ratios.
-    #[serde(rename = "1")]
     One,
+}
+
+impl Unit {
+    /// As rows have it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Seconds => "s",
+            Self::Bytes => "bytes",
+            Self::PerSecond => "1/s",
+            Self::One => "1",
+        }
+    }
+}
+
+impl Serialize for Unit {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
 }
 
 /// One figure: what was measured, how often, its median and the 95 % bootstrap interval of that median.
@@ -106,9 +120,9 @@ impl Outcome {
                 "{:<22} {:<18} {:>14} [{}, {}] n={}\n",
                 row.name,
                 row.metric,
-                shown(row.median, row.unit),
-                shown(row.low, row.unit),
-                shown(row.high, row.unit),
+                shown(row.median, row.unit.name()),
+                shown(row.low, row.unit.name()),
+                shown(row.high, row.unit.name()),
                 row.n
             );
         }
@@ -116,15 +130,16 @@ impl Outcome {
     }
 }
 
-fn shown(value: f64, unit: Unit) -> String {
+/// A value as people read it. Of a unit that rows do not have, the bare number.
+pub(crate) fn shown(value: f64, unit: &str) -> String {
     match unit {
-        Unit::Seconds if value < 1e-3 => format!("{:.1} µs", value * 1e6),
-        Unit::Seconds if value < 1.0 => format!("{:.2} ms", value * 1e3),
-        Unit::Seconds => format!("{value:.2} s"),
-        Unit::Bytes if value >= 1e6 => format!("{:.1} MB", value / 1e6),
-        Unit::Bytes => format!("{value:.0} B"),
-        Unit::PerSecond => format!("{value:.0}/s"),
-        Unit::One if value.fract() == 0.0 => format!("{value:.0}"),
-        Unit::One => format!("{value:.3}"),
+        "s" if value < 1e-3 => format!("{:.1} µs", value * 1e6),
+        "s" if value < 1.0 => format!("{:.2} ms", value * 1e3),
+        "s" => format!("{value:.2} s"),
+        "bytes" if value >= 1e6 => format!("{:.1} MB", value / 1e6),
+        "bytes" => format!("{value:.0} B"),
+        "1/s" => format!("{value:.0}/s"),
+        _ if value.fract() == 0.0 => format!("{value:.0}"),
+        _ => format!("{value:.3}"),
     }
 }

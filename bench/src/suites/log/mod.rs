@@ -99,7 +99,7 @@ pub(crate) fn run(effort: Effort, against: &[String], record: Option<&Path>) -> 
                 0 => sides.iter().collect(),
                 _ => sides.iter().rev().collect(),
             };
-            for side in order.into_iter().filter(|side| side.takes(load)) {
+            for side in order.into_iter().filter(|side| side.takes(effort, load)) {
                 let name = format!("{}_{}", side.name, load.suffix());
                 if ledger.has(&name, index) {
                     continue;

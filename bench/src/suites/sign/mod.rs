@@ -70,7 +70,8 @@ pub(crate) fn run(effort: Effort, against: &[String], record: Option<&Path>) -> 
     let home = tempfile::tempdir()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
 
-    let clients = if compared { Some(stock::Both::new(&stack, home.path())?) } else { None };
+    let clients =
+        if compared { Some(stock::Both::new(&stack, home.path(), effort.times(1, 3))?) } else { None };
     let mut turns = vec![ours.turn()];
     if let (Some(clients), Some(baseline)) = (&clients, &baseline) {
         turns.extend(clients.turns(&ours, baseline));

@@ -44,7 +44,7 @@ pub(super) fn turns<'a>(
     ours: &'a Ours,
     baseline: Option<&'a Baseline>,
 ) -> anyhow::Result<Vec<Turn<'a>>> {
-    let span = Duration::from_secs(effort.times(4, 12) as u64);
+    let span = Duration::from_secs(effort.times(3, 10) as u64);
     let mut sides = Vec::new();
     let services = &ours.services;
     // One proof at a time: a second request waits, and keeps the prover busy.
@@ -129,7 +129,7 @@ impl Side<'_> {
         let busy = match self.operation {
             Operation::Issue { connections } => connections,
             Operation::Timestamp => 16,
-            Operation::Log => 256,
+            Operation::Log => 1_024,
         };
         self.send(runtime, 1, Duration::from_secs(30), 3)?;
         let before = (self.usage)()?;
@@ -139,7 +139,6 @@ impl Side<'_> {
         let figures = [
             ("wall", one.quantile(0.5)),
             (self.cpu, used.cpu / one.done() as f64),
-            ("peak_rss", used.peak_rss),
             ("rate_max", many.rate()),
         ];
         Ok(figures.map(|(metric, value)| (metric.to_owned(), value)).into())

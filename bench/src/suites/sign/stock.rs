@@ -14,11 +14,13 @@ use crate::ledger::Figures;
 pub(super) struct Both {
     clients: Clients,
     home: PathBuf,
+    /// Signings of one block, whose figures are their means: /proc counts CPU by 10 ms.
+    signings: usize,
 }
 
 impl Both {
-    pub(super) fn new(stack: &Stack, home: &Path) -> anyhow::Result<Self> {
-        Ok(Self { clients: Clients::new(stack.programs(), home)?, home: home.to_owned() })
+    pub(super) fn new(stack: &Stack, home: &Path, signings: usize) -> anyhow::Result<Self> {
+        Ok(Self { clients: Clients::new(stack.programs(), home)?, home: home.to_owned(), signings })
     }
 
     /// Each client on each side.
@@ -46,12 +48,12 @@ impl Both {
         let read =
             || roles.iter().map(|(_, processes)| used(processes)).collect::<anyhow::Result<Vec<Usage>>>();
         let before = read()?;
-        let (token, trust) = (baseline.token()?, &baseline.trusted.folder);
-        let mut figures = self.one(client, trust, &token, &baseline.signer())?;
+        let (token, trust) = (|| baseline.token(), &baseline.trusted.folder);
+        let mut figures = self.some(client, trust, &token, &baseline.signer())?;
         let after = read()?;
         let mut sum = 0.0;
         for (((metric, _), before), after) in roles.iter().zip(before).zip(after) {
-            let cpu = (after - before).cpu;
+            let cpu = (after - before).cpu / self.signings as f64;
             sum += cpu;
             figures.insert((*metric).to_owned(), cpu);
         }
@@ -61,10 +63,27 @@ impl Both {
 
     fn against_ours(&self, client: Stock, ours: &Ours) -> anyhow::Result<Figures> {
         let signer = ours.signer()?;
-        let (token, before) = (ours.token()?, ours.usage()?);
-        let mut figures = self.one(client, &ours.folder, &token, &signer)?;
-        figures.insert("server_cpu".to_owned(), (ours.usage()? - before).cpu);
+        let before = ours.usage()?;
+        let mut figures = self.some(client, &ours.folder, &|| ours.token(), &signer)?;
+        figures.insert("server_cpu".to_owned(), (ours.usage()? - before).cpu / self.signings as f64);
         Ok(figures)
+    }
+
+    /// The means of a block's signings.
+    fn some(
+        &self,
+        client: Stock,
+        trust: &Path,
+        token: &dyn Fn() -> anyhow::Result<String>,
+        signer: &Signer,
+    ) -> anyhow::Result<Figures> {
+        let mut means = Figures::new();
+        for _ in 0..self.signings {
+            for (metric, value) in self.one(client, trust, &token()?, signer)? {
+                *means.entry(metric).or_default() += value / self.signings as f64;
+            }
+        }
+        Ok(means)
     }
 
     /// One signature over a file of its own, and its verification by the same client.

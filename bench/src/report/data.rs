@@ -1,0 +1,166 @@
+//! Recorded outcomes, as suites leave them by `--json=F`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+/// One outcome file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Recorded {
+    pub(crate) suite: String,
+    pub(crate) commit: String,
+    pub(crate) machine: Machine,
+    #[serde(default)]
+    pub(crate) versions: BTreeMap<String, String>,
+    pub(crate) rows: Vec<Row>,
+    /// SHA-256 of the file, in hexadecimal.
+    #[serde(skip)]
+    pub(crate) checksum: String,
+}
+
+/// Where it was measured.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Machine {
+    pub(crate) cpu: String,
+    pub(crate) cores: usize,
+    /// Bytes.
+    pub(crate) memory: u64,
+    pub(crate) features: Vec<String>,
+}
+
+/// One figure with its 95 % interval.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) metric: String,
+    pub(crate) unit: String,
+    pub(crate) n: usize,
+    // serde_json writes what is no number as null.
+    pub(crate) median: Option<f64>,
+    pub(crate) low: Option<f64>,
+    pub(crate) high: Option<f64>,
+}
+
+/// Every outcome of a folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Data {
+    pub(crate) outcomes: Vec<Recorded>,
+}
+
+/// A figure that was found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Figure {
+    pub(crate) low: f64,
+    pub(crate) median: f64,
+    pub(crate) high: f64,
+}
+
+impl Data {
+    /// Reads every `*.json` of a folder. Refuses a folder without one, and outcomes of different commits or machines: a
+    /// report is of one.
+    pub(crate) fn read(folder: &Path) -> anyhow::Result<Self> {
+        let entries =
+            std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+        let mut paths: Vec<PathBuf> =
+            entries.collect::<Result<Vec<_>, _>>()?.into_iter().map(|entry| entry.path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+        paths.sort();
+        let outcomes = paths.iter().map(|path| read(path)).collect::<anyhow::Result<Vec<_>>>()?;
+        let first = outcomes.first().with_context(|| format!("{} has no outcomes", folder.display()))?;
+        for other in &outcomes {
+            ensure!(
+                (&other.commit, &other.machine) == (&first.commit, &first.machine),
+                "{} was measured at {} on {}, and {} at {} on {}: a report is of one commit and machine",
+                first.suite,
+                first.commit,
+                first.machine.cpu,
+                other.suite,
+                other.commit,
+                other.machine.cpu
+            );
+        }
+        Ok(Self { outcomes })
+    }
+
+    /// What they have in common.
+    pub(crate) fn first(&self) -> &Recorded {
+        &self.outcomes[0]
+    }
+
+    /// A figure by suite, name and metric.
+    pub(crate) fn figure(&self, suite: &str, name: &str, metric: &str) -> anyhow::Result<Figure> {
+        let found = self.row(suite, name, metric)?.figure();
+        found.with_context(|| format!("{metric} of {name} in suite {suite} is no number"))
+    }
+
+    /// A figure's unit.
+    pub(crate) fn unit(&self, suite: &str, name: &str, metric: &str) -> anyhow::Result<&str> {
+        Ok(&self.row(suite, name, metric)?.unit)
+    }
+
+    fn row(&self, suite: &str, name: &str, metric: &str) -> anyhow::Result<&Row> {
+        let mut rows =
+            self.outcomes.iter().filter(|outcome| outcome.suite == suite).flat_map(|outcome| &outcome.rows);
+        let found = rows.find(|row| row.name == name && row.metric == metric);
+        found.with_context(|| format!("no figure {metric} of {name} in suite {suite}"))
+    }
+}
+
+impl Row {
+    /// Its three numbers, if they are numbers.
+    pub(crate) fn figure(&self) -> Option<Figure> {
+        Some(Figure { low: self.low?, median: self.median?, high: self.high? })
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<Recorded> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut outcome: Recorded =
+        serde_json::from_slice(&bytes).with_context(|| format!("{} is no whole outcome", path.display()))?;
+    outcome.checksum = hex::encode(Sha256::digest(&bytes));
+    Ok(outcome)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+pub(super) mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    pub(in crate::report) fn outcome(suite: &str, rows: &[(&str, &str, &str, f64)]) -> Value {
+        let rows: Vec<Value> = rows
+            .iter()
+            .map(|(name, metric, unit, median)| {
+                json!({"name": name, "metric": metric, "unit": unit, "n": 5, "median": median,
+                    "low": median * 0.9, "high": median * 1.1})
+            })
+            .collect();
+        json!({"suite": suite, "commit": "abc", "machine": {"cpu": "<x>", "cores": 2, "memory": 1, "features": []},
+            "versions": {"rekor2": "v2"}, "rows": rows})
+    }
+
+    #[test]
+    fn half_an_outcome_is_refused_and_so_are_two_commits() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Data::read(folder.path()).is_err());
+        let whole = outcome("log", &[("a", "p50", "s", 1.0)]);
+        std::fs::write(folder.path().join("log.json"), whole.to_string()).unwrap();
+        let data = Data::read(folder.path()).unwrap();
+        assert_eq!(data.figure("log", "a", "p50").unwrap().median, 1.0);
+        assert!(data.figure("log", "a", "p99").is_err() && data.figure("sign", "a", "p50").is_err());
+
+        let mut other = outcome("sign", &[]);
+        other["commit"] = json!("def");
+        std::fs::write(folder.path().join("sign.json"), other.to_string()).unwrap();
+        assert!(Data::read(folder.path()).unwrap_err().to_string().contains("one commit"));
+        let half = &whole.to_string()[..100];
+        std::fs::write(folder.path().join("sign.json"), half).unwrap();
+        assert!(Data::read(folder.path()).unwrap_err().to_string().contains("no whole outcome"));
+    }
+}

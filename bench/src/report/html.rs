@@ -1,0 +1,161 @@
+//! The report as one page that needs nothing else: no network, no script.
+
+use std::fmt::Write as _;
+
+use super::cost::{Cost, Prices};
+use super::data::{Data, Recorded, Row};
+use super::svg::{Line, escaped, intervals, tornado};
+use crate::row::shown;
+
+const STYLE: &str = include_str!("page.css");
+/// Metrics that are drawn, for each suite, with what they are; tables hold all.
+const PLOTS: [(&str, &str, &str); 12] = [
+    ("sign", "wall", "How long a signing or an operation takes, seconds"),
+    ("sign", "client_cpu", "CPU of the client, seconds"),
+    ("sign", "server_cpu", "CPU of all servers for one signing, seconds"),
+    ("sign", "bundle_bytes", "Bytes of a bundle"),
+    ("log", "p50", "Median latency of an entry, seconds"),
+    ("log", "p99", "Latency that 99 of 100 entries stay below, seconds"),
+    ("log", "entries_per_s", "Entries per second, closed loop"),
+    ("log", "cpu_per_entry", "CPU of the server for one entry, seconds"),
+    ("prover", "prove_wall", "Proving, seconds"),
+    ("prover", "verify", "Verifying a proof, seconds"),
+    ("search", "verify", "Verifying a map proof, seconds"),
+    ("identity", "verify", "Verifying a VRF proof, seconds"),
+];
+
+/// The whole page.
+pub(crate) fn page(data: &Data, prices: &Prices, costs: &[Cost]) -> String {
+    let first = data.first();
+    let mut page = String::from("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">");
+    page += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>sigveil: figures</title>";
+    let _ = write!(page, "<style>{STYLE}</style></head><body><h1>sigveil: figures</h1>");
+    let machine = &first.machine;
+    let _ = write!(
+        page,
+        "<p>Measured at commit <code>{}</code> on one machine: {}, {} cores, {:.0} GiB, {}. Every interval is a 95 % bootstrap \
+         interval of the median over the blocks counted as n; where sides are compared, blocks took turns in one run, and \
+         <code>A/B</code> is A's figure over B's of the same round.</p>",
+        escaped(&first.commit),
+        escaped(&machine.cpu),
+        machine.cores,
+        machine.memory as f64 / f64::from(1 << 30),
+        escaped(&machine.features.join(", ")),
+    );
+    versions(&mut page, data);
+    cost_section(&mut page, prices, costs);
+    for outcome in &data.outcomes {
+        suite(&mut page, outcome);
+    }
+    page + "</body></html>\n"
+}
+
+fn versions(page: &mut String, data: &Data) {
+    let all: std::collections::BTreeMap<_, _> =
+        data.outcomes.iter().flat_map(|outcome| &outcome.versions).collect();
+    if all.is_empty() {
+        return;
+    }
+    let list: Vec<String> =
+        all.into_iter().map(|(name, version)| format!("{} {}", escaped(name), escaped(version))).collect();
+    let _ = write!(page, "<p>Others took part as {}.</p>", list.join(", "));
+}
+
+fn suite(page: &mut String, outcome: &Recorded) {
+    let _ = write!(page, "<h2>Suite {}</h2>", escaped(&outcome.suite));
+    for (_, metric, title) in PLOTS.iter().filter(|(suite, _, _)| *suite == outcome.suite) {
+        let of_metric = |ratios: bool| -> Vec<Line> {
+            let rows = outcome.rows.iter().filter(|row| row.metric == *metric && (row.unit == "1") == ratios);
+            rows.filter_map(line).collect()
+        };
+        figure(page, title, &intervals(&of_metric(false), |value| format!("{value:e}")));
+        figure(page, &format!("{title}: ratios"), &intervals(&of_metric(true), |value| format!("{value}×")));
+    }
+    page.push_str("<details><summary>All rows</summary><div class=\"wide\"><table><tr><th>name<th>metric<th>median<th>low<th>high<th>n</tr>");
+    for row in &outcome.rows {
+        let cell =
+            |value: Option<f64>| value.map_or("–".to_owned(), |value| escaped(&shown(value, &row.unit)));
+        let _ = write!(
+            page,
+            "<tr><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}</tr>",
+            escaped(&row.name),
+            escaped(&row.metric),
+            cell(row.median),
+            cell(row.low),
+            cell(row.high),
+            row.n
+        );
+    }
+    let _ = write!(
+        page,
+        "</table></div><p>SHA-256 of the recorded file: <code>{}</code></p></details>",
+        outcome.checksum
+    );
+}
+
+fn line(row: &Row) -> Option<Line> {
+    let figure = row.figure()?;
+    let value = shown(figure.median, &row.unit);
+    Some(Line { label: row.name.clone(), low: figure.low, middle: figure.median, high: figure.high, value })
+}
+
+fn figure(page: &mut String, title: &str, svg: &str) {
+    if !svg.is_empty() {
+        let _ = write!(page, "<figure><figcaption>{}</figcaption>{svg}</figure>", escaped(title));
+    }
+}
+
+fn cost_section(page: &mut String, prices: &Prices, costs: &[Cost]) {
+    if costs.is_empty() {
+        return;
+    }
+    page.push_str(
+        "<h2>What it costs</h2><p>Measured resources times list prices: CPU of all servers, storage of the signature log's \
+         entry for a year, bytes of the bundle sent once. Not counted: memory that stands idle, backups, requests billed \
+         one by one, the certificate log's storage, people. CPU is this machine's.</p>",
+    );
+    page.push_str("<table><tr><th>of<th>low<th>typical<th>high</tr>");
+    for cost in costs {
+        let _ = write!(
+            page,
+            "<tr><td>{}<td>{}<td>{}<td>{}</tr>",
+            escaped(&cost.name),
+            dollars(cost.low),
+            dollars(cost.typical),
+            dollars(cost.high)
+        );
+    }
+    page.push_str("</table>");
+    for cost in costs {
+        let lines: Vec<Line> = cost
+            .swings
+            .iter()
+            .map(|(name, low, high)| Line {
+                label: (*name).to_owned(),
+                low: *low,
+                middle: cost.typical,
+                high: *high,
+                value: format!("± {}", dollars((high - low) / 2.0)),
+            })
+            .collect();
+        figure(page, &format!("What moves the cost of {}", cost.name), &tornado(&lines, dollars));
+    }
+    page.push_str("<table><tr><th>price<th>per<th>low<th>typical<th>high<th>source<th>of</tr>");
+    for (name, price) in prices.all() {
+        let _ = write!(
+            page,
+            "<tr><td>{name}<td>{}<td>${}<td>${}<td>${}<td>{}<td>{}</tr>",
+            escaped(&price.unit),
+            price.low,
+            price.typical,
+            price.high,
+            escaped(&price.source),
+            escaped(&price.date)
+        );
+    }
+    page.push_str("</table>");
+}
+
+pub(super) fn dollars(value: f64) -> String {
+    if value.abs() >= 100.0 { format!("${value:.0}") } else { format!("${value:.2}") }
+}

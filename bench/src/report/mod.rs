@@ -1,0 +1,161 @@
+//! The report: recorded outcomes as one page, as CSV and, through `{…}` in a text, as the numbers of a paper.
+//!
+//! It measures nothing. What goes in are the files that suites write with `--json=F`, each whole or not there; what comes
+//! out is written whole or not at all. The columns of the CSV: suite, name, metric, unit (s, bytes, 1/s or 1), n, median,
+//! low and high (95 % bootstrap interval of the median), commit.
+
+mod cost;
+mod data;
+mod diff;
+mod html;
+mod paper;
+mod svg;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use sigveil::files;
+
+use crate::said;
+use cost::Prices;
+use data::Data;
+
+/// What to make of recorded outcomes.
+#[derive(Clone, Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Arguments {
+    /// Folder of the outcomes: files that suites wrote with --json=F.
+    #[arg(default_value = "papers/data")]
+    data: PathBuf,
+    /// Folder that gets report.html and rows.csv; without it, the folder of the outcomes.
+    #[arg(long, value_name = "D")]
+    to: Option<PathBuf>,
+    /// Prices to reckon with, in the form of bench/prices.toml.
+    #[arg(long, value_name = "F")]
+    prices: Option<PathBuf>,
+    /// A text in which each `{suite name metric}` becomes that figure; what is made of it lies beside the report.
+    #[arg(long, value_name = "F")]
+    text: Option<PathBuf>,
+    #[command(subcommand)]
+    diff: Option<Diff>,
+}
+
+/// Two reports against each other.
+#[derive(Clone, Debug, Subcommand)]
+enum Diff {
+    /// What changed between two folders of outcomes, and whether it is more than noise.
+    Diff {
+        /// The earlier one.
+        before: PathBuf,
+        /// The later one.
+        after: PathBuf,
+    },
+}
+
+/// Does what was asked.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if let Some(Diff::Diff { before, after }) = &arguments.diff {
+        print!("{}", diff::table(&Data::read(before)?, &Data::read(after)?));
+        return Ok(());
+    }
+    let data = Data::read(&arguments.data)?;
+    let prices = Prices::read(arguments.prices.as_deref())?;
+    let costs = cost::costs(&data, &prices);
+    let to = arguments.to.as_deref().unwrap_or(&arguments.data);
+    files::make_folder(to).map_err(said)?;
+    // All of it is made before any of it is written.
+    let mut made =
+        vec![(to.join("report.html"), html::page(&data, &prices, &costs)), (to.join("rows.csv"), csv(&data))];
+    if let Some(text) = &arguments.text {
+        let source = files::read_text(text, files::JSON_LIMIT).map_err(said)?;
+        let name = text.file_name().map_or_else(|| Path::new("text"), Path::new);
+        made.push((to.join(name), paper::filled(&source, &data)?));
+    }
+    for (path, contents) in made {
+        files::write(&path, contents.as_bytes()).map_err(said)?;
+        println!("{}", path.display());
+    }
+    Ok(())
+}
+
+fn csv(data: &Data) -> String {
+    let mut csv = String::from("suite,name,metric,unit,n,median,low,high,commit\n");
+    for outcome in &data.outcomes {
+        for row in &outcome.rows {
+            let number = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+            let fields = [
+                outcome.suite.clone(),
+                row.name.clone(),
+                row.metric.clone(),
+                row.unit.clone(),
+                row.n.to_string(),
+                number(row.median),
+                number(row.low),
+                number(row.high),
+                outcome.commit.clone(),
+            ];
+            csv += &fields.map(|field| quoted(&field)).join(",");
+            csv.push('\n');
+        }
+    }
+    csv
+}
+
+/// RFC 4180 §2.
+fn quoted(field: &str) -> String {
+    match field.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", field.replace('"', "\"\"")),
+        false => field.to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+mod tests {
+    use super::data::tests::outcome;
+    use super::*;
+
+    fn recorded(folder: &Path) {
+        let sign = [
+            ("zk/cosign", "server_cpu", "s", 0.7),
+            ("zk/cosign", "bundle_bytes", "bytes", 7_000.0),
+            ("zk/cosign", "wall", "s", 0.9),
+        ];
+        let log = [("sigveil", "bytes_per_entry", "bytes", 1_000.0), ("a,\"b\"", "p50", "s", 0.1)];
+        std::fs::write(folder.join("sign.json"), outcome("sign", &sign).to_string()).unwrap();
+        std::fs::write(folder.join("log.json"), outcome("log", &log).to_string()).unwrap();
+    }
+
+    fn arguments(folder: &Path) -> Arguments {
+        Arguments { data: folder.to_owned(), to: None, prices: None, text: None, diff: None }
+    }
+
+    #[test]
+    fn a_page_holds_every_row_and_nothing_from_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        recorded(folder.path());
+        run(&arguments(folder.path())).unwrap();
+        let page = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
+        for part in ["zk/cosign", "a million signings, zk", "<svg", "&lt;x&gt;", "rekor2 v2", "</html>"] {
+            assert!(page.contains(part), "{part} is missing");
+        }
+        // Costs of what was not measured are not made up.
+        assert!(!page.contains("real servers</td>") && !page.contains("a million look-ups"));
+        assert!(!page.contains("<script") && !page.contains("src="));
+        let csv = std::fs::read_to_string(folder.path().join("rows.csv")).unwrap();
+        assert_eq!(csv.lines().count(), 6);
+        assert!(csv.contains("log,\"a,\"\"b\"\"\",p50,s,5,0.1,"));
+    }
+
+    #[test]
+    fn a_text_that_names_a_figure_which_is_not_there_leaves_no_report() {
+        let folder = tempfile::tempdir().unwrap();
+        recorded(folder.path());
+        let text = folder.path().join("text.md");
+        std::fs::write(&text, "It takes {sign zk/python wall}.").unwrap();
+        let to = folder.path().join("out");
+        let wrong = Arguments { text: Some(text), to: Some(to.clone()), ..arguments(folder.path()) };
+        assert!(run(&wrong).is_err());
+        assert!(!to.join("report.html").exists());
+    }
+}

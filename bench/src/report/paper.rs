@@ -1,0 +1,69 @@
+//! A text whose numbers are recorded ones: `{suite name metric}` becomes the figure with its unit, and
+//! `{suite name metric interval}` the figure with its 95 % interval. A brace that stands for itself is doubled.
+
+use anyhow::{Context as _, bail};
+
+use super::data::Data;
+use crate::row::shown;
+
+/// The text with every figure in it. Fails at the first that is not recorded, so that no text is half filled.
+pub(crate) fn filled(text: &str, data: &Data) -> anyhow::Result<String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['{', '}']) {
+        out += &rest[..at];
+        let brace = &rest[at..=at];
+        rest = &rest[at + 1..];
+        if let Some(after) = rest.strip_prefix(brace) {
+            out += brace;
+            rest = after;
+            continue;
+        }
+        let (inside, after) = match brace {
+            "{" => rest.split_once('}').context("a brace is not closed")?,
+            _ => bail!(
+                "a brace closes what none opened, before {:?}",
+                rest.chars().take(30).collect::<String>()
+            ),
+        };
+        out += &figure(inside, data)?;
+        rest = after;
+    }
+    Ok(out + rest)
+}
+
+fn figure(inside: &str, data: &Data) -> anyhow::Result<String> {
+    let parts: Vec<&str> = inside.split_whitespace().collect();
+    let (suite, name, metric, interval) = match parts[..] {
+        [suite, name, metric] => (suite, name, metric, false),
+        [suite, name, metric, "interval"] => (suite, name, metric, true),
+        _ => bail!("{{{inside}}} is not of the form {{suite name metric}}"),
+    };
+    let found = data.figure(suite, name, metric)?;
+    let unit = data.unit(suite, name, metric)?;
+    let show = |value| shown(value, unit);
+    Ok(match interval {
+        false => show(found.median),
+        true => format!("{} [{}, {}]", show(found.median), show(found.low), show(found.high)),
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+mod tests {
+    use super::super::data::tests::outcome;
+    use super::*;
+
+    #[test]
+    fn figures_replace_their_names_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let rows = [("a", "p50", "s", 0.25), ("b/a", "p50", "1", 4.0)];
+        std::fs::write(folder.path().join("log.json"), outcome("log", &rows).to_string()).unwrap();
+        let data = Data::read(folder.path()).unwrap();
+        let text = filled("{{x}} {log a p50}, {log b/a p50} times; {log a p50 interval}.", &data).unwrap();
+        assert_eq!(text, "{x} 250.00 ms, 4 times; 250.00 ms [225.00 ms, 275.00 ms].");
+        for wrong in ["{log a p99}", "{log a}", "{log a p50", "x } y", "{sign a p50}"] {
+            assert!(filled(wrong, &data).is_err(), "{wrong}");
+        }
+    }
+}
