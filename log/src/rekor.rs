@@ -104,7 +104,7 @@ pub(crate) fn refuse(error: &AppendError) -> Response {
         AppendError::Refused(EntryError::TooLarge) => 413,
         AppendError::Refused(EntryError::KindNotServed(_)) => 501,
         AppendError::Refused(_) => 400,
-        AppendError::Unwitnessed | AppendError::Unavailable => 503,
+        AppendError::Unwitnessed | AppendError::Busy | AppendError::Unavailable => 503,
     };
     let mut response = problem(status, error.reason(), &error.to_string());
     if let AppendError::Duplicate(index) = error {

@@ -108,7 +108,8 @@ async fn every_prefix_of_the_write_ahead_log_opens_or_is_known_to_be_short() {
     let folder = four_entries().await;
     let wal = fs::read(folder.path().join("log/wal")).unwrap();
     let whole = wal.len() / 4;
-    for cut in 0..=wal.len() {
+    // Around the ends of records, and here and there within.
+    for cut in (0..=wal.len()).filter(|cut| cut % 7 == 0 || (cut + 2) % whole < 4) {
         let crashed = tempfile::tempdir().unwrap();
         copy(&folder.path().join("log"), &crashed.path().join("log"));
         fs::write(crashed.path().join("log/wal"), &wal[..cut]).unwrap();
@@ -312,6 +313,78 @@ async fn a_clock_that_jumps_back_takes_no_tree_head_with_it() {
         }
     }
     assert!(time.load(Ordering::SeqCst) < NOW - 9 * 60_000);
+}
+
+/// A witness that waits until it is let go.
+struct Held(sigveil_log::witness::Witness, AtomicBool);
+
+impl Cosigner for Held {
+    fn key(&self) -> &NoteKey {
+        self.0.key()
+    }
+
+    fn cosign(&self, request: &AddCheckpoint) -> Result<NoteSignature, CosignError> {
+        while !self.1.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.0.cosign(request)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_finds_the_queue_full_is_refused_and_what_waits_is_answered_before_the_log_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let witness = witness(&folder.path().join("witness"), vec![log_signer().public().clone()]);
+    let held = Arc::new(Held(witness, AtomicBool::new(true)));
+    let mut limited = Config { queue: 2, batch_size: 1, ..config(folder.path()) };
+    limited.witnesses = vec![held.clone()];
+    limited.witness_threshold = 1;
+    let log = Log::open(limited).unwrap();
+    held.1.store(false, Ordering::SeqCst);
+    let mut waiting = Vec::new();
+    // One is with the sequencer sooner or later, two wait; the next is refused at once.
+    let busy = loop {
+        let (log, number) = (log.clone(), waiting.len());
+        let mut append = tokio::spawn(async move { log.append_opaque(number.to_be_bytes().to_vec()).await });
+        match tokio::time::timeout(Duration::from_millis(50), &mut append).await {
+            Ok(answer) => break answer.unwrap().unwrap_err(),
+            Err(_) => waiting.push(append),
+        }
+    };
+    assert_eq!((busy.reason(), waiting.len() <= 3), ("log-busy", true));
+    let stopping = {
+        let log = log.clone();
+        tokio::spawn(async move { log.stop().await })
+    };
+    held.1.store(true, Ordering::SeqCst);
+    for append in waiting {
+        append.await.unwrap().unwrap();
+    }
+    stopping.await.unwrap();
+    assert_eq!(log.append_opaque(b"late".to_vec()).await, Err(AppendError::Unavailable));
+    // The folder is free at once, not some time later.
+    Log::open(config(folder.path())).unwrap();
+}
+
+#[tokio::test]
+async fn deduplication_is_made_anew_from_the_tree_at_every_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let limited = || Config { wal_limit: 1, ..config(folder.path()) };
+    let log = Log::open(limited()).unwrap();
+    let append = |n: u32| {
+        let log = log.clone();
+        tokio::spawn(async move { log.append_opaque(n.to_be_bytes().to_vec()).await })
+    };
+    let mut places = Vec::new();
+    for task in (0..600).map(append).collect::<Vec<_>>() {
+        places.push(task.await.unwrap().unwrap().index);
+    }
+    log.stop().await;
+    let log = Log::open(limited()).unwrap();
+    for (n, index) in (0u32..).zip(places) {
+        let again = log.append_opaque(n.to_be_bytes().to_vec()).await;
+        assert_eq!(again, Err(AppendError::Duplicate(index)));
+    }
 }
 
 /// Source files that reach the file system, except what only tests compile.

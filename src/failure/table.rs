@@ -281,6 +281,7 @@ pub const REASONS: &[Reason] = &[
     refused("late-entry", "Do not use the file: its log entry was witnessed too late to be trusted."),
     refused("linking-commitment-malformed", "Do not use the file: what vouches for it does not hold."),
     refused("list-rewritten", "Do not trust this index: keep its answer as evidence and tell its operator."),
+    unreachable("log-busy", "Try again in a moment."),
     refused("log-duplicate", "Do not trust this log: what it serves does not hold together."),
     refused("log-entry-mismatch", "Get the bundle, and the file beside it, again from whoever signed."),
     refused("log-fork", "Keep what was shown as evidence and tell the log's operator."),

@@ -182,6 +182,12 @@ impl Instance {
         }
     }
 
+    /// Has the logs answer what they were sent, take nothing more, and free their folders.
+    pub async fn stop(&self) {
+        self.rekor.stop().await;
+        self.ct.log().stop().await;
+    }
+
     /// Where the index answers.
     pub fn index_url(&self) -> String {
         url(&self.config, self.ports.index)

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use super::circuits::{self, cache_folder};
 use super::config::Config;
 use super::instance::Instance;
@@ -40,7 +42,10 @@ pub fn serve(
     if let Some(issuer) = &instance.issuer {
         progress.line(&format!("embedded issuer        {} (development only)", issuer.url()));
     }
-    runtime.block_on(interrupted())
+    let interrupted = runtime.block_on(interrupted());
+    // What was sent is answered, and what is answered is durable, before the process ends.
+    runtime.block_on(instance.stop());
+    interrupted
 }
 
 /// The keys that an instance of this config may prove with: see [`circuits::for_service`]. Its trust root is the one
@@ -72,5 +77,10 @@ pub fn prover(
 /// # Errors
 /// When the system gives no signals.
 pub async fn interrupted() -> Result<(), Failure> {
-    tokio::signal::ctrl_c().await.map_err(|error| Failure::new("runtime-unavailable", error.to_string()))
+    let failed = |error: std::io::Error| Failure::new("runtime-unavailable", error.to_string());
+    let mut terminated = signal(SignalKind::terminate()).map_err(failed)?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed.map_err(failed),
+        _ = terminated.recv() => Ok(()),
+    }
 }

@@ -7,7 +7,9 @@
 //! When storage fails while the log runs, what is on disk is unknown: the log then accepts nothing, opens its folder
 //! anew at intervals as after a crash, and goes on where that succeeds.
 //!
-//! Deduplication is derived from the leaf hashes at every start and kept in memory.
+//! Deduplication is derived from the leaf hashes at every start and kept in memory, eight to ten bytes an entry.
+//!
+//! The queue before the sequencer is bounded: what finds it full is refused at once, to be sent again later.
 
 #[cfg(test)]
 #[path = "../../tests/common/mod.rs"]
@@ -17,6 +19,7 @@ mod crash;
 mod edge;
 #[cfg(test)]
 mod interrupted;
+mod known;
 mod publish;
 mod redact;
 mod sequencer;
@@ -28,6 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ed25519_dalek::VerifyingKey;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 pub use redact::{Coverage, RedactError, Redacted};
@@ -98,6 +102,8 @@ pub struct Config {
     pub batch_age: Duration,
     /// Most entries of a batch.
     pub batch_size: usize,
+    /// Most entries that wait for a batch; further ones are refused with [`AppendError::Busy`].
+    pub queue: usize,
     /// Time for tree heads that carry one.
     pub clock: Clock,
     /// Redaction authorities; without them no redaction record is accepted.
@@ -119,6 +125,7 @@ impl Config {
             wal_limit: 16 << 20,
             batch_age: Duration::from_millis(20),
             batch_size: 1024,
+            queue: 8192,
             clock,
             redaction: None,
         }
@@ -196,6 +203,9 @@ pub enum AppendError {
     /// at intervals, and whoever submits it again then gets [`AppendError::Duplicate`].
     #[error("too few witnesses cosigned the checkpoint")]
     Unwitnessed,
+    /// More entries wait than may; this one does not, and can be sent again later.
+    #[error("too many entries wait already")]
+    Busy,
     /// Storage failed, or the log is shutting down. Whether the entry is in it is unknown; once storage works again,
     /// whoever submits it again gets a receipt or [`AppendError::Duplicate`].
     #[error("the log does not accept entries now")]
@@ -209,6 +219,7 @@ impl AppendError {
             Self::Duplicate(_) => "log-duplicate",
             Self::Refused(error) => error.reason(),
             Self::Unwitnessed => "log-unwitnessed",
+            Self::Busy => "log-busy",
             Self::Unavailable => "log-unavailable",
         }
     }
@@ -255,7 +266,7 @@ impl Log {
             key: config.signer.public().clone(),
             redaction: config.redaction.clone(),
         };
-        let (commands, receiver) = mpsc::channel(8192);
+        let (commands, receiver) = mpsc::channel(config.queue.max(1));
         sequencer::start(config, receiver)?;
         Ok(Self { commands, shared: Arc::new(shared) })
     }
@@ -326,8 +337,19 @@ impl Log {
     async fn send(&self, draft: Draft) -> Result<Receipt, AppendError> {
         let (answer, receiver) = oneshot::channel();
         let command = Command::Append { draft, answer };
-        self.commands.send(command).await.map_err(|_| AppendError::Unavailable)?;
+        self.commands.try_send(command).map_err(|error| match error {
+            TrySendError::Full(_) => AppendError::Busy,
+            TrySendError::Closed(_) => AppendError::Unavailable,
+        })?;
         receiver.await.map_err(|_| AppendError::Unavailable)?
+    }
+
+    /// Processes and answers what was sent before, takes nothing after it, and returns once the folder is free.
+    pub async fn stop(&self) {
+        let (answer, stopped) = oneshot::channel();
+        if self.commands.send(Command::Stop { answer }).await.is_ok() {
+            let _ = stopped.await;
+        }
     }
 
     /// Withholds what the redaction record at `record` says, once that record is in a witnessed checkpoint

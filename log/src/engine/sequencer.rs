@@ -1,11 +1,11 @@
 //! The one thread that writes to a log.
 
-use std::collections::HashMap;
 use std::time::Instant;
 
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
+use super::known::Known;
 use super::publish::{Published, Publisher};
 use super::redact::{self, Coverage, RedactError, Redacted};
 use super::tree::{CommittedTree, leaves};
@@ -51,6 +51,22 @@ pub(super) enum Command {
         coverage: Box<dyn Coverage + Send>,
         answer: oneshot::Sender<Result<Redacted, RedactError>>,
     },
+    /// What was sent before is processed, and what comes after is not.
+    Stop {
+        answer: oneshot::Sender<()>,
+    },
+}
+
+/// What is not appended, and ends a batch.
+enum Interlude {
+    Redact {
+        record: u64,
+        coverage: Box<dyn Coverage + Send>,
+        answer: oneshot::Sender<Result<Redacted, RedactError>>,
+    },
+    Stop {
+        answer: oneshot::Sender<()>,
+    },
 }
 
 /// Everything the thread owns.
@@ -58,8 +74,8 @@ pub(super) struct Sequencer {
     pub(super) config: Config,
     pub(super) tree: CommittedTree,
     pub(super) publisher: Publisher,
-    /// Last index of each leaf hash, where the layout lets equal submissions have equal leaves.
-    known: HashMap<Hash, u64>,
+    /// The leaves, where the layout lets equal submissions have equal ones.
+    known: Known,
     /// When storage failed or was last tried again: what is on disk is unknown until the folder is opened anew.
     failed: Option<Instant>,
     _lock: FolderLock,
@@ -67,7 +83,7 @@ pub(super) struct Sequencer {
 
 /// Opens the folder and starts the thread.
 pub(super) fn start(config: Config, commands: mpsc::Receiver<Command>) -> Result<(), OpenError> {
-    let mut sequencer = Sequencer::open(config)?;
+    let sequencer = Sequencer::open(config)?;
     let timer = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let name = format!("log {}", sequencer.publisher.log_key().name());
     let thread = std::thread::Builder::new().name(name.chars().take(15).collect());
@@ -76,16 +92,16 @@ pub(super) fn start(config: Config, commands: mpsc::Receiver<Command>) -> Result
 }
 
 /// Reads what the folder holds and makes it consistent.
-fn recover(config: &Config) -> Result<(Publisher, CommittedTree, HashMap<Hash, u64>), OpenError> {
+fn recover(config: &Config) -> Result<(Publisher, CommittedTree, Known), OpenError> {
     let mut publisher = Publisher::new(config);
     let published = publisher.recover()?;
     let tree = CommittedTree::open(config, published)?;
     let reader = config.reader();
     publisher.compare(&reader)?;
-    let known = match config.layout {
-        Layout::TlogTiles => leaves(&reader, tree.size())?.into_iter().zip(0..).collect(),
-        Layout::StaticCt => HashMap::new(),
-    };
+    let mut known = Known::with_capacity(if config.layout == Layout::TlogTiles { tree.size() } else { 0 });
+    if config.layout == Layout::TlogTiles {
+        leaves(&reader, tree.size(), |index, leaf| known.insert(&leaf, index))?;
+    }
     Ok((publisher, tree, known))
 }
 
@@ -159,39 +175,54 @@ impl Sequencer {
         self.failed = Some(Instant::now());
     }
 
-    fn run(&mut self, timer: &Runtime, mut commands: mpsc::Receiver<Command>) {
+    /// Runs until the last sender is gone or asks for it.
+    fn run(mut self, timer: &Runtime, mut commands: mpsc::Receiver<Command>) {
         while let Some(command) = self.next(timer, &mut commands) {
-            let mut batch = Vec::new();
-            let mut redaction = self.sort(command, &mut batch);
-            let opened = Instant::now();
-            while redaction.is_none() && !batch.is_empty() && batch.len() < self.config.batch_size {
-                match commands.try_recv() {
-                    Ok(command) => redaction = self.sort(command, &mut batch),
-                    Err(mpsc::error::TryRecvError::Empty) if opened.elapsed() < self.config.batch_age => {
-                        std::thread::sleep(self.config.batch_age / 10);
-                    }
-                    Err(_) => break,
-                }
-            }
+            let (batch, interlude) = self.gather(command, &mut commands);
             self.process(batch);
-            if let Some((record, coverage, answer)) = redaction {
-                let _ = answer.send(self.redact(record, coverage.as_ref()));
+            match interlude {
+                None => {}
+                Some(Interlude::Redact { record, coverage, answer }) => {
+                    let _ = answer.send(self.redact(record, coverage.as_ref()));
+                }
+                Some(Interlude::Stop { answer }) => {
+                    // The folder is free once this is answered.
+                    drop(self);
+                    let _ = answer.send(());
+                    return;
+                }
             }
         }
     }
 
-    #[allow(clippy::type_complexity, reason = "the parts of one command")]
-    fn sort(
+    /// A batch: what comes within its age, up to its size or what ends it.
+    fn gather(
         &self,
-        command: Command,
-        batch: &mut Vec<(Draft, Answer)>,
-    ) -> Option<(u64, Box<dyn Coverage + Send>, oneshot::Sender<Result<Redacted, RedactError>>)> {
-        match command {
-            Command::Append { draft, answer } => {
-                batch.push((draft, answer));
-                None
+        first: Command,
+        commands: &mut mpsc::Receiver<Command>,
+    ) -> (Vec<(Draft, Answer)>, Option<Interlude>) {
+        let (mut batch, opened) = (Vec::new(), Instant::now());
+        let mut command = first;
+        loop {
+            match command {
+                Command::Append { draft, answer } => batch.push((draft, answer)),
+                Command::Redact { record, coverage, answer } => {
+                    return (batch, Some(Interlude::Redact { record, coverage, answer }));
+                }
+                Command::Stop { answer } => return (batch, Some(Interlude::Stop { answer })),
             }
-            Command::Redact { record, coverage, answer } => Some((record, coverage, answer)),
+            if batch.len() >= self.config.batch_size {
+                return (batch, None);
+            }
+            command = loop {
+                match commands.try_recv() {
+                    Ok(command) => break command,
+                    Err(mpsc::error::TryRecvError::Empty) if opened.elapsed() < self.config.batch_age => {
+                        std::thread::sleep(self.config.batch_age / 10);
+                    }
+                    Err(_) => return (batch, None),
+                }
+            };
         }
     }
 
@@ -230,12 +261,18 @@ impl Sequencer {
                 }
             };
             if self.config.layout == Layout::TlogTiles {
-                let known = self.known.get(&entry.leaf).copied();
+                let (tree, leaf) = (&self.tree, entry.leaf);
+                let is = |index: u64| match index.checked_sub(tree.size()) {
+                    None => tree.leaf(index) == Some(leaf),
+                    Some(at) => usize::try_from(at)
+                        .is_ok_and(|at| entries.get(at).is_some_and(|e: &Sequenced| e.leaf == leaf)),
+                };
+                let known = self.known.find(&leaf, is);
                 if let Some(known) = known.filter(|known| !recurring || known + 1 == index) {
                     duplicates.push((known, answer));
                     continue;
                 }
-                self.known.insert(entry.leaf, index);
+                self.known.insert(&entry.leaf, index);
             }
             waiting.push((index, entry.leaf, answer));
             entries.push(entry);

@@ -79,6 +79,13 @@ impl CommittedTree {
         self.edge.size()
     }
 
+    /// The leaf hash at an index; `None` where it cannot be read.
+    pub(crate) fn leaf(&self, index: u64) -> Option<Hash> {
+        let path = TilePath::in_tree(TileKind::Hashes(0), index / TILE_WIDTH, self.size())?;
+        let tile = self.recent.read_tile(&path).ok()?;
+        tile.chunks_exact(32).nth(usize::try_from(index % TILE_WIDTH).ok()?).and_then(Hash::from_slice)
+    }
+
     /// Tiles for proofs: from memory where they changed lately.
     pub(crate) fn tiles(&self) -> RecentTiles {
         self.recent.clone()
@@ -308,12 +315,19 @@ impl TileSource for RecentTiles {
     }
 }
 
-/// All leaf hashes of a tree, for what is derived from them.
-pub(crate) fn leaves(source: &impl TileSource, size: u64) -> Result<Vec<Hash>, TileError> {
-    let mut leaves = Vec::new();
+/// Hands on all leaf hashes of a tree, for what is derived from them.
+pub(crate) fn leaves(
+    source: &impl TileSource,
+    size: u64,
+    mut each: impl FnMut(u64, Hash),
+) -> Result<(), TileError> {
     for number in 0..size.div_ceil(TILE_WIDTH) {
         let path = TilePath::in_tree(TileKind::Hashes(0), number, size).expect("the tile is in the tree");
-        leaves.extend(source.read_tile(&path)?.chunks_exact(32).filter_map(Hash::from_slice));
+        let tile = source.read_tile(&path)?;
+        let first = number * TILE_WIDTH;
+        (first..)
+            .zip(tile.chunks_exact(32).filter_map(Hash::from_slice))
+            .for_each(|(at, leaf)| each(at, leaf));
     }
-    Ok(leaves)
+    Ok(())
 }
