@@ -111,7 +111,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// A log of the Rekor face, with the defaults: no witnesses, batches of at most 20 ms or 1,024 entries.
+    /// A log of the Rekor face, with the defaults: no witnesses, batches of at most 20 ms or 2,048 entries.
     pub fn new(folder: &Path, signer: NoteSigner, clock: Clock) -> Self {
         Self {
             folder: folder.to_owned(),
@@ -124,7 +124,7 @@ impl Config {
             storage_retry: Duration::from_secs(2),
             wal_limit: 16 << 20,
             batch_age: Duration::from_millis(20),
-            batch_size: 1024,
+            batch_size: 2048,
             queue: 8192,
             clock,
             redaction: None,

@@ -121,9 +121,9 @@ impl CommittedTree {
                 filled.push(bundle);
             }
         }
-        for tile in &filled {
-            self.files.ensure_durable(&self.path(&tile.path), &tile.bytes)?;
-        }
+        let contents: Vec<_> =
+            filled.iter().map(|tile| (self.path(&tile.path), tile.bytes.as_slice())).collect();
+        self.files.ensure_all_durable(&contents)?;
         Ok(filled)
     }
 

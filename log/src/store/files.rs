@@ -1,6 +1,6 @@
 //! What the store does with a [`Disk`]: durable writes, erasure, and the lock of one writer.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -149,12 +149,17 @@ impl Files {
         Ok(())
     }
 
-    /// Writes the temporary file that will take the place of `path`.
-    fn write_temporary(&self, path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
+    /// Writes the temporary file that will take the place of `path`, and does not sync it yet.
+    fn begin_temporary(&self, path: &Path, bytes: &[u8]) -> io::Result<(PathBuf, Box<dyn DiskFile>)> {
         self.create_folder(parent(path)?)?;
         let temporary = temporary(path);
         let file = self.open(&temporary, Open::Emptied)?;
         write_all_at(file.as_ref(), bytes, 0)?;
+        Ok((temporary, file))
+    }
+
+    fn write_temporary(&self, path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
+        let (temporary, file) = self.begin_temporary(path, bytes)?;
         sync(file.as_ref())?;
         Ok(temporary)
     }
@@ -178,6 +183,25 @@ impl Files {
                 self.sync_folder(parent(path)?)
             }
         }
+    }
+
+    /// As [`Files::ensure_durable`] for several files, with each folder synced once.
+    pub(crate) fn ensure_all_durable(&self, contents: &[(PathBuf, &[u8])]) -> io::Result<()> {
+        let mut temporaries = Vec::new();
+        for (path, bytes) in contents {
+            if self.read_optional(path)?.is_some() {
+                self.ensure_durable(path, bytes)?;
+            } else {
+                temporaries.push((path, self.begin_temporary(path, bytes)?));
+            }
+        }
+        // All are written before the first is waited for.
+        temporaries.iter().try_for_each(|(_, (_, file))| sync(file.as_ref()))?;
+        for (path, (temporary, _)) in &temporaries {
+            self.rename(temporary, path)?;
+        }
+        let folders: BTreeSet<&Path> = temporaries.iter().filter_map(|(path, _)| path.parent()).collect();
+        folders.into_iter().try_for_each(|folder| self.sync_folder(folder))
     }
 
     /// Replaces a file whole for readers, without syncing it: for what can be derived again. Its folder holds nothing
