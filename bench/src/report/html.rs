@@ -10,18 +10,18 @@ use crate::row::shown;
 const STYLE: &str = include_str!("page.css");
 /// Metrics that are drawn, for each suite, with what they are; tables hold all.
 const PLOTS: [(&str, &str, &str); 12] = [
-    ("sign", "wall", "How long a signing or an operation takes, seconds"),
-    ("sign", "client_cpu", "CPU of the client, seconds"),
-    ("sign", "server_cpu", "CPU of all servers for one signing, seconds"),
+    ("sign", "wall", "How long a signing or an operation takes"),
+    ("sign", "client_cpu", "CPU of the client"),
+    ("sign", "server_cpu", "CPU of all servers for one signing"),
     ("sign", "bundle_bytes", "Bytes of a bundle"),
-    ("log", "p50", "Median latency of an entry, seconds"),
-    ("log", "p99", "Latency that 99 of 100 entries stay below, seconds"),
+    ("log", "p50", "Median latency of an entry"),
+    ("log", "p99", "Latency that 99 of 100 entries stay below"),
     ("log", "entries_per_s", "Entries per second, closed loop"),
-    ("log", "cpu_per_entry", "CPU of the server for one entry, seconds"),
-    ("prover", "prove_wall", "Proving, seconds"),
-    ("prover", "verify", "Verifying a proof, seconds"),
-    ("search", "verify", "Verifying a map proof, seconds"),
-    ("identity", "verify", "Verifying a VRF proof, seconds"),
+    ("log", "cpu_per_entry", "CPU of the server for one entry"),
+    ("prover", "prove_wall", "Proving"),
+    ("prover", "verify", "Verifying a proof"),
+    ("search", "verify", "Verifying a map proof"),
+    ("identity", "verify", "Verifying a VRF proof"),
 ];
 
 /// The whole page.
@@ -68,7 +68,9 @@ fn suite(page: &mut String, outcome: &Recorded) {
             let rows = outcome.rows.iter().filter(|row| row.metric == *metric && (row.unit == "1") == ratios);
             rows.filter_map(line).collect()
         };
-        figure(page, title, &intervals(&of_metric(false), |value| format!("{value:e}")));
+        let unit = outcome.rows.iter().find(|row| row.metric == *metric && row.unit != "1");
+        let unit = unit.map(|row| row.unit.as_str()).unwrap_or_default();
+        figure(page, title, &intervals(&of_metric(false), |value| shown(value, unit)));
         figure(page, &format!("{title}: ratios"), &intervals(&of_metric(true), |value| format!("{value}×")));
     }
     page.push_str("<details><summary>All rows</summary><div class=\"wide\"><table><tr><th>name<th>metric<th>median<th>low<th>high<th>n</tr>");
@@ -114,7 +116,7 @@ fn cost_section(page: &mut String, prices: &Prices, costs: &[Cost]) {
          entry for a year, bytes of the bundle sent once. Not counted: memory that stands idle, backups, requests billed \
          one by one, the certificate log's storage, people. CPU is this machine's.</p>",
     );
-    page.push_str("<table><tr><th>of<th>low<th>typical<th>high</tr>");
+    page.push_str("<div class=\"wide\"><table><tr><th>of<th>low<th>typical<th>high</tr>");
     for cost in costs {
         let _ = write!(
             page,
@@ -125,7 +127,7 @@ fn cost_section(page: &mut String, prices: &Prices, costs: &[Cost]) {
             dollars(cost.high)
         );
     }
-    page.push_str("</table>");
+    page.push_str("</table></div>");
     for cost in costs {
         let lines: Vec<Line> = cost
             .swings
@@ -140,7 +142,9 @@ fn cost_section(page: &mut String, prices: &Prices, costs: &[Cost]) {
             .collect();
         figure(page, &format!("What moves the cost of {}", cost.name), &tornado(&lines, dollars));
     }
-    page.push_str("<table><tr><th>price<th>per<th>low<th>typical<th>high<th>source<th>of</tr>");
+    page.push_str(
+        "<div class=\"wide\"><table><tr><th>price<th>per<th>low<th>typical<th>high<th>source<th>of</tr>",
+    );
     for (name, price) in prices.all() {
         let _ = write!(
             page,
@@ -153,9 +157,13 @@ fn cost_section(page: &mut String, prices: &Prices, costs: &[Cost]) {
             escaped(&price.date)
         );
     }
-    page.push_str("</table>");
+    page.push_str("</table></div>");
 }
 
 pub(super) fn dollars(value: f64) -> String {
-    if value.abs() >= 100.0 { format!("${value:.0}") } else { format!("${value:.2}") }
+    match value.abs() {
+        large if large >= 100.0 => format!("${value:.0}"),
+        small if small < 0.1 => format!("${value:.4}"),
+        _ => format!("${value:.2}"),
+    }
 }

@@ -11,7 +11,7 @@ mod html;
 mod paper;
 mod svg;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use sigveil::files;
@@ -25,7 +25,7 @@ use data::Data;
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
     /// Folder of the outcomes: files that suites wrote with --json=F.
-    #[arg(default_value = "papers/data")]
+    #[arg(default_value = "papers/evaluation")]
     data: PathBuf,
     /// Folder that gets report.html and rows.csv; without it, the folder of the outcomes.
     #[arg(long, value_name = "D")]
@@ -33,9 +33,9 @@ pub(crate) struct Arguments {
     /// Prices to reckon with, in the form of bench/prices.toml.
     #[arg(long, value_name = "F")]
     prices: Option<PathBuf>,
-    /// A text in which each `{suite name metric}` becomes that figure; what is made of it lies beside the report.
+    /// Fill the folder's text.md too, in which each `{suite name metric}` becomes that figure, and write it here.
     #[arg(long, value_name = "F")]
-    text: Option<PathBuf>,
+    paper: Option<PathBuf>,
     #[command(subcommand)]
     diff: Option<Diff>,
 }
@@ -66,10 +66,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     // All of it is made before any of it is written.
     let mut made =
         vec![(to.join("report.html"), html::page(&data, &prices, &costs)), (to.join("rows.csv"), csv(&data))];
-    if let Some(text) = &arguments.text {
-        let source = files::read_text(text, files::JSON_LIMIT).map_err(said)?;
-        let name = text.file_name().map_or_else(|| Path::new("text"), Path::new);
-        made.push((to.join(name), paper::filled(&source, &data)?));
+    if let Some(paper) = &arguments.paper {
+        let text = files::read_text(&arguments.data.join("text.md"), files::JSON_LIMIT).map_err(said)?;
+        made.push((paper.clone(), paper::filled(&text, &data)?));
     }
     for (path, contents) in made {
         files::write(&path, contents.as_bytes()).map_err(said)?;
@@ -112,6 +111,8 @@ fn quoted(field: &str) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
 mod tests {
+    use std::path::Path;
+
     use super::data::tests::outcome;
     use super::*;
 
@@ -127,7 +128,7 @@ mod tests {
     }
 
     fn arguments(folder: &Path) -> Arguments {
-        Arguments { data: folder.to_owned(), to: None, prices: None, text: None, diff: None }
+        Arguments { data: folder.to_owned(), to: None, prices: None, paper: None, diff: None }
     }
 
     #[test]
@@ -151,11 +152,29 @@ mod tests {
     fn a_text_that_names_a_figure_which_is_not_there_leaves_no_report() {
         let folder = tempfile::tempdir().unwrap();
         recorded(folder.path());
-        let text = folder.path().join("text.md");
+        let (text, to) = (folder.path().join("text.md"), folder.path().join("out"));
+        let paper = Some(to.join("paper.md"));
+        let wanted = Arguments { paper, to: Some(to.clone()), ..arguments(folder.path()) };
         std::fs::write(&text, "It takes {sign zk/python wall}.").unwrap();
-        let to = folder.path().join("out");
-        let wrong = Arguments { text: Some(text), to: Some(to.clone()), ..arguments(folder.path()) };
-        assert!(run(&wrong).is_err());
+        assert!(run(&wanted).is_err());
         assert!(!to.join("report.html").exists());
+        std::fs::write(&text, "It takes {sign zk/cosign wall}.").unwrap();
+        run(&wanted).unwrap();
+        assert_eq!(std::fs::read_to_string(to.join("paper.md")).unwrap(), "It takes 900.00 ms.");
+    }
+
+    /// Every number of ours in the paper is recorded: it is what the command makes of text and data that lie there.
+    #[test]
+    fn the_paper_is_what_its_data_make_of_its_text() {
+        let papers = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("papers");
+        let (folder, paper) = (papers.join("evaluation"), papers.join("evaluation.md"));
+        if !paper.exists() {
+            // Before the first full run is recorded there is a text and no paper.
+            assert!(folder.join("text.md").exists());
+            return;
+        }
+        let data = Data::read(&folder).unwrap();
+        let text = std::fs::read_to_string(folder.join("text.md")).unwrap();
+        assert_eq!(paper::filled(&text, &data).unwrap(), std::fs::read_to_string(paper).unwrap());
     }
 }

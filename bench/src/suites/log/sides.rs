@@ -111,7 +111,7 @@ impl Side {
     }
 
     /// Whether it is measured under this load: Rekor v1 does about a hundred a second, so 2,048 at once would wait until
-    /// they give up; and for a first look one load is enough of a log that answers every ten seconds.
+    /// they give up. Of a log that answers every ten seconds the closed loops say it all, and for a first look one of them.
     pub(super) fn takes(&self, effort: Effort, load: Load) -> bool {
         match self.kind {
             Kind::Rekor1 => matches!(load, Load::Connections(1 | 64)),
@@ -125,9 +125,9 @@ impl Side {
     /// How long a block takes: several checkpoints of a log that answers at checkpoints.
     pub(super) fn span(&self, effort: Effort, load: Load) -> Duration {
         let seconds = match (self.kind, load) {
-            (Kind::Rekor2(interval), _) if interval == DEFAULT_INTERVAL => effort.times(20, 40),
+            (Kind::Rekor2(interval), _) if interval == DEFAULT_INTERVAL => effort.times(20, 25),
             (Kind::Null, _) => effort.times(2, 5),
-            _ => effort.times(5, 15),
+            _ => effort.times(5, 8),
         };
         Duration::from_secs(seconds as u64)
     }

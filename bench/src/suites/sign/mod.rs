@@ -78,7 +78,7 @@ pub(crate) fn run(effort: Effort, against: &[String], record: Option<&Path>) -> 
     }
     turns.extend(operations::turns(&runtime, effort, &ours, baseline.as_ref())?);
     let begun = Instant::now();
-    for index in 0..effort.times(3, 10) {
+    for index in 0..effort.times(3, 8) {
         for turn in &turns {
             if !ledger.has(&turn.name, index) {
                 let figures = (turn.measure)().with_context(|| format!("block {index} of {}", turn.name))?;

@@ -44,7 +44,7 @@ pub(super) fn turns<'a>(
     ours: &'a Ours,
     baseline: Option<&'a Baseline>,
 ) -> anyhow::Result<Vec<Turn<'a>>> {
-    let span = Duration::from_secs(effort.times(3, 10) as u64);
+    let span = Duration::from_secs(effort.times(3, 5) as u64);
     let mut sides = Vec::new();
     let services = &ours.services;
     // One proof at a time: a second request waits, and keeps the prover busy.
