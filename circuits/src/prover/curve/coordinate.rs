@@ -94,12 +94,11 @@ impl<L: Arithmetic> Neg for Quadratic<L> {
 impl<L: Arithmetic> Mul for Quadratic<L> {
     type Output = Self;
 
-    /// Karatsuba's three products.
     #[inline(always)]
     fn mul(self, other: Self) -> Self {
-        let (real, imaginary) = (self.real * other.real, self.imaginary * other.imaginary);
-        let all = (self.real + self.imaginary) * (other.real + other.imaginary);
-        Self { real: real - imaginary, imaginary: all - (real + imaginary) }
+        let (real, imaginary) =
+            L::complex_product((self.real, self.imaginary), (other.real, other.imaginary));
+        Self { real, imaginary }
     }
 }
 

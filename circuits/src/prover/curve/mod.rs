@@ -8,16 +8,18 @@
 //! so that no choice of points or scalars makes a sum wrong. Nothing relies on points being in the subgroup.
 
 use ark_bn254::{Fq, Fq2, G1Affine, G1Projective, G2Affine, G2Projective};
-use ark_ec::CurveGroup;
+use ark_ec::scalar_mul::glv::GLVConfig;
+use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::Zero;
 use zerocopy::{FromBytes, IntoBytes};
 
-use super::lanes::{Base, Lanes, Line};
+use super::lanes::{Base, Cpu, Line};
 use super::point::{Packed, PackedG1, PackedG2};
 use crate::Fr;
 
 mod coordinate;
 mod pairs;
+mod scale;
 mod several;
 mod sums;
 #[cfg(test)]
@@ -25,6 +27,7 @@ mod tests;
 
 pub use coordinate::{Coordinate, Quadratic};
 pub use pairs::Signed;
+pub use scale::{Factor, scale};
 pub use several::Several;
 pub use sums::sums;
 
@@ -33,7 +36,7 @@ pub trait Group: Packed {
     /// Points as arkworks calculates with them.
     type Curve: CurveGroup<ScalarField = Fr, Affine = Self::Affine>;
     /// Coordinates on lanes.
-    type Coordinate<L: Lanes<Fq>>: Coordinate<L>;
+    type Coordinate<C: Cpu>: Coordinate<C::Lanes<Fq>, Element = <Self::Affine as AffineRepr>::BaseField>;
     /// Lines of a point.
     const LINES: usize = size_of::<Self>() / size_of::<Line>();
 
@@ -48,11 +51,17 @@ pub trait Group: Packed {
 
     /// Negates the point of [`Group::LINES`] lines.
     fn negate(lines: &mut [Line]);
+
+    /// What [`scale`] multiplies a point by for a scalar.
+    fn factor(scalar: &Fr) -> Factor;
+
+    /// The cube root of one by which x is multiplied where a point is by λ (see [`scale`]).
+    fn beta() -> <Self::Affine as AffineRepr>::BaseField;
 }
 
 impl Group for PackedG1 {
     type Curve = G1Projective;
-    type Coordinate<L: Lanes<Fq>> = Several<L, 2>;
+    type Coordinate<C: Cpu> = C::InStep;
 
     fn sum(lines: &[Line]) -> G1Affine {
         let [x, y] = lines[0].0.map(Fq::from_limbs);
@@ -63,11 +72,19 @@ impl Group for PackedG1 {
     fn negate(lines: &mut [Line]) {
         lines[0].0[1] = negated(lines[0].0[1]);
     }
+
+    fn factor(scalar: &Fr) -> Factor {
+        Factor::halved::<ark_bn254::g1::Config>(scalar)
+    }
+
+    fn beta() -> Fq {
+        ark_bn254::g1::Config::ENDO_COEFFS[0]
+    }
 }
 
 impl Group for PackedG2 {
     type Curve = G2Projective;
-    type Coordinate<L: Lanes<Fq>> = Quadratic<L>;
+    type Coordinate<C: Cpu> = Quadratic<C::Lanes<Fq>>;
 
     fn sum(lines: &[Line]) -> G2Affine {
         let [x, y] = [&lines[0], &lines[1]].map(|line| {
@@ -80,6 +97,14 @@ impl Group for PackedG2 {
     #[inline(always)]
     fn negate(lines: &mut [Line]) {
         lines[1].0 = lines[1].0.map(negated);
+    }
+
+    fn factor(scalar: &Fr) -> Factor {
+        Factor::halved::<ark_bn254::g2::Config>(scalar)
+    }
+
+    fn beta() -> Fq2 {
+        ark_bn254::g2::Config::ENDO_COEFFS[0]
     }
 }
 

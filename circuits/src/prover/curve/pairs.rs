@@ -7,7 +7,6 @@
 use core::marker::PhantomData;
 use core::ops::Range;
 
-use ark_bn254::Fq;
 use ark_ff::{AdditiveGroup, Field};
 
 use super::super::lanes::{Arithmetic, Cpu, Line, Mask, prefetch};
@@ -46,8 +45,8 @@ impl Signed {
 
 impl zeroize::DefaultIsZeroes for Signed {}
 
-/// Vectors of pairs by which points are asked for before they are read.
-const AHEAD: usize = 2;
+/// Pairs by which points are asked for before they are read: memory takes as long as a dozen additions on one lane.
+const AHEAD: usize = 32;
 
 /// Additions to be done together: the two points of each and the first line of where the sum goes.
 #[derive(Default)]
@@ -101,7 +100,7 @@ impl Pairs {
 /// What a batch keeps between its passes; used again for the next.
 pub struct Batch<G: Group, C: Cpu> {
     /// For each vector of pairs the product of the denominators of those after it.
-    products: Vec<G::Coordinate<C::Lanes<Fq>>>,
+    products: Vec<G::Coordinate<C>>,
     /// Whether a pair of the vector is exceptional.
     exceptional: Vec<bool>,
 }
@@ -117,15 +116,16 @@ impl<G: Group, C: Cpu> Batch<G, C> {
     /// `pairs` is empty afterwards. With `SIGNED` unset no point may be a negative.
     #[inline(always)]
     pub fn add<const SIGNED: bool>(&mut self, cpu: C, pairs: &mut Pairs, from: &[Line], to: &mut [Line]) {
-        let width = <G::Coordinate<C::Lanes<Fq>>>::LANES;
+        let width = <G::Coordinate<C>>::LANES;
         pairs.pad(width, (to.len() - G::LINES) as u32);
         let vectors = pairs.len() / width;
+        let ahead = AHEAD / width;
         self.products.clear();
         self.exceptional.clear();
-        let mut product = <G::Coordinate<C::Lanes<Fq>>>::splat(cpu, Field::ONE);
+        let mut product = <G::Coordinate<C>>::splat(cpu, Field::ONE);
         for vector in (0..vectors).rev() {
-            if SIGNED && vector >= AHEAD {
-                pairs.prefetch::<G>((vector - AHEAD) * width..(vector - AHEAD + 1) * width, from);
+            if SIGNED && vector >= ahead {
+                pairs.prefetch::<G>((vector - ahead) * width..(vector - ahead + 1) * width, from);
             }
             let pair = Operands::<G, C>::read::<SIGNED>(cpu, pairs, vector, from);
             let mut difference = pair.right.0 - pair.left.0;
@@ -139,8 +139,8 @@ impl<G: Group, C: Cpu> Batch<G, C> {
         }
         let mut inverse = inverted::<G, C>(cpu, product);
         for vector in 0..vectors {
-            if SIGNED && vector + AHEAD < vectors {
-                pairs.prefetch::<G>((vector + AHEAD) * width..(vector + AHEAD + 1) * width, from);
+            if SIGNED && vector + ahead < vectors {
+                pairs.prefetch::<G>((vector + ahead) * width..(vector + ahead + 1) * width, from);
             }
             let pair = Operands::<G, C>::read::<SIGNED>(cpu, pairs, vector, from);
             let (left, right) = (pair.left, pair.right);
@@ -165,9 +165,41 @@ impl<G: Group, C: Cpu> Batch<G, C> {
     }
 }
 
+impl<G: Group, C: Cpu> Batch<G, C> {
+    /// Doubles the points whose first lines are `at`, in whole vectors: λ = 3x²/2y.
+    #[inline(always)]
+    pub fn double(&mut self, cpu: C, lines: &mut [Line], at: &[u32]) {
+        let width = <G::Coordinate<C>>::LANES;
+        let one = <G::Coordinate<C>>::splat(cpu, Field::ONE);
+        let zero = <G::Coordinate<C>>::splat(cpu, AdditiveGroup::ZERO);
+        let vectors = at.len() / width;
+        self.products.clear();
+        let mut product = one;
+        for vector in (0..vectors).rev() {
+            let (_, y) = G::Coordinate::<C>::gather(cpu, lines, &at[vector * width..]);
+            let twice = y.double();
+            self.products.push(product);
+            product = product * G::Coordinate::<C>::select(twice.zeros(), one, twice);
+        }
+        let mut inverse = inverted::<G, C>(cpu, product);
+        for vector in 0..vectors {
+            let at = &at[vector * width..];
+            let (x, y) = G::Coordinate::<C>::gather(cpu, lines, at);
+            let twice = y.double();
+            let infinite = twice.zeros();
+            let square = x.square();
+            let slope = (square.double() + square) * (inverse * self.products[vectors - 1 - vector]);
+            inverse = inverse * G::Coordinate::<C>::select(infinite, one, twice);
+            let double = slope.square() - x.double();
+            let y = slope * (x - double) - y;
+            let select = |sum| G::Coordinate::<C>::select(infinite, zero, sum);
+            G::Coordinate::<C>::scatter(select(double), select(y), lines, at);
+        }
+    }
+}
+
 /// Points on lanes.
-type Points<G, C> =
-    (<G as Group>::Coordinate<<C as Cpu>::Lanes<Fq>>, <G as Group>::Coordinate<<C as Cpu>::Lanes<Fq>>);
+type Points<G, C> = (<G as Group>::Coordinate<C>, <G as Group>::Coordinate<C>);
 
 /// One vector of pairs.
 struct Operands<G: Group, C: Cpu> {
@@ -178,7 +210,7 @@ struct Operands<G: Group, C: Cpu> {
 impl<G: Group, C: Cpu> Operands<G, C> {
     #[inline(always)]
     fn read<const SIGNED: bool>(cpu: C, pairs: &Pairs, vector: usize, from: &[Line]) -> Self {
-        let width = <G::Coordinate<C::Lanes<Fq>>>::LANES;
+        let width = <G::Coordinate<C>>::LANES;
         let left = &pairs.left[vector * width..][..width];
         let right = &pairs.right[vector * width..][..width];
         Self {
@@ -223,8 +255,8 @@ impl<G: Group, C: Cpu> Exceptions<G, C> {
     }
 
     #[inline(always)]
-    fn denominator(&self, cpu: C, pair: &Operands<G, C>) -> G::Coordinate<C::Lanes<Fq>> {
-        let one = <G::Coordinate<C::Lanes<Fq>>>::splat(cpu, Field::ONE);
+    fn denominator(&self, cpu: C, pair: &Operands<G, C>) -> G::Coordinate<C> {
+        let one = <G::Coordinate<C>>::splat(cpu, Field::ONE);
         let difference = pair.right.0 - pair.left.0;
         let some = G::Coordinate::select(self.equal, pair.left.1.double(), difference);
         G::Coordinate::select(self.left_infinite | self.right_infinite | self.opposite, one, some)
@@ -232,7 +264,7 @@ impl<G: Group, C: Cpu> Exceptions<G, C> {
 
     /// 3x² where the points are equal: both curves have a = 0.
     #[inline(always)]
-    fn numerator(&self, pair: &Operands<G, C>) -> G::Coordinate<C::Lanes<Fq>> {
+    fn numerator(&self, pair: &Operands<G, C>) -> G::Coordinate<C> {
         let square = pair.left.0.square();
         G::Coordinate::select(self.equal, square.double() + square, pair.right.1 - pair.left.1)
     }
@@ -248,11 +280,11 @@ impl<G: Group, C: Cpu> Exceptions<G, C> {
     fn coordinate(
         &self,
         cpu: C,
-        left: G::Coordinate<C::Lanes<Fq>>,
-        right: G::Coordinate<C::Lanes<Fq>>,
-        sum: G::Coordinate<C::Lanes<Fq>>,
-    ) -> G::Coordinate<C::Lanes<Fq>> {
-        let zero = <G::Coordinate<C::Lanes<Fq>>>::splat(cpu, AdditiveGroup::ZERO);
+        left: G::Coordinate<C>,
+        right: G::Coordinate<C>,
+        sum: G::Coordinate<C>,
+    ) -> G::Coordinate<C> {
+        let zero = <G::Coordinate<C>>::splat(cpu, AdditiveGroup::ZERO);
         let sum = G::Coordinate::select(self.right_infinite, left, sum);
         let sum = G::Coordinate::select(self.left_infinite, right, sum);
         G::Coordinate::select(self.opposite, zero, sum)
@@ -261,7 +293,7 @@ impl<G: Group, C: Cpu> Exceptions<G, C> {
 
 /// The inverse of each lane, none of which is zero.
 #[inline(always)]
-fn inverted<G: Group, C: Cpu>(cpu: C, lanes: G::Coordinate<C::Lanes<Fq>>) -> G::Coordinate<C::Lanes<Fq>> {
+fn inverted<G: Group, C: Cpu>(cpu: C, lanes: G::Coordinate<C>) -> G::Coordinate<C> {
     let mut elements = [Field::ONE; WIDEST];
     lanes.store(&mut elements);
     invert(&mut elements);

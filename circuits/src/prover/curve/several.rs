@@ -1,8 +1,8 @@
 //! Coordinates side by side, so that what one waits for leaves room for the other.
 //!
-//! Products of which each needs the one before take half as long again as independent ones, on eight lanes and on
-//! one. An addition is a chain of products, and the next addition is further away than the processor looks ahead; two
-//! additions in step keep it busy.
+//! Products of which each needs the one before take half as long again as independent ones, on eight lanes. An
+//! addition is a chain of products, and the next addition is further away than the processor looks ahead; two additions
+//! in step keep it busy. On one lane the wait is as long, but registers are too few for two.
 
 use core::ops::{Add, Mul, Neg, Sub};
 

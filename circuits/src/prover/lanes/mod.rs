@@ -17,9 +17,12 @@
 
 use core::ops::{Add, Mul, Neg, Sub};
 
+use ark_bn254::Fq;
 use ark_ff::{BigInt, Fp256, MontBackend, MontConfig, PrimeField};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use zeroize::Zeroize;
+
+use super::curve::Coordinate;
 
 #[cfg(target_arch = "x86_64")]
 mod ifma;
@@ -83,6 +86,13 @@ pub trait Arithmetic:
     /// Twice each lane.
     fn double(self) -> Self;
 
+    /// (a + b·u)·(c + d·u) for u² = −1, by Karatsuba's three products: real part, imaginary part.
+    #[inline(always)]
+    fn complex_product((a, b): (Self, Self), (c, d): (Self, Self)) -> (Self, Self) {
+        let (real, imaginary) = (a * c, b * d);
+        (real - imaginary, (a + b) * (c + d) - (real + imaginary))
+    }
+
     /// The lanes that are zero.
     fn zeros(self) -> Mask;
 
@@ -140,6 +150,8 @@ impl Line {
 pub trait Cpu: Copy + Send + Sync + 'static {
     /// The lanes of a field on it.
     type Lanes<F: Base>: Lanes<F, Cpu = Self>;
+    /// Coordinates in G1: as many lanes as keep the processor busy while one product waits for another.
+    type InStep: Coordinate<Self::Lanes<Fq>, Element = Fq>;
 }
 
 /// An algorithm that is compiled for each kind of processor.

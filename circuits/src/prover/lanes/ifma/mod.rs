@@ -9,6 +9,9 @@
 
 use core::marker::PhantomData;
 
+use ark_bn254::Fq;
+
+use super::super::curve::Several;
 use super::{Base, Cpu, Kernel};
 
 mod arithmetic;
@@ -47,6 +50,7 @@ impl Avx512 {
 
 impl Cpu for Avx512 {
     type Lanes<F: Base> = Ifma<F>;
+    type InStep = Several<Ifma<Fq>, 2>;
 }
 
 /// Eight elements of `F`, each some representative below 2p of x·2²⁵⁶ in limbs of 52 bits.
