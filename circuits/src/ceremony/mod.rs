@@ -29,6 +29,7 @@ mod check;
 mod file;
 mod initial;
 mod phase1;
+mod points;
 mod record;
 mod sums;
 #[cfg(test)]
@@ -40,7 +41,6 @@ mod transform;
 use ark_ec::CurveGroup;
 use ark_ff::Field;
 use rand_core::CryptoRngCore;
-use rayon::prelude::*;
 use zeroize::Zeroizing;
 
 pub use phase1::{Powers, PowersDigest};
@@ -48,7 +48,7 @@ pub use record::{Beacon, Record, Secret, Source};
 pub use transcript::{Transcript, TranscriptDigest};
 
 use crate::groth16::{Error as KeyError, VerifyingKey};
-use crate::prover::{Domain, Matrices, Parts, ProvingKey};
+use crate::prover::{Domain, Matrices, PackedG1, Parts, ProvingKey};
 use crate::r1cs::Shape;
 
 /// Why powers of τ or a ceremony were refused, or a step of it was not taken.
@@ -222,8 +222,7 @@ impl Ceremony {
         let parts = &mut self.parts;
         let inverse = Zeroizing::new(secret.0.inverse().expect("a secret is not zero"));
         for points in [&mut parts.l, &mut parts.h] {
-            let scaled: Vec<_> = points.par_iter().map(|point| *point * *inverse).collect();
-            *points = ark_bn254::G1Projective::normalize_batch(&scaled);
+            *points = points::unpacked(&points::scaled::<PackedG1>(points, |_| *inverse));
         }
         parts.delta = (parts.delta * secret.0).into_affine();
         let mut points = parts.verifying.points.clone();

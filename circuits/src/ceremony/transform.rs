@@ -1,6 +1,4 @@
-//! Fourier transforms over a domain, of field elements and of points alike.
-
-use std::ops::{Add, Mul, Sub};
+//! Fourier transforms of field elements over a domain.
 
 use ark_ff::Field;
 use rayon::prelude::*;
@@ -8,35 +6,18 @@ use rayon::prelude::*;
 use crate::Fr;
 use crate::prover::Domain;
 
-/// What can be added, and scaled by field elements.
-pub(super) trait Element:
-    Copy + Send + Sync + Default + Add<Output = Self> + Sub<Output = Self> + Mul<Fr, Output = Self>
-{
-}
+/// Butterflies that one task makes.
+const CHUNK: usize = 1 << 10;
 
-impl<T> Element for T where
-    T: Copy + Send + Sync + Default + Add<Output = T> + Sub<Output = T> + Mul<Fr, Output = T>
-{
-}
-
-/// Outputs that one task makes: few, as one of points takes tens of microseconds.
-const CHUNK: usize = 32;
-
-/// n·L_i for i < n, where Σ_j L_i·... (see [`inverse`]) without the factor 1/n: Σ_j x_j·ω^(−ij).
-pub(super) fn inverse_unscaled<T: Element>(domain: Domain, values: &[T]) -> Vec<T> {
+/// (1/n)·Σ_j x_j·ω^(−ij) for i < n. Of the values of a polynomial on the domain these are its coefficients; of the
+/// powers of τ, being the transposed map, they are the Lagrange polynomials at τ.
+pub(super) fn inverse(domain: Domain, values: &[Fr]) -> Vec<Fr> {
     debug_assert_eq!(values.len(), domain.size());
     let root = domain.generator().inverse().expect("a root of unity is not zero");
     let roots: Vec<Fr> =
         std::iter::successors(Some(Fr::ONE), |power| Some(*power * root)).take(domain.size()).collect();
-    let mut out = vec![T::default(); values.len()];
+    let mut out = vec![Fr::from(0u64); values.len()];
     transform(values, 1, &mut out, &roots);
-    out
-}
-
-/// (1/n)·Σ_j x_j·ω^(−ij) for i < n. Of the values of a polynomial on the domain these are its coefficients; of the
-/// powers of τ, being the transposed map, they are the Lagrange polynomials at τ.
-pub(super) fn inverse<T: Element>(domain: Domain, values: &[T]) -> Vec<T> {
-    let mut out = inverse_unscaled(domain, values);
     let scale = reciprocal(domain.size());
     out.par_chunks_mut(CHUNK).for_each(|out| out.iter_mut().for_each(|value| *value = *value * scale));
     out
@@ -48,7 +29,7 @@ pub(super) fn reciprocal(number: usize) -> Fr {
 }
 
 /// Decimation in time: `out`_i = Σ_j `values`_(j·step)·ω^(ij) with ω = `roots`_step.
-fn transform<T: Element>(values: &[T], step: usize, out: &mut [T], roots: &[Fr]) {
+fn transform(values: &[Fr], step: usize, out: &mut [Fr], roots: &[Fr]) {
     let radix = match out.len() {
         1 => {
             out[0] = values[0];
@@ -61,7 +42,7 @@ fn transform<T: Element>(values: &[T], step: usize, out: &mut [T], roots: &[Fr])
     out.par_chunks_mut(part)
         .enumerate()
         .for_each(|(first, out)| transform(&values[first * step..], step * radix, out, roots));
-    let twiddled = |value: T, power: usize| match power {
+    let twiddled = |value: Fr, power: usize| match power {
         0 => value,
         _ => value * roots[power * step],
     };
