@@ -18,6 +18,8 @@ use crate::row::{Row, Unit};
 pub(crate) struct Facts {
     /// Rows of its constraint system, if it has one.
     pub(crate) constraints: Option<u64>,
+    /// What its values are, if it chose them.
+    pub(crate) shares: Option<Shares>,
     /// What making its keys took, if they are made at every start.
     pub(crate) setup: Option<Spent>,
     /// Seconds to verify one proof.
@@ -26,10 +28,26 @@ pub(crate) struct Facts {
     pub(crate) proof_bytes: u64,
 }
 
+/// What the values of a statement are, in shares of all: bits, others below 2³², and the rest.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct Shares {
+    pub(crate) bits: f64,
+    pub(crate) small: f64,
+    pub(crate) wide: f64,
+}
+
+impl Shares {
+    /// Their rows.
+    pub(crate) fn rows(&self, name: &str) -> Vec<Row> {
+        let all = [("share_bits", self.bits), ("share_small", self.small), ("share_wide", self.wide)];
+        all.into_iter().map(|(metric, share)| Row::exact(name, metric, Unit::One, share)).collect()
+    }
+}
+
 /// Who there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Name {
-    /// gnark's Groth16 over a circuit of equal size, nearly all of its variables bits as in ours.
+    /// gnark's Groth16 over a circuit of equal size, with as many bits and small values as ours.
     Gnark,
     /// Vega's prover over SHA-256 of 1,024 bytes: no RSA, no JSON, and no trusted setup.
     Vega,
@@ -55,10 +73,19 @@ impl Name {
         }
     }
 
-    /// Readies it; where its statement is of a chosen size, for as many rows.
-    pub(crate) fn start(self, constraints: usize) -> anyhow::Result<Rival> {
+    /// Most proofs that a comparison waits for.
+    pub(crate) fn patience(self) -> usize {
         match self {
-            Self::Gnark => Rival::gnark(constraints),
+            Self::Gnark | Self::Vega => usize::MAX,
+            // A minute and a half of CPU each.
+            Self::Snarkjs => 3,
+        }
+    }
+
+    /// Readies it; where its statement is of a chosen size and kind, for as many rows and values like these.
+    pub(crate) fn start(self, constraints: usize, shares: &Shares) -> anyhow::Result<Rival> {
+        match self {
+            Self::Gnark => Rival::gnark(constraints, shares),
             Self::Vega => Rival::vega(1024),
             Self::Snarkjs => Rival::snarkjs(),
         }
@@ -75,10 +102,14 @@ pub(crate) struct Rival {
 }
 
 impl Rival {
-    fn gnark(constraints: usize) -> anyhow::Result<Self> {
+    fn gnark(constraints: usize, shares: &Shares) -> anyhow::Result<Self> {
         let program = built("gnark")?.join("gnark");
         run(Command::new("go").args(["build", "-o"]).arg(&program).arg(".").current_dir(source("gnark")))?;
-        Self::start(Command::new(program).arg(constraints.to_string()))
+        Self::start(Command::new(program).args([
+            constraints.to_string(),
+            shares.small.to_string(),
+            shares.wide.to_string(),
+        ]))
     }
 
     fn vega(bytes: usize) -> anyhow::Result<Self> {
@@ -133,6 +164,7 @@ impl Facts {
             Row::exact(name, "verify", Unit::Seconds, self.verify),
             Row::exact(name, "proof_bytes", Unit::Bytes, self.proof_bytes as f64),
         ];
+        rows.extend(self.shares.iter().flat_map(|shares| shares.rows(name)));
         rows.extend(self.constraints.map(|rows| Row::exact(name, "constraints", Unit::One, rows as f64)));
         rows.extend(self.setup.map(|setup| Row::exact(name, "setup_wall", Unit::Seconds, setup.wall)));
         rows
@@ -157,11 +189,12 @@ fn source(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("against").join(name)
 }
 
-/// Where what is built of it is kept.
+/// Where what is built of it is kept: in the user's cache, since snarkjs' key takes a quarter of an hour to make.
 fn built(name: &str) -> anyhow::Result<PathBuf> {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target"), PathBuf::from);
-    let folder = target.join("against").join(name);
+    let of_user = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"));
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(of_user);
+    let cache = cache.context("neither XDG_CACHE_HOME nor HOME is set")?;
+    let folder = cache.join("sigveil-bench").join("against").join(name);
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     Ok(folder)
 }

@@ -1,5 +1,5 @@
-// Command gnark proves, with gnark's Groth16 over BN254, a circuit of a given number of constraints in which all
-// but a few variables are bits, as in the circuits it is compared with.
+// Command gnark proves, with gnark's Groth16 over BN254, a circuit of a given number of constraints in which given
+// shares of the variables are below 2^32 and full-size and all others are bits, as in the circuit it is compared with.
 //
 // After set-up it prints one JSON line of facts; then, for each line read from standard input, it proves once and
 // prints one JSON line of what that took.
@@ -9,6 +9,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"os"
@@ -28,37 +29,56 @@ import (
 const word = 32
 
 // bitHeavy holds, per word: one boolean constraint for each bit, one that adds them up, and one exclusive or per bit.
-// One product of full-size variables follows every eight words, so that they are as rare as after hashing.
+// Products of full-size variables, and of two small sums of bits, follow as often as their shares ask for.
 type bitHeavy struct {
 	Seed        frontend.Variable
 	Last        frontend.Variable `gnark:",public"`
 	constraints int
+	smallShare  float64
+	wideShare   float64
+	made        *counts
 }
+
+// counts of variables.
+type counts struct{ bits, small, wide int }
+
+func (c *counts) all() int { return c.bits + c.small + c.wide }
 
 func (c *bitHeavy) Define(api frontend.API) error {
 	state, product := c.Seed, c.Seed
 	var before []frontend.Variable
-	for i, made := 0, 0; made+2*word+2 < c.constraints; i++ {
+	*c.made = counts{}
+	for rows := 0; rows+2*word+2 < c.constraints; {
 		next, err := api.Compiler().NewHint(scramble, 1, state)
 		if err != nil {
 			return err
 		}
 		bits := api.ToBinary(next[0], word)
-		made += word + 1
+		c.made.bits, c.made.small, rows = c.made.bits+word, c.made.small+1, rows+word+1
 		if before != nil {
 			for j := range bits {
 				bits[j] = api.Xor(bits[j], before[(j+7)%word])
 			}
-			made += word
+			c.made.bits, rows = c.made.bits+word, rows+word
 		}
 		before, state = bits, next[0]
-		if i%8 == 0 {
-			product = api.Mul(api.Add(product, state), api.Add(product, i+1))
-			made++
+		for float64(c.made.small) < c.smallShare*float64(c.made.all()) && rows+2 < c.constraints {
+			at := c.made.small % (word - 16)
+			low, high := sum(api, bits[at:at+8]), sum(api, bits[at+8:at+16])
+			api.Mul(api.Add(low, 2), api.Add(high, c.made.small%1000))
+			c.made.small, rows = c.made.small+1, rows+1
+		}
+		for float64(c.made.wide) < c.wideShare*float64(c.made.all()) && rows+2 < c.constraints {
+			product = api.Mul(api.Add(product, state), api.Add(product, c.made.wide+1))
+			c.made.wide, rows = c.made.wide+1, rows+1
 		}
 	}
 	api.AssertIsEqual(c.Last, api.Mul(c.Seed, c.Seed))
 	return nil
+}
+
+func sum(api frontend.API, of []frontend.Variable) frontend.Variable {
+	return api.Add(of[0], of[1], of[2:]...)
 }
 
 // scramble gives the next word: bits that look random are half ones, as a hash function's are.
@@ -89,10 +109,12 @@ func cpuSeconds() float64 {
 	return seconds(usage.Utime) + seconds(usage.Stime)
 }
 
-func run(constraints int) error {
+func run(constraints int, smallShare, wideShare float64) error {
 	logger.Disable()
+	var made counts
+	circuit := &bitHeavy{constraints: constraints, smallShare: smallShare, wideShare: wideShare, made: &made}
 	solver.RegisterHint(scramble)
-	system, err := frontend.Compile(ecc.BN254.ScalarField(), r1cs.NewBuilder, &bitHeavy{constraints: constraints})
+	system, err := frontend.Compile(ecc.BN254.ScalarField(), r1cs.NewBuilder, circuit)
 	if err != nil {
 		return err
 	}
@@ -131,8 +153,10 @@ func run(constraints int) error {
 	if _, err := proof.WriteTo(&encoded); err != nil {
 		return err
 	}
+	share := func(of int) float64 { return float64(of) / float64(made.all()) }
 	if err := out.Encode(map[string]any{
 		"constraints": system.GetNbConstraints(), "setup": setup, "verify": verification.Wall, "proof_bytes": encoded.Len(),
+		"shares": map[string]float64{"bits": share(made.bits), "small": share(made.small), "wide": share(made.wide)},
 	}); err != nil {
 		return err
 	}
@@ -149,13 +173,15 @@ func run(constraints int) error {
 }
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: gnark CONSTRAINTS")
+	if len(os.Args) != 4 {
+		fmt.Fprintln(os.Stderr, "usage: gnark CONSTRAINTS SMALL-SHARE WIDE-SHARE")
 		os.Exit(2)
 	}
 	constraints, err := strconv.Atoi(os.Args[1])
-	if err == nil {
-		err = run(constraints)
+	small, smallErr := strconv.ParseFloat(os.Args[2], 64)
+	wide, wideErr := strconv.ParseFloat(os.Args[3], 64)
+	if err = errors.Join(err, smallErr, wideErr); err == nil {
+		err = run(constraints, small, wide)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "gnark:", err)

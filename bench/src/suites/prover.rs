@@ -1,13 +1,16 @@
-//! Circuits, keys and proofs: `token` in its size classes, and `nym`.
+//! Circuits, keys and proofs: `token` in its classes, `nym` and `query`.
 //!
 //! Keys are made afresh, so that a run says what a first use costs; nothing is cached. Proofs of one statement are made
-//! in turn by the prover, by its portable path (`.portable`) and, with a key of its own, by ark-groth16 on the same
-//! matrices and values (`.ark`); at 1,024 bytes also by the programs of others that were asked for. Where a proof's
-//! time goes is in the rows `stage_…`, in CPU seconds of each stage run by itself. `curve_2e15` and so on are statements
-//! of so many rows of mostly bits.
+//! in turn by the prover, by its portable path (`.portable`) and by ark-groth16 on the same matrices and values (`.ark`),
+//! with a key from the same trapdoor, so that each must accept the other's proofs where their domains are the same; at
+//! 1,024 bytes also by the programs of others that were asked for. Where a proof's time goes is in the rows `stage_…`,
+//! in CPU seconds of each stage run by itself; `share_…` is what the values are, `.two` is two proofs at once.
+//! `curve_2e15` and so on are statements of so many rows of mostly bits.
 
 mod arkworks;
 mod curve;
+mod subject;
+mod values;
 
 use std::hint::black_box;
 
@@ -15,37 +18,40 @@ use anyhow::Context as _;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use sigveil_circuits::Fr;
-use sigveil_circuits::groth16::{Proof, ProvingKey, prove_on, verify, verify_batch};
+use sigveil_circuits::groth16::{Proof, verify, verify_batch};
 use sigveil_circuits::keys::{KeyStore, Keys, Statement};
-use sigveil_circuits::prover::lanes::Path;
-use sigveil_circuits::prover::{Matrices, stages};
-use sigveil_circuits::r1cs::{Assignment, Shape};
-use sigveil_circuits::testing::Issuer;
-use sigveil_circuits::token::native::{Expectation, check};
-use sigveil_circuits::token::{Binding, Class, Jwt, LinkingRandomness, SizeClass, Usage};
-use sigveil_circuits::{nym, token};
-use sigveil_vrf_identity::identity::Kind;
+use sigveil_circuits::token::{Class, ModulusSize, SizeClass};
 
 use super::timed;
-use crate::machine::{Spent, spent};
+use crate::machine::spent;
 use crate::rival::Name;
 use crate::row::{Row, Unit};
 use crate::{Effort, machine};
+use subject::{Depth, Subject};
+use values::{Values, nym_values, query_values, token_values};
 
-const ISSUER: &str = "https://issuer.example";
-const EMAIL: &str = "signer@example.org";
-const TIME: u64 = 1_800_000_000;
 const BATCH: usize = 100;
+/// Seeds the trapdoor of a statement's keys, ours and ark-groth16's.
+const TRAPDOOR: u64 = 1;
+/// The statement that others' programs are compared with.
+const COMPARED: Class = Class::rsa2048(SizeClass::B1024);
 
 pub(crate) fn run(effort: Effort, against: &[String]) -> anyhow::Result<Vec<Row>> {
-    let against = against.iter().map(|name| Name::parse(name)).collect::<anyhow::Result<Vec<_>>>()?;
-    let mut rows = statement("nym", Statement::Nym, effort, &nym_values(), &[])?;
-    let classes = if effort.quick { &[SizeClass::B1024][..] } else { &SizeClass::ALL };
-    for class in classes {
-        let name = format!("token_{}", class.bytes());
-        let rivals = if *class == SizeClass::B1024 { against.as_slice() } else { &[] };
-        let token = Statement::Token(Class::rsa2048(*class));
-        rows.extend(statement(&name, token, effort, &token_values(*class)?, rivals)?);
+    let rivals = against.iter().map(|name| Name::parse(name)).collect::<anyhow::Result<Vec<_>>>()?;
+    let small = Depth { proofs: effort.times(3, 9), stages: true, rivals: &[] };
+    let mut rows = statement("nym", Statement::Nym, effort, small, &nym_values())?;
+    rows.extend(statement("query", Statement::Query, effort, small, &query_values()?)?);
+    for class in classes(effort) {
+        let depth = if class == COMPARED {
+            Depth { proofs: effort.times(3, 7), stages: true, rivals: &rivals }
+        } else {
+            Depth { proofs: 3, stages: false, rivals: &[] }
+        };
+        let name = match class.modulus {
+            ModulusSize::Rsa2048 => format!("token_{}", class.size.bytes()),
+            modulus => format!("token_{}_rsa{}", class.size.bytes(), modulus.bits()),
+        };
+        rows.extend(statement(&name, Statement::Token(class), effort, depth, &token_values(class)?)?);
     }
     rows.extend(curve::rows(effort)?);
     // Of the whole process, so of the largest of its statements, and of other provers' keys.
@@ -53,19 +59,26 @@ pub(crate) fn run(effort: Effort, against: &[String]) -> anyhow::Result<Vec<Row>
     Ok(rows)
 }
 
-/// Computes the values of one fixed statement.
-type Values = Box<dyn Fn() -> Assignment>;
+/// Every length under a modulus of 2,048 bits, and every modulus at 1,024 bytes.
+fn classes(effort: Effort) -> Vec<Class> {
+    if effort.quick {
+        return vec![COMPARED];
+    }
+    let longer = ModulusSize::ALL.into_iter().filter(|modulus| *modulus != ModulusSize::Rsa2048);
+    let of_longer = longer.map(|modulus| Class { size: SizeClass::B1024, modulus });
+    SizeClass::ALL.into_iter().map(Class::rsa2048).chain(of_longer).collect()
+}
 
 fn statement(
     name: &str,
     statement: Statement,
     effort: Effort,
+    depth: Depth<'_>,
     values: &Values,
-    rivals: &[Name],
 ) -> anyhow::Result<Vec<Row>> {
-    let mut rng = ChaCha20Rng::seed_from_u64(1);
     let folder = tempfile::tempdir()?;
     let store = KeyStore::new(folder.path());
+    let mut rng = ChaCha20Rng::seed_from_u64(TRAPDOOR);
     let (setup, keys) = spent(|| store.load_or_create(statement, &mut rng, &mut |_| {}));
     let keys = keys?;
     let (load, loaded) = spent(|| store.load(statement));
@@ -75,12 +88,9 @@ fn statement(
     let honest = values();
     anyhow::ensure!(honest.is_satisfied(), "{name}: the statement does not hold");
     let public = *honest.publics().first().context("a statement has one public input")?;
-    let subject = Subject {
-        shape: &statement.shape(),
-        key: keys.proving_key(),
-        matrices: keys.matrices(),
-        values: &honest,
-    };
+    let shape = statement.shape();
+    let subject =
+        Subject { shape: &shape, key: keys.proving_key(), matrices: keys.matrices(), values: &honest };
     let proof = keys.prove(&honest, &mut rng)?;
     let samples = effort.times(5, 20);
     let mut rows = vec![
@@ -88,7 +98,8 @@ fn statement(
         // Before another prover's key is in memory.
         Row::exact(name, "peak_rss", Unit::Bytes, machine::peak_rss()),
     ];
-    rows.extend(subject.proofs(name, effort, rivals)?);
+    rows.extend(subject.shares().rows(name));
+    rows.extend(subject.proofs(name, depth)?);
     rows.extend([
         timed(name, "witness", samples, 1, || {
             black_box(values());
@@ -100,112 +111,6 @@ fn statement(
     ]);
     rows.extend(verification(name, samples, &keys, public, &proof)?);
     Ok(rows)
-}
-
-/// What is proven by several provers in turn.
-struct Subject<'a> {
-    shape: &'a Shape,
-    key: &'a ProvingKey,
-    matrices: &'a Matrices,
-    values: &'a Assignment,
-}
-
-/// A prover's name and what it took.
-struct Side<'a> {
-    name: String,
-    prove: Box<dyn FnMut() -> anyhow::Result<Spent> + 'a>,
-    wall: Vec<f64>,
-    cpu: Vec<f64>,
-}
-
-impl Subject<'_> {
-    /// Rows of proving time for every prover, and of each stage; ratios to the first from interleaved pairs.
-    fn proofs(&self, name: &str, effort: Effort, rivals: &[Name]) -> anyhow::Result<Vec<Row>> {
-        let theirs = arkworks::Prover::new(self.shape, self.values)?;
-        let mut rows = Vec::new();
-        let mut sides = vec![self.side(name.to_owned(), Path::detect())];
-        if Path::detect() != Path::Portable {
-            sides.push(self.side(format!("{name}.portable"), Path::Portable));
-        }
-        sides.push(Side::new(format!("{name}.ark"), || theirs.prove()));
-        for rival in rivals {
-            let mut ready = rival.start(self.matrices.constraints())?;
-            rows.extend(ready.facts.rows(rival.row()));
-            sides.push(Side::apart(rival.row().to_owned(), move || ready.prove()));
-        }
-        for _ in 0..effort.times(3, 9) {
-            for side in &mut sides {
-                let spent = (side.prove)()?;
-                side.wall.push(spent.wall);
-                side.cpu.push(spent.cpu);
-            }
-        }
-        for side in &sides {
-            rows.push(Row::over(&side.name, "prove_wall", Unit::Seconds, &side.wall));
-            rows.push(Row::over(&side.name, "prove_cpu", Unit::Seconds, &side.cpu));
-        }
-        for other in &sides[1..] {
-            let pair = format!("{}/{}", other.name, sides[0].name);
-            let ratios: Vec<f64> =
-                other.cpu.iter().zip(&sides[0].cpu).map(|(other, ours)| other / ours).collect();
-            rows.push(Row::over(&pair, "prove_cpu", Unit::One, &ratios));
-        }
-        for path in Path::all() {
-            let suffix = if path == Path::detect() { "" } else { ".portable" };
-            rows.extend(self.stages(&format!("{name}{suffix}"), path, effort));
-        }
-        rows.extend(theirs.stages(&format!("{name}.ark"), effort)?);
-        Ok(rows)
-    }
-
-    fn side(&self, name: String, path: Path) -> Side<'_> {
-        let mut rng = ChaCha20Rng::seed_from_u64(3);
-        Side::new(name, move || {
-            black_box(prove_on(path, self.key, self.matrices, self.values, &mut rng)?);
-            Ok(())
-        })
-    }
-
-    fn stages(&self, name: &str, path: Path, effort: Effort) -> Vec<Row> {
-        let full = self.values.full();
-        let mut spent_in = Samples::default();
-        for _ in 0..effort.times(3, 9) {
-            stages(path, self.key, self.matrices, &full, &mut |stage, run| spent_in.add(stage, run));
-        }
-        spent_in.rows(name)
-    }
-}
-
-impl<'a> Side<'a> {
-    fn new(name: String, mut prove: impl FnMut() -> anyhow::Result<()> + 'a) -> Self {
-        Self::apart(name, move || {
-            let (spent, made) = spent(&mut prove);
-            made.map(|()| spent)
-        })
-    }
-
-    /// One that says itself what it took, being a process of its own.
-    fn apart(name: String, prove: impl FnMut() -> anyhow::Result<Spent> + 'a) -> Self {
-        Self { name, prove: Box::new(prove), wall: Vec::new(), cpu: Vec::new() }
-    }
-}
-
-/// CPU seconds by stage.
-#[derive(Default)]
-struct Samples(Vec<(&'static str, Vec<f64>)>);
-
-impl Samples {
-    fn add(&mut self, stage: &'static str, run: &mut dyn FnMut()) {
-        let (spent, ()) = spent(run);
-        match self.0.iter_mut().find(|(name, _)| *name == stage) {
-            Some((_, samples)) => samples.push(spent.cpu),
-            None => self.0.push((stage, vec![spent.cpu])),
-        }
-    }
-
-    fn rows(&self, name: &str) -> Vec<Row> {
-        self.0.iter().map(|(stage, samples)| Row::over(name, stage, Unit::Seconds, samples)).collect()
-    }
 }
 
 fn verification(
@@ -228,39 +133,4 @@ fn verification(
         .map(|_| spent(|| verify_batch(key, black_box(&batch), &mut rng)).0.wall / BATCH as f64)
         .collect();
     Ok(vec![one, Row::over(name, "verify_batch100", Unit::Seconds, &per_batch)])
-}
-
-/// A token that fills the class, checked and ready to be proven.
-fn token_values(class: SizeClass) -> anyhow::Result<Values> {
-    let issuer = Issuer::generate();
-    let payload = |filler: usize| {
-        format!(
-            r#"{{"iss":"{ISSUER}","aud":"sigstore","sub":"1","email":"{EMAIL}","email_verified":true,"iat":{TIME},"exp":{},"filler":"{}"}}"#,
-            TIME + 600,
-            "x".repeat(filler)
-        )
-    };
-    let input = |token: &str| token.rfind('.').unwrap_or(token.len());
-    let free = class.bytes().saturating_sub(input(&issuer.token(&payload(0))));
-    let text = issuer.token(&payload((free * 3 / 4).saturating_sub(3)));
-    let (jwt, modulus) = (Jwt::parse(&text)?, issuer.modulus());
-    anyhow::ensure!(jwt.compact().size_class() == class, "the token is not of its class");
-    let expected = Expectation {
-        modulus: &modulus,
-        issuer: ISSUER,
-        audience: "sigstore",
-        kind: Kind::Email,
-        time: TIME,
-        usage: Usage::Certificate,
-        binding: Binding::Unbound,
-    };
-    let checked = check(&jwt, &expected)?;
-    let randomness = LinkingRandomness(Fr::from(7u64));
-    let (instance, witness) = (checked.instance(randomness), checked.witness(randomness));
-    Ok(Box::new(move || token::circuit::assign(witness.class(), &instance, &witness)))
-}
-
-fn nym_values() -> Values {
-    let (instance, witness) = nym::sample::statement(&mut ChaCha20Rng::seed_from_u64(3));
-    Box::new(move || nym::circuit::assign(&instance, &witness))
 }
