@@ -5,7 +5,7 @@
 //! | `POST /ct/v1/add-chain`, `/ct/v1/add-pre-chain` | 200 with an SCT (RFC 6962 §4.1, §4.2) |
 //! | `GET /ct/v1/get-roots` | the accepted roots (RFC 6962 §4.7) |
 //! | `GET /checkpoint`, `/tile/…`, `/issuer/<sha256>` | static-ct-api |
-//! | `GET /healthz` | 200 |
+//! | `GET /healthz`, `/readyz`, `/metrics` | as in `docs/metrics.md` |
 //!
 //! The SCT exists only once the entry is durable and in a published checkpoint. A certificate submitted again
 //! is logged again: static-ct-api leaves that to the log, and the one who pays is a CA whose root is accepted.
@@ -26,7 +26,7 @@ use p256::ecdsa::SigningKey;
 
 use crate::engine::{AppendError, Clock, Config, Layout, Log, OpenError};
 use crate::hash::Hash;
-use crate::http::{guard, problem};
+use crate::http::{guard, problem, watched};
 use crate::note::NoteSigner;
 use crate::sct::{
     AcceptedRoots, AddChain, AddChainAnswer, ChainError, EntryKind, SignedCertificateTimestamp, Submission,
@@ -139,9 +139,9 @@ pub fn router(log: CertificateLog) -> Router {
         .route("/ct/v1/get-roots", get(roots))
         .route("/checkpoint", get(checkpoint))
         .route("/tile/{*path}", get(tile))
-        .route("/issuer/{fingerprint}", get(issuer))
-        .route("/healthz", get(|| async { "ok\n" }));
-    guard(routes.with_state(log))
+        .route("/issuer/{fingerprint}", get(issuer));
+    let watched = watched(log.log());
+    guard(routes.with_state(log).merge(watched))
 }
 
 async fn add_chain(State(log): State<CertificateLog>, body: Bytes) -> Response {

@@ -8,7 +8,7 @@
 //! | `POST /api/sigveil/v1/sealed` | 201; `{"entry": body, "payload": {…}}` |
 //! | `GET /api/sigveil/v1/entries/{index}` | the body, or 410 with the tombstone where it is withheld |
 //! | `GET /api/sigveil/v1/sealed/{index}` | the openings, or 404 |
-//! | `GET /healthz` | 200 |
+//! | `GET /healthz`, `/readyz`, `/metrics` | as in `docs/metrics.md` |
 //!
 //! Entry tiles serve tombstones in place of withheld bodies ([`crate::entry::Withheld`]): stock clients do
 //! not read entry tiles to verify, and whoever mirrors them finds the leaf hash and the record's index there.
@@ -24,7 +24,7 @@ use serde::Deserialize;
 use crate::checkpoint::VerifiedCheckpoint;
 use crate::engine::{AppendError, Log, Receipt};
 use crate::entry::{Distinct, Entry, EntryError, HashedRekord, MAX_BODY, SealedPayload, Stored};
-use crate::http::{guard, problem};
+use crate::http::{guard, problem, watched};
 use crate::store::ReadError;
 use crate::tile::{TileKind, TileTree};
 use crate::tlog_entry::{ProvenEntry, transparency_log_entry};
@@ -38,9 +38,9 @@ pub fn router(log: Log) -> Router {
         .route("/api/sigveil/v1/entries", post(create_own))
         .route("/api/sigveil/v1/sealed", post(create_sealed))
         .route("/api/sigveil/v1/entries/{index}", get(read_entry))
-        .route("/api/sigveil/v1/sealed/{index}", get(read_sealed))
-        .route("/healthz", get(|| async { "ok\n" }));
-    guard(routes.with_state(log))
+        .route("/api/sigveil/v1/sealed/{index}", get(read_sealed));
+    let watched = watched(&log);
+    guard(routes.with_state(log).merge(watched))
 }
 
 async fn create(State(log): State<Log>, body: Bytes) -> Response {

@@ -312,3 +312,41 @@ async fn a_witness_over_http_cosigns_and_slow_or_lying_ones_do_not_get_in() {
         assert!(!receipt.checkpoint.contains("witness.example"), "case {n}");
     }
 }
+
+#[tokio::test]
+async fn a_log_tells_what_it_counts_and_whether_it_is_ready() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(config(folder.path())).unwrap();
+    let url = serve(sigveil_log::rekor::router(log.clone())).await;
+    for body in [b"one".to_vec(), b"two".to_vec(), b"one".to_vec()] {
+        let _ = log.append_opaque(body).await;
+    }
+    // What was counted after the last answer shows with the next.
+    log.stop().await;
+    let answer = reqwest::get(format!("{url}/metrics")).await.unwrap();
+    assert_eq!(answer.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    let text = answer.text().await.unwrap();
+    for (name, value) in [
+        ("committed_entries", 2),
+        ("published_entries", 2),
+        ("acknowledged_total", 2),
+        ("duplicates_total", 1),
+    ] {
+        let line = format!("sigveil_log_{name}{{origin=\"{ORIGIN}\"}} {value}\n");
+        assert!(text.contains(&line), "{line} in {text}");
+    }
+    assert_eq!(reqwest::get(format!("{url}/readyz")).await.unwrap().status(), 200);
+    assert_eq!(reqwest::get(format!("{url}/healthz")).await.unwrap().status(), 200);
+
+    // A log whose witnesses are away has something to publish.
+    let mut alone = config(&folder.path().join("alone"));
+    alone.witness_threshold = 1;
+    let log = Log::open(alone).unwrap();
+    let url = serve(sigveil_log::rekor::router(log.clone())).await;
+    let _ = log.append_opaque(b"three".to_vec()).await;
+    log.stop().await;
+    assert_eq!(
+        refusal(reqwest::get(format!("{url}/readyz")).await.unwrap()).await,
+        (503, "log-unavailable".to_owned())
+    );
+}

@@ -20,6 +20,7 @@ mod edge;
 #[cfg(test)]
 mod interrupted;
 mod known;
+mod metrics;
 mod publish;
 mod redact;
 mod sequencer;
@@ -34,6 +35,7 @@ use ed25519_dalek::VerifyingKey;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
+pub use metrics::Metrics;
 pub use redact::{Coverage, RedactError, Redacted};
 
 use crate::checkpoint::CheckpointError;
@@ -253,6 +255,7 @@ struct Shared {
     reader: Reader,
     key: crate::note::NoteKey,
     redaction: Option<RedactionPolicy>,
+    metrics: Arc<Metrics>,
 }
 
 impl Log {
@@ -261,13 +264,15 @@ impl Log {
     /// # Errors
     /// [`OpenError`].
     pub fn open(config: Config) -> Result<Self, OpenError> {
+        let metrics = Arc::new(Metrics::default());
         let shared = Shared {
+            metrics: Arc::clone(&metrics),
             reader: config.reader(),
             key: config.signer.public().clone(),
             redaction: config.redaction.clone(),
         };
         let (commands, receiver) = mpsc::channel(config.queue.max(1));
-        sequencer::start(config, receiver)?;
+        sequencer::start(config, metrics, receiver)?;
         Ok(Self { commands, shared: Arc::new(shared) })
     }
 
@@ -338,7 +343,10 @@ impl Log {
         let (answer, receiver) = oneshot::channel();
         let command = Command::Append { draft, answer };
         self.commands.try_send(command).map_err(|error| match error {
-            TrySendError::Full(_) => AppendError::Busy,
+            TrySendError::Full(_) => {
+                metrics::add(&self.shared.metrics.refused_busy, 1);
+                AppendError::Busy
+            }
             TrySendError::Closed(_) => AppendError::Unavailable,
         })?;
         receiver.await.map_err(|_| AppendError::Unavailable)?
@@ -366,6 +374,11 @@ impl Log {
         let command = Command::Redact { record, coverage: Box::new(coverage), answer };
         self.commands.send(command).await.map_err(|_| RedactError::Unavailable)?;
         receiver.await.map_err(|_| RedactError::Unavailable)?
+    }
+
+    /// What the log counts.
+    pub fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
     }
 
     /// The log's folder, for reading.

@@ -1,11 +1,13 @@
 //! The one thread that writes to a log.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
 use super::known::Known;
+use super::metrics::{self, Metrics};
 use super::publish::{Published, Publisher};
 use super::redact::{self, Coverage, RedactError, Redacted};
 use super::tree::{CommittedTree, leaves};
@@ -78,12 +80,19 @@ pub(super) struct Sequencer {
     known: Known,
     /// When storage failed or was last tried again: what is on disk is unknown until the folder is opened anew.
     failed: Option<Instant>,
+    metrics: Arc<Metrics>,
     _lock: FolderLock,
 }
 
 /// Opens the folder and starts the thread.
-pub(super) fn start(config: Config, commands: mpsc::Receiver<Command>) -> Result<(), OpenError> {
-    let sequencer = Sequencer::open(config)?;
+pub(super) fn start(
+    config: Config,
+    metrics: Arc<Metrics>,
+    commands: mpsc::Receiver<Command>,
+) -> Result<(), OpenError> {
+    let mut sequencer = Sequencer::open(config)?;
+    sequencer.metrics = metrics;
+    sequencer.measure();
     let timer = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let name = format!("log {}", sequencer.publisher.log_key().name());
     let thread = std::thread::Builder::new().name(name.chars().take(15).collect());
@@ -109,7 +118,8 @@ impl Sequencer {
     pub(super) fn open(config: Config) -> Result<Self, OpenError> {
         let lock = config.files.lock(&config.folder)?.ok_or(OpenError::Locked)?;
         let (publisher, tree, known) = recover(&config)?;
-        let mut sequencer = Self { config, tree, publisher, known, failed: None, _lock: lock };
+        let mut sequencer =
+            Self { config, tree, publisher, known, failed: None, metrics: Arc::default(), _lock: lock };
         sequencer.complete()?;
         Ok(sequencer)
     }
@@ -136,6 +146,14 @@ impl Sequencer {
         Ok(())
     }
 
+    /// Brings the gauges up to date.
+    fn measure(&self) {
+        let published = self.publisher.published().map_or(0, |published| published.checkpoint.size);
+        metrics::set(&self.metrics.committed, self.tree.size());
+        metrics::set(&self.metrics.published, published);
+        metrics::set(&self.metrics.storage_failing, u64::from(self.failed.is_some()));
+    }
+
     /// Whether entries are committed and not published.
     fn is_behind(&self) -> bool {
         let size = self.tree.size();
@@ -152,7 +170,10 @@ impl Sequencer {
             };
             match timer.block_on(async { tokio::time::timeout_at(due.into(), commands.recv()).await }) {
                 Ok(command) => return command,
-                Err(_) => self.try_again(),
+                Err(_) => {
+                    self.try_again();
+                    self.measure();
+                }
             }
         }
     }
@@ -173,13 +194,18 @@ impl Sequencer {
 
     fn fail(&mut self) {
         self.failed = Some(Instant::now());
+        metrics::add(&self.metrics.storage_failures, 1);
     }
 
     /// Runs until the last sender is gone or asks for it.
     fn run(mut self, timer: &Runtime, mut commands: mpsc::Receiver<Command>) {
         while let Some(command) = self.next(timer, &mut commands) {
             let (batch, interlude) = self.gather(command, &mut commands);
+            let begun = Instant::now();
             self.process(batch);
+            let spent = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+            metrics::add(&self.metrics.batch_microseconds, spent);
+            self.measure();
             match interlude {
                 None => {}
                 Some(Interlude::Redact { record, coverage, answer }) => {
@@ -278,6 +304,7 @@ impl Sequencer {
             entries.push(entry);
         }
         let published = self.commit(entries);
+        metrics::add(&self.metrics.duplicates, duplicates.len() as u64);
         for (index, answer) in duplicates {
             let _ = answer.send(Err(match &published {
                 Ok(_) => AppendError::Duplicate(index),
@@ -288,7 +315,11 @@ impl Sequencer {
             Err(error) => {
                 waiting.into_iter().for_each(|(_, _, answer)| drop(answer.send(Err(error.clone()))))
             }
-            Ok(published) => self.answer(waiting, &published),
+            Ok(published) => {
+                metrics::add(&self.metrics.batches, 1);
+                metrics::add(&self.metrics.acknowledged, waiting.len() as u64);
+                self.answer(waiting, &published);
+            }
         }
     }
 
@@ -308,8 +339,10 @@ impl Sequencer {
 
     fn publish(&mut self) -> Result<Published, AppendError> {
         let published = self.publisher.publish(&self.tree.tiles(), self.tree.size());
-        if matches!(published, Err(AppendError::Unavailable)) {
-            self.fail();
+        match published {
+            Err(AppendError::Unavailable) => self.fail(),
+            Err(AppendError::Unwitnessed) => metrics::add(&self.metrics.unwitnessed, 1),
+            _ => {}
         }
         published
     }

@@ -13,9 +13,11 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use crate::engine::Log;
 use crate::store::Reader;
 use crate::tile::{TileKind, TilePath, TileSource as _};
 
@@ -72,6 +74,26 @@ pub fn problem(status: u16, reason: &str, detail: &str) -> Response {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     }
     response
+}
+
+/// What is watched of a log: `/healthz`, `/readyz` and `/metrics`.
+pub(crate) fn watched(log: &Log) -> Router {
+    let (ready, metrics) = (log.clone(), log.clone());
+    let readiness = move || async move {
+        if ready.metrics().is_ready() {
+            "ready\n".into_response()
+        } else {
+            problem(503, "log-unavailable", "the log does not accept entries now, or has some to publish")
+        }
+    };
+    let text = move || async move {
+        let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+        (kind, metrics.metrics().to_text(metrics.key().name())).into_response()
+    };
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(readiness))
+        .route("/metrics", get(text))
 }
 
 /// The published checkpoint.
