@@ -19,7 +19,7 @@ pub(super) fn inverse(domain: Domain, values: &[Fr]) -> Vec<Fr> {
     let mut out = vec![Fr::from(0u64); values.len()];
     transform(values, 1, &mut out, &roots);
     let scale = reciprocal(domain.size());
-    out.par_chunks_mut(CHUNK).for_each(|out| out.iter_mut().for_each(|value| *value = *value * scale));
+    out.par_chunks_mut(CHUNK).for_each(|out| out.iter_mut().for_each(|value| *value *= scale));
     out
 }
 

@@ -109,8 +109,9 @@ impl Subject<'_> {
                     [prove(seed), other.join().expect("a prover does not panic")]
                 })
             });
-            let [one, other] = proofs;
-            (one?, other?);
+            for proof in proofs {
+                proof?;
+            }
             wall.push(both.wall);
             cpu.push(both.cpu);
             ratio.push(both.cpu / (2.0 * alone.cpu));

@@ -206,8 +206,8 @@ impl<G: Group, C: Cpu> Steps<G, C> {
         let mut at = [0; WIDEST];
         for entry in 0..entries {
             for vector in (0..self.row).step_by(width) {
-                for i in 0..width {
-                    at[i] = self.entry(0, entry, vector + i);
+                for (i, line) in at[..width].iter_mut().enumerate() {
+                    *line = self.entry(0, entry, vector + i);
                 }
                 let (x, y) = G::Coordinate::<C>::gather(cpu, &self.lines, &at);
                 at.iter_mut().for_each(|line| *line += second);
