@@ -50,6 +50,7 @@ impl Stack {
         let keys = KeyStore::open(&folder.join("keys")).map_err(said)?;
         let programs = Programs::new(cache)?;
         interrupt::stop_at_signals(&folder);
+        allow_many_files();
         Ok(Self { folder, programs, keys, state: State::default(), detached: false, _lock: lock })
     }
 
@@ -121,6 +122,14 @@ impl Drop for Stack {
             eprintln!("sigveil-bench: {error:#}");
         }
     }
+}
+
+/// Thousands of connections are as many files, here and in every server that is started from here.
+fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Where it may not be raised, a load that needs more fails and says so.
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).ok();
 }
 
 /// Loopback ports that were free a moment ago, all different.
