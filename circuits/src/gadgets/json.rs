@@ -13,6 +13,8 @@
 //! a comma there, to the next colon), pending `p` (from an opening bracket, a closing quote or a top-level colon, through
 //! white space). Each is forced by the state and the byte before it, so nothing is left to the prover.
 
+use ark_ff::Field;
+
 use crate::Fr;
 use crate::gadgets::select::{never_both, zero_where};
 use crate::r1cs::{Cs, Num};
@@ -30,17 +32,59 @@ const HALF: Fr =
 pub struct Byte<N> {
     /// Its bits, lowest first; each forced to be a bit by whoever made them.
     pub bits: [N; 8],
-    /// Its value: one variable.
+    /// Its value: a linear form of them.
     pub value: N,
 }
 
 impl<N: Num> Byte<N> {
-    /// The byte with these bits, lowest first: one row, so that the forms it enters stay short.
-    pub fn new<C: Cs<Num = N>>(cs: &mut C, bits: [N; 8]) -> Self {
-        let sum = crate::gadgets::select::weighted(&bits);
-        let value = cs.hint(&[&sum], |v| v[0]);
-        cs.equal(&value, &sum);
-        Self { bits, value }
+    /// The byte with these bits, lowest first.
+    pub fn new(bits: [N; 8]) -> Self {
+        Self { value: crate::gadgets::select::weighted(&bits), bits }
+    }
+}
+
+/// Bytes that have one variable together, so that sums over many of them stay short.
+const TOGETHER: usize = 4;
+
+/// The bytes of a text.
+pub struct Text<N> {
+    bytes: Vec<Byte<N>>,
+    /// Of each whole group of four the bytes as one number, big-endian.
+    groups: Vec<N>,
+}
+
+impl<N: Num> Text<N> {
+    /// The text of these bytes: one row for four.
+    pub fn new<C: Cs<Num = N>>(cs: &mut C, bytes: Vec<Byte<N>>) -> Self {
+        let groups = bytes.chunks_exact(TOGETHER).map(|group| {
+            let sum = group.iter().fold(N::zero(), |sum, byte| sum.times(Fr::from(256u64)).plus(&byte.value));
+            materialised(cs, &sum)
+        });
+        Self { groups: groups.collect(), bytes }
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> &[Byte<N>] {
+        &self.bytes
+    }
+
+    /// `Σ byte[at + j]·256^(count − 1 − j)` for j below `count`, zeros where there is no byte: a linear form.
+    pub fn window(&self, at: isize, count: usize) -> N {
+        let (mut sum, mut j) = (N::zero(), 0);
+        while j < count {
+            let position = at + j as isize;
+            let group = (position >= 0 && position as usize % TOGETHER == 0 && j + TOGETHER <= count)
+                .then(|| self.groups.get(position as usize / TOGETHER))
+                .flatten();
+            let byte =
+                || usize::try_from(position).ok().and_then(|at| self.bytes.get(at)).map(|byte| &byte.value);
+            let step = if group.is_some() { TOGETHER } else { 1 };
+            if let Some(form) = group.or_else(byte) {
+                sum.add_scaled(form, Fr::from(2u64).pow([8 * (count - step - j) as u64]));
+            }
+            j += step;
+        }
+        sum
     }
 }
 
@@ -54,9 +98,13 @@ pub struct Place<N> {
     pub depth: N,
     /// Quotes that begin or end a string, up to and including this byte.
     pub quotes: N,
-    /// Backslashes that escape, from this byte to the end of the string it belongs to; zero outside strings.
-    pub escapes: N,
+    /// Of the string that this byte belongs to, from this byte on: backslashes that escape, and [`REST`] for each byte before
+    /// the closing quote, this one counted. Zero at the closing quote and outside strings.
+    pub tail: N,
 }
+
+/// log₂ of what each byte of a string's rest adds to [`Place::tail`]: beyond the count of its escapes.
+pub const REST: u32 = 163;
 
 /// The state before a byte.
 struct State<N> {
@@ -107,7 +155,7 @@ pub fn scan<C: Cs>(cs: &mut C, bytes: &[Byte<C::Num>]) -> Vec<Place<C::Num>> {
         never_both(cs, &apart);
         cs.is_zero(&state.in_string);
         cs.is_zero(&state.depth);
-        count_escapes(cs, steps)
+        measure_tails(cs, steps)
     })
 }
 
@@ -144,7 +192,7 @@ fn advance<C: Cs>(cs: &mut C, state: &State<C::Num>, byte: &Byte<C::Num>) -> (St
         follows,
         depth: state.depth.clone(),
         quotes: quotes.clone(),
-        escapes: C::Num::zero(),
+        tail: C::Num::zero(),
     };
     let step = Step { place, string_goes_on: in_string.clone(), escape: escape.clone() };
     (step, State { in_string, escaped: escape, depth, expects_key, pending, quotes })
@@ -212,13 +260,14 @@ fn toggled<C: Cs>(cs: &mut C, s: &C::Num, q: &C::Num) -> C::Num {
     out
 }
 
-/// From the last byte to the first: escapes' = goes on·(escapes + escape).
-fn count_escapes<C: Cs>(cs: &mut C, steps: Vec<Step<C::Num>>) -> Vec<Place<C::Num>> {
-    let mut escapes = C::Num::zero();
+/// From the last byte to the first: tail' = goes on·(tail + escape + one byte).
+fn measure_tails<C: Cs>(cs: &mut C, steps: Vec<Step<C::Num>>) -> Vec<Place<C::Num>> {
+    let mut tail = C::Num::zero();
+    let one_byte = C::Num::constant(Fr::from(2u64).pow([u64::from(REST)]));
     let mut places: Vec<Place<C::Num>> = Vec::with_capacity(steps.len());
     for step in steps.into_iter().rev() {
-        escapes = cs.product(&step.string_goes_on, &escapes.plus(&step.escape));
-        places.push(Place { escapes: escapes.clone(), ..step.place });
+        tail = cs.product(&step.string_goes_on, &tail.plus(&step.escape).plus(&one_byte));
+        places.push(Place { tail: tail.clone(), ..step.place });
     }
     places.reverse();
     places

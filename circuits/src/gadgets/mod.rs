@@ -4,6 +4,7 @@
 pub mod base64;
 pub mod bits;
 pub mod edwards;
+pub mod excerpt;
 pub mod json;
 pub mod poseidon;
 pub mod rsa;

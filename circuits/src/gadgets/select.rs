@@ -178,6 +178,17 @@ fn steps(reach: usize) -> Vec<usize> {
     reaches.map(|reach| reach.div_ceil(2)).collect()
 }
 
+/// `taken` elements of `items` from the position on whose bits, lowest first, these are; zeros beyond the end.
+pub fn moved<C: Cs>(cs: &mut C, mut items: Vec<C::Num>, taken: usize, bits: &[C::Num]) -> Vec<C::Num> {
+    for (i, bit) in bits.iter().enumerate().rev() {
+        let step = 1 << i;
+        let width = items.len().min(taken + step - 1);
+        items = (0..width).map(|i| shifted(cs, &items, i, step, bit)).collect();
+    }
+    items.resize(taken, C::Num::zero());
+    items
+}
+
 /// `bit ? items[i + step] : items[i]`: one row.
 fn shifted<C: Cs>(cs: &mut C, items: &[C::Num], i: usize, step: usize, bit: &C::Num) -> C::Num {
     match items.get(i + step) {
@@ -228,6 +239,21 @@ mod tests {
             let mut expected = items[at..].to_vec();
             expected.resize(taken.max(expected.len()), Fr::ZERO);
             prop_assert_eq!(out, &expected[..taken]);
+        }
+    }
+
+    #[test]
+    fn what_is_moved_is_a_slice() {
+        let items: Vec<Fr> = (1..=13).map(number).collect();
+        for at in 0..16 {
+            for taken in [1, 4, 13] {
+                let bits: Vec<Fr> = (0..4).map(|i| number(at >> i & 1)).collect();
+                let mut out = Vec::new();
+                let values = Assignment::of(|cs| out = moved(cs, items.clone(), taken, &bits));
+                assert!(values.is_satisfied());
+                let expected = |k: usize| items.get(at as usize + k).copied().unwrap_or_default();
+                assert_eq!(out, (0..taken).map(expected).collect::<Vec<_>>());
+            }
         }
     }
 

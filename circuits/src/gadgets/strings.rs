@@ -10,18 +10,20 @@
 //! | 8 | [`Place::follows`] |
 //! | 9..20 | [`Place::quotes`] |
 //! | 20..31 | [`Place::depth`] |
-//! | 31..42 | [`Place::escapes`] |
+//! | 31..42 | escapes to come in the string, of [`Place::tail`] |
 //! | 42..194 | the key the place belongs to: 19 bytes from its opening quote on |
+//! | 194..205 | bytes to come before the string's closing quote, this one counted, of [`Place::tail`]: its *rest* |
 //!
-//! Inside a value that is a string without escapes, a number or a literal, all fields but the byte are the same as at
-//! its first byte (which alone *follows* its colon), until the closing quote, which is one quote further. So behind
-//! the first element *base + byte* is read off, and a sum base + byte + one quote is the string's end: an escaped
-//! quote cannot pass for it, since the string has no escapes.
+//! Inside a value that is a string without escapes, a number or a literal, all fields but byte and rest are the same as at
+//! its first byte (which alone *follows* its colon), until the closing quote, which is one quote further; the rest falls by one a
+//! byte from the string's length and one, and outside strings is zero. So behind the first element *base + rest + byte* is
+//! read off, and a sum base + byte + one quote is the string's end: an escaped quote cannot pass for it, since the string
+//! has no escapes.
 
 use ark_ff::{AdditiveGroup, Field};
 
 use crate::Fr;
-use crate::gadgets::json::{Byte, Place};
+use crate::gadgets::json::{self, Byte, Place, Text};
 use crate::gadgets::select::{self, Cut, bits_of, either};
 use crate::r1cs::{Cs, Num};
 
@@ -33,8 +35,11 @@ const QUOTES: u32 = 9;
 const DEPTH: u32 = 20;
 const ESCAPES: u32 = 31;
 const KEY: u32 = 42;
-/// Bits of the count of quotes: fewer quotes than bytes, fewer bytes than 2^11.
-const QUOTES_BITS: usize = 11;
+const REST: u32 = ESCAPES + json::REST;
+/// Bits of an element.
+pub const ELEMENT_BITS: u32 = 205;
+/// Bits of a count of quotes, or of a string's rest: fewer of them than bytes, fewer bytes than 2^11.
+const COUNT_BITS: usize = 11;
 
 /// 2^n.
 pub(crate) fn power(n: u32) -> Fr {
@@ -66,27 +71,19 @@ pub fn bits_behind(name: &str) -> usize {
     8 * (KEY_BYTES - name.len() - 2)
 }
 
-/// The sums `Σ_{j<n} byte[at + j]·256^(18 − j)` for n = 0..=19: the last is the whole window, the others its beginnings.
-pub fn key_windows<N: Num>(bytes: &[Byte<N>], at: usize) -> Vec<N> {
-    let mut sum = N::zero();
-    let mut sums = vec![sum.clone()];
-    for j in 0..KEY_BYTES {
-        if let Some(byte) = bytes.get(at + j) {
-            sum.add_scaled(&byte.value, power(8 * (KEY_BYTES - 1 - j) as u32));
-        }
-        sums.push(sum.clone());
-    }
-    sums
+/// The first `length` of the [`KEY_BYTES`] bytes from a position on, zeros behind them: `Σ_{j<length} byte[at + j]·256^(18 − j)`.
+pub fn key_beginning<N: Num>(text: &Text<N>, at: usize, length: usize) -> N {
+    text.window(at as isize, length).times(power(8 * (KEY_BYTES - length) as u32))
 }
 
 /// The key that holds at each byte, as its first [`KEY_BYTES`] bytes, and behind the last: one row a byte.
 ///
 /// From the byte behind a key's opening quote on, that key holds: key' = key + begins·(window − key).
-pub fn keys<C: Cs>(cs: &mut C, bytes: &[Byte<C::Num>], places: &[Place<C::Num>]) -> Vec<C::Num> {
+pub fn keys<C: Cs>(cs: &mut C, text: &Text<C::Num>, places: &[Place<C::Num>]) -> Vec<C::Num> {
     cs.family("strings.elements", |cs| {
         let mut keys = vec![C::Num::zero()];
         for (at, place) in places.iter().enumerate() {
-            let window = key_windows(bytes, at).swap_remove(KEY_BYTES);
+            let window = key_beginning(text, at, KEY_BYTES);
             let key = either(cs, &place.begins_key, &keys[at], &window);
             keys.push(key);
         }
@@ -102,7 +99,7 @@ pub fn elements<N: Num>(bytes: &[Byte<N>], places: &[Place<N>], keys: &[N]) -> V
             (&place.follows, FOLLOWS),
             (&place.quotes, QUOTES),
             (&place.depth, DEPTH),
-            (&place.escapes, ESCAPES),
+            (&place.tail, ESCAPES),
             (key, KEY),
         ] {
             element.add_scaled(field, power(shift));
@@ -116,10 +113,13 @@ pub fn elements<N: Num>(bytes: &[Byte<N>], places: &[Place<N>], keys: &[N]) -> V
 pub struct Value<N> {
     elements: Vec<N>,
     base: N,
+    /// The first element's rest, and what it falls by a byte: zeros for what is no string.
+    rest: N,
+    falls_by: N,
 }
 
 impl<N: Num> Value<N> {
-    /// `taken` elements from `position` on, of the value under `key` (a form over [`KEY_BYTES`] bytes) at `depth`, and
+    /// `taken` elements from `position` on, of the value under `key` (a form over [`KEY_BYTES`] bytes) at depth 1, and
     /// without escapes. That this is so holds once [`Value::first`] is compared with a byte.
     ///
     /// `quotes` is the prover's count of quotes before it: 11 bits, so the base has one reading.
@@ -130,42 +130,46 @@ impl<N: Num> Value<N> {
         position: usize,
         quotes: usize,
         key: &N,
-        depth: &N,
     ) -> Self {
-        let base = base(cs, quotes, key, depth);
-        Self { elements: select::window(cs, elements, taken, position), base }
+        let base = base(cs, quotes, key, &N::one());
+        let elements = select::window(cs, elements, taken, position);
+        Self { elements, base, rest: N::zero(), falls_by: N::zero() }
     }
 
-    /// What every element of the value has in common.
-    pub fn base(&self) -> &N {
-        &self.base
+    /// The value as a string, whose length is `rest` less one, where the bit `is_string` is one. `rest` is in range, so the
+    /// first element has one reading.
+    #[must_use]
+    pub fn string(self, rest: N, is_string: N) -> Self {
+        Self { rest, falls_by: is_string, ..self }
     }
 
     /// The first byte: the value begins here exactly if this is a byte.
     pub fn first(&self) -> N {
-        self.elements[0].minus(&self.base).minus(&constant(power(FOLLOWS)))
+        self.byte(0).minus(&constant(power(FOLLOWS)))
     }
 
     /// The k-th byte behind the first, k from 1: a byte as long as the value goes on, [`closing_quote`] at its end.
     pub fn byte(&self, k: usize) -> N {
-        self.elements[k].minus(&self.base)
+        let mut byte = self.elements[k].minus(&self.base);
+        byte.add_scaled(&self.rest, -rest_unit());
+        byte.add_scaled(&self.falls_by, rest_unit() * Fr::from(k as u64));
+        byte
     }
+}
 
-    /// The value as a string of at most `limit` bytes: where it ends, and its bytes, zeros from there on. Two rows a byte.
-    ///
-    /// It ends where the element is the base and a closing quote: at that quote alone, because there is no escape in it,
-    /// and behind it there are more quotes.
-    pub fn string<C: Cs<Num = N>>(&self, cs: &mut C, limit: usize, length: usize) -> (Cut<N>, Vec<N>) {
-        cs.is_zero(&self.first().minus(&constant(Fr::from(u64::from(b'"')))));
-        let end = Cut::found(cs, limit, length, |k| self.byte(k + 1).minus(&constant(closing_quote())));
-        let bytes = (0..limit).map(|k| cs.product(&end.is_before(k), &self.byte(k + 1))).collect();
-        (end, bytes)
-    }
+/// A string's rest at its opening quote, as the prover counts it from the string's length: 11 rows.
+pub fn rest_of_string<C: Cs>(cs: &mut C, length: usize) -> C::Num {
+    select::weighted(&bits_of(cs, COUNT_BITS, length as u64 + 1))
+}
+
+/// What one byte of rest adds to an element.
+pub fn rest_unit() -> Fr {
+    power(REST)
 }
 
 /// What every element of a value has in common: the prover's count of quotes, the depth, no escapes, the key.
 pub fn base<C: Cs>(cs: &mut C, quotes: usize, key: &C::Num, depth: &C::Num) -> C::Num {
-    let quotes = select::weighted(&bits_of(cs, QUOTES_BITS, quotes as u64));
+    let quotes = select::weighted(&bits_of(cs, COUNT_BITS, quotes as u64));
     let mut base = quotes.times(power(QUOTES));
     base.add_scaled(depth, power(DEPTH));
     base.add_scaled(key, power(KEY));
@@ -184,7 +188,7 @@ pub fn behind_string(byte: u8) -> Fr {
 }
 
 /// The `bits` bits behind a key's name, lowest first, as the prover reads them in the key's 19 bytes.
-pub fn rest<C: Cs>(cs: &mut C, bits: usize, shown: usize, key: &[u8; KEY_BYTES]) -> Vec<C::Num> {
+pub fn behind_name<C: Cs>(cs: &mut C, bits: usize, shown: usize, key: &[u8; KEY_BYTES]) -> Vec<C::Num> {
     let bit = |i: usize| i < shown && key[KEY_BYTES - 1 - i / 8] >> (i % 8) & 1 == 1;
     let bits = cs.hint_many(bits, &[], |_| (0..bits).map(|i| Fr::from(bit(i))).collect());
     for bit in &bits {

@@ -17,6 +17,8 @@ use crate::gadgets::rsa::native::packed;
 pub(crate) const HEADER_ELEMENTS: usize = 11;
 /// Elements that the issuer is packed into.
 pub(crate) const ISSUER_ELEMENTS: usize = 12;
+/// Places before the issuer that are zero: it is packed as in an identity's encoding.
+pub(crate) const ISSUER_OFFSET: usize = 3;
 /// Elements that the audience is packed into.
 pub(crate) const AUDIENCE_ELEMENTS: usize = 8;
 /// Most bytes of a header.
@@ -193,12 +195,18 @@ pub fn header_digest(encoded: &str) -> Result<Fr, Refusal> {
         .ok_or(Refusal::HeaderTooLong(encoded.len()))
 }
 
-/// `Poseidon(DOM_ISS, length, 12 elements)` over the issuer.
+/// `Poseidon(DOM_ISS, length, 12 elements)` over three zero bytes and the issuer: so it stands in an identity's encoding.
 ///
 /// # Errors
-/// [`Refusal::Identity`] if it is longer than 372 bytes.
+/// [`Refusal::Identity`] if it is longer than 369 bytes.
 pub fn issuer_digest(issuer: &str) -> Result<Fr, Refusal> {
-    digest_text(Domain::Issuer, issuer.as_bytes(), ISSUER_ELEMENTS)
+    let mut inputs = vec![Fr::from(issuer.len() as u64)];
+    let placed = [&[0; ISSUER_OFFSET], issuer.as_bytes()].concat();
+    field::pack31_padded(&placed, ISSUER_ELEMENTS)
+        .map(|packed| {
+            inputs.extend(packed);
+            poseidon::hash(Domain::Issuer, &inputs)
+        })
         .ok_or(Refusal::Identity(sigveil_vrf_identity::identity::IdentityError::TooLong))
 }
 

@@ -25,6 +25,11 @@ impl<N: Num> Message<N> {
     /// A value longer than `capacity` is cut.
     pub fn allocate<C: Cs<Num = N>>(cs: &mut C, value: &[u8], capacity: usize) -> Self {
         let message = Self::with_bits(cs, value, capacity, 8);
+        cs.family("message.bits", |cs| {
+            for bit in message.bytes.iter().flatten() {
+                Bit::enforced(cs, bit.num().clone());
+            }
+        });
         cs.family("message.tail-zero", |cs| {
             for i in 0..capacity {
                 cs.enforce(&message.byte(i), &message.before[i].num().not(), &N::zero());
@@ -33,22 +38,24 @@ impl<N: Num> Message<N> {
         message
     }
 
-    /// Allocates a message of at most `capacity` ASCII characters: 8 rows a character. That those from the length on
-    /// are zero is *left to the caller*.
+    /// Allocates a message of at most `capacity` ASCII characters: one row a character, for the length. That bits are bits,
+    /// and zeros from the length on, is *left to the caller*.
     ///
     /// A value longer than `capacity` is cut; of what is no ASCII the highest bits are.
     pub fn of_characters<C: Cs<Num = N>>(cs: &mut C, value: &[u8], capacity: usize) -> Self {
         Self::with_bits(cs, value, capacity, 7)
     }
 
-    /// Bytes of so many bits, and flags for the length.
+    /// Bytes of so many bits, which nothing forces to be bits, and flags for the length.
     fn with_bits<C: Cs<Num = N>>(cs: &mut C, value: &[u8], capacity: usize, bits: usize) -> Self {
         let byte = |i: usize| value.get(i).copied().unwrap_or(0);
         let bytes = cs.family("message.bits", |cs| {
             (0..capacity)
                 .map(|i| {
                     std::array::from_fn(|k| match 7 - k {
-                        place if place < bits => Bit::hint(cs, &[], |_| byte(i) >> place & 1 == 1),
+                        place if place < bits => {
+                            Bit::forced_elsewhere(cs.hint(&[], |_| Fr::from(byte(i) >> place & 1)))
+                        }
                         _ => Bit::constant(false),
                     })
                 })
@@ -70,6 +77,11 @@ impl<N: Num> Message<N> {
     /// The most bytes that it can have.
     pub fn capacity(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// The bits of the byte at a position, the most significant first.
+    pub fn bits(&self, position: usize) -> &[Bit<N>; 8] {
+        &self.bytes[position]
     }
 
     /// The byte at a position, zero from the length on: a linear form.

@@ -3,7 +3,7 @@
 
 use sigveil_vrf_identity::domain::Domain;
 
-use super::claims::{Audience, Text, constant};
+use super::claims::{Audience, Payload, constant};
 use super::inputs::Inputs;
 use crate::Fr;
 use crate::gadgets::base64;
@@ -33,8 +33,10 @@ pub(super) struct Nonce<N> {
 
 impl<N: Num> Nonce<N> {
     /// Where present, `nonce` is a string without escapes.
-    pub(super) fn take<C: Cs<Num = N>>(cs: &mut C, text: &Text<N>, present: N, found: &Found) -> Self {
+    pub(super) fn take<C: Cs<Num = N>>(cs: &mut C, text: &Payload<'_, N>, present: N, found: &Found) -> Self {
         let value = text.take(cs, "nonce", EVALUATION + 2, found);
+        let rest = strings::rest_of_string(cs, found.length);
+        let value = value.string(rest, N::one());
         equal_where(cs, &present, &value.first(), &constant(u64::from(b'"')));
         Self { present, value }
     }
@@ -150,8 +152,9 @@ fn audience_is<C: Cs>(
     by_audience: &C::Num,
     evaluation: &C::Num,
 ) {
-    for (byte, character) in audience.bytes.iter().zip(text) {
-        equal_where(cs, by_audience, byte, character);
+    let text = strings::pack31(text, EVALUATION.div_ceil(strings::PACKED_BYTES));
+    for (packed, text) in audience.packed.iter().zip(&text) {
+        equal_where(cs, by_audience, packed, text);
     }
     let mut length = constant::<C::Num>(CERTIFICATE as u64);
     length.add_scaled(evaluation, Fr::from((EVALUATION - CERTIFICATE) as u64));
@@ -164,7 +167,7 @@ fn reserved<C: Cs>(cs: &mut C, audience: &Audience<C::Num>, nonce: &Nonce<C::Num
     let nonce_reserved = begins_reserved(cs, &bytes);
     let read = cs.product(&ways.not, &nonce.present);
     cs.enforce(&read, &nonce_reserved, &C::Num::zero());
-    let audience_reserved = begins_reserved(cs, &audience.bytes);
+    let audience_reserved = begins_reserved(cs, &audience.opening);
     cs.enforce(&ways.by_audience.not(), &audience_reserved, &C::Num::zero());
 }
 

@@ -7,12 +7,13 @@ use super::binding;
 use super::identity;
 use super::inputs::Inputs;
 use crate::Fr;
-use crate::gadgets::json::{self, Byte, Place};
+use crate::gadgets::excerpt::{self, Excerpt, Packing};
+use crate::gadgets::json::{self, Byte, Place, Text};
 use crate::gadgets::poseidon;
 use crate::gadgets::select::{self, Cut, either, zero_where};
 use crate::gadgets::strings::{self, Value};
 use crate::r1cs::{Cs, Num};
-use crate::token::instance::{AUDIENCE_ELEMENTS, ISSUER_ELEMENTS, MAX_AUDIENCE_BYTES};
+use crate::token::instance::{AUDIENCE_ELEMENTS, ISSUER_ELEMENTS, ISSUER_OFFSET};
 use crate::token::layout::{Found, Layout};
 use crate::token::native::{CLOCK_SKEW_SECONDS, MAX_TIME_DIGITS};
 use crate::token::{Instance, Witness};
@@ -54,12 +55,13 @@ impl<N: Num> Kinds<N> {
 }
 
 /// What the rules on single claims share.
-pub(super) struct Text<N> {
+pub(super) struct Payload<'a, N> {
+    text: &'a Text<N>,
     pub(super) elements: Vec<N>,
     pub(super) kinds: Kinds<N>,
 }
 
-impl<N: Num> Text<N> {
+impl<N: Num> Payload<'_, N> {
     /// Takes the value of the claim `name` at depth 1.
     pub(super) fn take<C: Cs<Num = N>>(
         &self,
@@ -69,14 +71,30 @@ impl<N: Num> Text<N> {
         found: &Found,
     ) -> Value<N> {
         let key = key(cs, name, found);
-        Value::take(cs, &self.elements, taken, found.at, found.quotes, &key, &N::one())
+        Value::take(cs, &self.elements, taken, found.at, found.quotes, &key)
+    }
+
+    /// Takes out the string under the claim `name` at this depth, packed; also what the elements of its value have in
+    /// common.
+    fn excerpt<C: Cs<Num = N>>(
+        &self,
+        cs: &mut C,
+        (name, depth): (&str, &N),
+        packing: &Packing,
+        found: &Found,
+    ) -> (Excerpt<N>, N) {
+        let key = key(cs, name, found);
+        let base = strings::base(cs, found.quotes, &key, depth);
+        let source = excerpt::Source { text: self.text, elements: &self.elements };
+        let hint = excerpt::Hint { at: found.at, length: found.length };
+        (excerpt::excerpt(cs, &source, &base, packing, &hint), base)
     }
 }
 
 /// The 19 bytes from a key's opening quote on: the name, then anything.
 pub(super) fn key<C: Cs>(cs: &mut C, name: &str, found: &Found) -> C::Num {
     let bits = strings::bits_behind(name);
-    let rest = strings::rest(cs, bits, bits, &found.key);
+    let rest = strings::behind_name(cs, bits, bits, &found.key);
     select::weighted(&rest).plus(&C::Num::constant(strings::key_pattern(name)))
 }
 
@@ -84,18 +102,19 @@ pub(super) fn key<C: Cs>(cs: &mut C, name: &str, found: &Found) -> C::Num {
 /// `instance` and `layout`; what is claimed is in `public`.
 pub(crate) fn claims<C: Cs>(
     cs: &mut C,
-    bytes: &[Byte<C::Num>],
+    bytes: Vec<Byte<C::Num>>,
     public: &Inputs<C::Num>,
     instance: &Instance,
     witness: &Witness,
     layout: &Layout,
 ) {
-    let places = json::scan(cs, bytes);
+    let text = cs.family("strings.elements", |cs| Text::new(cs, bytes));
+    let places = json::scan(cs, text.bytes());
     let kinds = cs.family("claims.kind", |cs| Kinds::of(cs, &public.kind, instance.kind));
-    let keys = strings::keys(cs, bytes, &places);
-    let named = names(cs, bytes, &places, &keys, &kinds);
-    let elements = strings::elements(bytes, &places, &keys);
-    let text = Text { elements, kinds };
+    let keys = strings::keys(cs, &text, &places);
+    let named = names(cs, &text, &places, &keys, &kinds);
+    let elements = strings::elements(text.bytes(), &places, &keys);
+    let text = Payload { text: &text, elements, kinds };
 
     let (nonce_present, not_before_present) = cs.family("claims.once", |cs| {
         let nonce_present = present(cs, layout.claim("nonce").present);
@@ -136,7 +155,7 @@ const GROUP: usize = 4;
 /// kind: 27 rows a group.
 fn names<C: Cs>(
     cs: &mut C,
-    bytes: &[Byte<C::Num>],
+    text: &Text<C::Num>,
     places: &[Place<C::Num>],
     keys: &[C::Num],
     kinds: &Kinds<C::Num>,
@@ -153,7 +172,7 @@ fn names<C: Cs>(
         ("ref_protected", where_read(&Kind::demands_protected_ref)),
     ];
     let group = |cs: &mut C, at: usize| {
-        let key = KeyOfGroup::new(bytes, places, keys, at);
+        let key = KeyOfGroup::new(text, places, keys, at);
         let three = key.beginning(cs, 3);
         let six_names = {
             let two = cs.product(&differs(&three, "nbf"), &differs(&three, "sub").plus(&sub));
@@ -169,30 +188,32 @@ fn names<C: Cs>(
         }
         zero_where(cs, &product, &key.is_there)
     };
-    cs.family("claims.names", |cs| (0..bytes.len()).step_by(GROUP).map(|at| group(cs, at)).collect())
+    cs.family("claims.names", |cs| (0..text.bytes().len()).step_by(GROUP).map(|at| group(cs, at)).collect())
 }
 
 /// The key that begins in a group of bytes, if one does.
-struct KeyOfGroup<N> {
+struct KeyOfGroup<'a, N> {
     /// One if a key begins there.
     is_there: N,
     /// Bits of its place in the group, lowest first.
     place: [N; 2],
-    /// The windows that begin at each place, by their length.
-    windows: [Vec<N>; GROUP],
+    text: &'a Text<N>,
+    /// Where the group begins.
+    at: usize,
     /// The key that holds behind the group.
     whole: N,
 }
 
-impl<N: Num> KeyOfGroup<N> {
-    fn new(bytes: &[Byte<N>], places: &[Place<N>], keys: &[N], at: usize) -> Self {
+impl<'a, N: Num> KeyOfGroup<'a, N> {
+    fn new(text: &'a Text<N>, places: &[Place<N>], keys: &[N], at: usize) -> Self {
         let begins = |i: usize| places.get(at + i).map_or_else(N::zero, |place| place.begins_key.clone());
         let [first, second, third, fourth] = [0, 1, 2, 3].map(begins);
         let place = [second.plus(&fourth), third.plus(&fourth)];
         Self {
             is_there: first.plus(&second).plus(&place[1]),
             place,
-            windows: std::array::from_fn(|i| strings::key_windows(bytes, at + i)),
+            text,
+            at,
             whole: keys[keys.len().min(at + GROUP + 1) - 1].clone(),
         }
     }
@@ -203,9 +224,9 @@ impl<N: Num> KeyOfGroup<N> {
         if length == strings::KEY_BYTES {
             return self.whole.clone();
         }
-        let [w0, w1, w2, w3] = self.windows.each_ref().map(|windows| &windows[length]);
-        let even = either(cs, &self.place[1], w0, w2);
-        let odd = either(cs, &self.place[1], w1, w3);
+        let [w0, w1, w2, w3] = [0, 1, 2, 3].map(|i| strings::key_beginning(self.text, self.at + i, length));
+        let even = either(cs, &self.place[1], &w0, &w2);
+        let odd = either(cs, &self.place[1], &w1, &w3);
         either(cs, &self.place[0], &even, &odd)
     }
 }
@@ -233,21 +254,29 @@ fn present<C: Cs>(cs: &mut C, value: bool) -> C::Num {
     bit
 }
 
-/// The issuer: where it ends and its bytes, zeros from there on.
+/// The issuer.
 pub(super) struct Issuer<N> {
+    /// Where it ends.
     pub(super) end: Cut<N>,
-    pub(super) bytes: Vec<N>,
+    /// Its bytes behind three places that are zero, as in an identity's encoding.
+    pub(super) packed: Vec<N>,
     /// The length that the honest prover reads, for hints.
     pub(super) hinted_length: usize,
 }
 
 /// `iss` is a string without escapes, of the public digest.
-fn issuer<C: Cs>(cs: &mut C, text: &Text<C::Num>, public: &Inputs<C::Num>, found: &Found) -> Issuer<C::Num> {
-    let value = text.take(cs, "iss", ISSUER_BYTES + 2, found);
-    let (end, bytes) = value.string(cs, ISSUER_BYTES, found.length);
-    let digest = text_digest(cs, Domain::Issuer, end.at(), &bytes, ISSUER_ELEMENTS);
+fn issuer<C: Cs>(
+    cs: &mut C,
+    text: &Payload<'_, C::Num>,
+    public: &Inputs<C::Num>,
+    found: &Found,
+) -> Issuer<C::Num> {
+    const PACKING: Packing = Packing { offset: ISSUER_OFFSET, elements: ISSUER_ELEMENTS, shown: &[-1, -2] };
+    let (Excerpt { length, packed, .. }, _) = text.excerpt(cs, ("iss", &C::Num::one()), &PACKING, found);
+    let end = Cut::new(cs, ISSUER_BYTES, &length);
+    let digest = poseidon::hash(cs, Domain::Issuer, &[std::slice::from_ref(&length), &packed].concat());
     cs.equal(&digest, &public.issuer);
-    Issuer { end, bytes, hinted_length: found.length }
+    Issuer { end, packed, hinted_length: found.length }
 }
 
 /// `Poseidon(domain, length, elements)` over bytes that are zero from the length on.
@@ -266,7 +295,7 @@ pub(super) fn text_digest<C: Cs>(
 /// iat − skew ≤ t < exp, and nbf − skew ≤ t where it is present: each difference has 41 bits.
 fn times<C: Cs>(
     cs: &mut C,
-    text: &Text<C::Num>,
+    text: &Payload<'_, C::Num>,
     public: &Inputs<C::Num>,
     layout: &Layout,
     not_before_present: &C::Num,
@@ -287,7 +316,7 @@ fn times<C: Cs>(
 }
 
 /// `email_verified` is `true`, or `ref_protected` is `"true"`, where the kind demands it.
-fn demanded_flags<C: Cs>(cs: &mut C, text: &Text<C::Num>, layout: &Layout, kind: Kind) {
+fn demanded_flags<C: Cs>(cs: &mut C, text: &Payload<'_, C::Num>, layout: &Layout, kind: Kind) {
     let email = text.kinds.any(Kind::demands_verified_email);
     let protected = text.kinds.any(Kind::demands_protected_ref);
     let name = if kind.demands_protected_ref() { "ref_protected" } else { "email_verified" };
@@ -295,14 +324,16 @@ fn demanded_flags<C: Cs>(cs: &mut C, text: &Text<C::Num>, layout: &Layout, kind:
     // One value is taken for both: its key is the one that the kind demands.
     let bits = strings::bits_behind("ref_protected");
     let shown = strings::bits_behind(name);
-    let rest = strings::rest(cs, bits, shown, &found.key);
+    let rest = strings::behind_name(cs, bits, shown, &found.key);
     let beyond =
         rest[strings::bits_behind("email_verified")..].iter().fold(C::Num::zero(), |sum, b| sum.plus(b));
     cs.enforce(&email, &beyond, &C::Num::zero());
     let mut key = select::weighted(&rest);
     key.add_scaled(&email, strings::key_pattern("email_verified"));
     key.add_scaled(&protected, strings::key_pattern("ref_protected"));
-    let value = Value::take(cs, &text.elements, 6, found.at, found.quotes, &key, &C::Num::one());
+    let value = Value::take(cs, &text.elements, 6, found.at, found.quotes, &key);
+    // Of the string `"true"` the rest is five.
+    let value = value.string(protected.times(Fr::from(5u64)), protected.clone());
     let byte = |k: usize| if k == 0 { value.first() } else { value.byte(k) };
     for (k, character) in b"true".iter().enumerate() {
         cs.enforce(&email, &byte(k).minus(&constant(u64::from(*character))), &C::Num::zero());
@@ -313,10 +344,13 @@ fn demanded_flags<C: Cs>(cs: &mut C, text: &Text<C::Num>, layout: &Layout, kind:
     cs.enforce(&protected, &byte(5).minus(&C::Num::constant(strings::closing_quote())), &C::Num::zero());
 }
 
-/// The audience: its length, its bytes, zeros from there on, and their digest.
+/// The audience.
 pub(super) struct Audience<N> {
     pub(super) length: N,
-    pub(super) bytes: Vec<N>,
+    /// Its bytes, zeros from the end on.
+    pub(super) packed: Vec<N>,
+    /// Its first bytes, with what comes behind a shorter one.
+    pub(super) opening: Vec<N>,
     pub(super) digest: N,
 }
 
@@ -324,18 +358,17 @@ pub(super) struct Audience<N> {
 ///
 /// In an array it stands at depth 2 and follows an opening bracket: of this claim's value, since only the value's own
 /// bracket leads from depth 1 to 2. What follows the string then is `]`: so it is no key, and alone.
-fn audience<C: Cs>(cs: &mut C, text: &Text<C::Num>, found: &Found) -> Audience<C::Num> {
+fn audience<C: Cs>(cs: &mut C, text: &Payload<'_, C::Num>, found: &Found) -> Audience<C::Num> {
+    const PACKING: Packing =
+        Packing { offset: 0, elements: AUDIENCE_ELEMENTS, shown: &[1, 2, 3, 4, 5, 6, 7] };
     let in_array = present(cs, found.in_array);
-    let key = key(cs, "aud", found);
     let depth = C::Num::one().plus(&in_array);
-    let taken = MAX_AUDIENCE_BYTES + 2;
-    let value = Value::take(cs, &text.elements, taken, found.at, found.quotes, &key, &depth);
-    let (end, bytes) = value.string(cs, MAX_AUDIENCE_BYTES, found.length);
+    let (Excerpt { length, packed, shown }, base) = text.excerpt(cs, ("aud", &depth), &PACKING, found);
     let behind = select::window(cs, &text.elements, 1, found.behind).remove(0);
-    let closes = value.base().plus(&C::Num::constant(strings::behind_string(b']')));
+    let closes = base.plus(&C::Num::constant(strings::behind_string(b']')));
     select::equal_where(cs, &in_array, &behind, &closes);
-    let digest = text_digest(cs, Domain::Audience, end.at(), &bytes, AUDIENCE_ELEMENTS);
-    Audience { length: end.at().clone(), bytes, digest }
+    let digest = poseidon::hash(cs, Domain::Audience, &[std::slice::from_ref(&length), &packed].concat());
+    Audience { length, packed, opening: shown, digest }
 }
 
 pub(super) fn constant<N: Num>(value: u64) -> N {

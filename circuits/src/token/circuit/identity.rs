@@ -6,7 +6,7 @@
 use sigveil_vrf_identity::domain::Domain;
 use sigveil_vrf_identity::identity::{ENCODED_BYTES, ENCODED_ELEMENTS, Kind};
 
-use super::claims::{ISSUER_BYTES, Issuer, Text, constant};
+use super::claims::{ISSUER_BYTES, Issuer, Payload, constant};
 use super::inputs::Inputs;
 use crate::Fr;
 use crate::gadgets::poseidon;
@@ -28,7 +28,7 @@ const NAMES: [&str; 4] = ["sub", "email", "workflow_ref", "ci_config_ref_uri"];
 /// Enforces that `c_id` commits to the identity that the claim of this kind names.
 pub(super) fn enforce<C: Cs>(
     cs: &mut C,
-    text: &Text<C::Num>,
+    text: &Payload<'_, C::Num>,
     public: &Inputs<C::Num>,
     issuer: &Issuer<C::Num>,
     found: &Found,
@@ -36,8 +36,16 @@ pub(super) fn enforce<C: Cs>(
     witness: &Witness,
 ) {
     let key = key(cs, text, found, kind);
-    let base = strings::base(cs, found.quotes, &key, &C::Num::one());
-    let elements = aligned(cs, text, found, issuer.hinted_length);
+    let mut base = strings::base(cs, found.quotes, &key, &C::Num::one());
+    let mut elements = aligned(cs, text, found, issuer.hinted_length);
+    // At place j of the encoding the value's rest is what it is at the opening quote, less as many as lie between: with
+    // the places added, the same at all.
+    let quote = issuer.end.at().plus(&constant((BEFORE_ISSUER + LENGTH - 1) as u64));
+    let rest = strings::rest_of_string(cs, found.length);
+    base.add_scaled(&rest.plus(&quote), strings::rest_unit());
+    for (place, element) in elements.iter_mut().enumerate() {
+        element.add_scaled(&constant(place as u64), strings::rest_unit());
+    }
     begins(cs, issuer, &elements, &base);
 
     // Where the value ends in the encoding: at least one byte behind its length.
@@ -63,17 +71,20 @@ pub(super) fn enforce<C: Cs>(
     let (issuer_high, issuer_low) = length_bytes(&issuer_bits);
     let mut encoded = vec![public.kind.clone(), issuer_high, issuer_low];
     for (j, element) in elements.iter().enumerate().take(ENCODED_BYTES).skip(BEFORE_ISSUER) {
-        let mut byte = issuer.bytes.get(j - BEFORE_ISSUER).cloned().unwrap_or_else(C::Num::zero);
+        let mut byte = C::Num::zero();
         if j >= value_start(0) {
             // Behind the value's start and before its end.
             let within = end.is_before(j).minus(&issuer.end.is_before(j - value_start(0)));
             let value = cs.product(&within, &element.minus(&base));
             nonzero_where(cs, &value.minus(&at_sign), &cut);
-            byte = byte.plus(&value);
+            byte = value;
         }
         encoded.push(byte);
     }
     let mut packed = strings::pack31(&encoded, ENCODED_ELEMENTS);
+    for (packed, issuer) in packed.iter_mut().zip(&issuer.packed) {
+        packed.add_scaled(issuer, Fr::from(1u64));
+    }
     add_length(cs, &mut packed, issuer, &value_bits);
     let idf = poseidon::hash(cs, Domain::Identity, &packed);
     let randomness = cs.hint(&[], |_| witness.randomness);
@@ -82,8 +93,9 @@ pub(super) fn enforce<C: Cs>(
 }
 
 /// The 19 bytes from the key's opening quote on, for the claim that the kind names.
-fn key<C: Cs>(cs: &mut C, text: &Text<C::Num>, found: &Found, kind: Kind) -> C::Num {
-    let rest = strings::rest(cs, strings::bits_behind("sub"), strings::bits_behind(kind.claim()), &found.key);
+fn key<C: Cs>(cs: &mut C, text: &Payload<'_, C::Num>, found: &Found, kind: Kind) -> C::Num {
+    let rest =
+        strings::behind_name(cs, strings::bits_behind("sub"), strings::bits_behind(kind.claim()), &found.key);
     let mut key = select::weighted(&rest);
     for name in NAMES {
         let named = text.kinds.any(|kind| kind.claim() == name);
@@ -97,7 +109,7 @@ fn key<C: Cs>(cs: &mut C, text: &Text<C::Num>, found: &Found, kind: Kind) -> C::
 
 /// The elements from which the value lands behind the issuer: zeros are put in front, so that it can move back as far
 /// as the longest issuer.
-fn aligned<C: Cs>(cs: &mut C, text: &Text<C::Num>, found: &Found, issuer: usize) -> Vec<C::Num> {
+fn aligned<C: Cs>(cs: &mut C, text: &Payload<'_, C::Num>, found: &Found, issuer: usize) -> Vec<C::Num> {
     let mut padded = vec![C::Num::zero(); ENCODED_BYTES];
     padded.extend_from_slice(&text.elements);
     // The opening quote comes to stand where the length's second byte will.

@@ -59,7 +59,7 @@ pub(crate) fn synthesize<C: Cs>(
     witness: &Witness,
 ) -> Landmarks<C::Num> {
     let public = cs.family("token.inputs", |cs| Inputs::allocate(cs, instance));
-    // That its tail is zero follows from what is decoded below.
+    // That its bits are bits, and zero behind its end, is forced where it is decoded.
     let message = Message::of_characters(cs, &witness.signing_input, class.size.bytes());
     let digest = signed(cs, class, &message, &public, witness);
     says(cs, class, &message, &public, instance, witness);
@@ -97,7 +97,7 @@ fn says<C: Cs>(
 
     // The claims.
     let layout = Layout::of(&payload::placed(witness, class.size), instance.kind);
-    claims::claims(cs, &bytes, public, instance, witness, &layout);
+    claims::claims(cs, bytes, public, instance, witness, &layout);
 }
 
 /// The shape of a class.

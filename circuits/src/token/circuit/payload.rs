@@ -43,6 +43,8 @@ pub(super) struct Header<N> {
     phase: [N; 2],
     /// Whole groups of four characters, from the first that may be the payload's, before the group in which it begins.
     groups: Cut<N>,
+    /// Where its characters end.
+    end: Cut<N>,
 }
 
 impl<N: Num> Header<N> {
@@ -52,7 +54,8 @@ impl<N: Num> Header<N> {
     }
 }
 
-/// The header's characters, up to a dot, have the public digest.
+/// The header's characters have the public digest. That a dot stands behind them is forced where the message's values are
+/// read ([`values`]).
 ///
 /// Listed headers are base64url, so the dot is the first one and no other split of the input has this digest.
 pub(super) fn header<C: Cs>(
@@ -69,32 +72,56 @@ pub(super) fn header<C: Cs>(
         let mut length = select::weighted(&phase).plus(&constant(4 * FIRST_GROUP as u64 - 1));
         length.add_scaled(groups.at(), Fr::from(4u64));
         let end = Cut::with_steps(cs, MAX_HEADER_CHARACTERS, &length, |k| k >= LEAST_HEADER_CHARACTERS);
-        let dot = constant::<C::Num>(u64::from(b'.'));
-        for i in LEAST_HEADER_CHARACTERS..=MAX_HEADER_CHARACTERS {
-            cs.enforce(&end.is_at(i), &message.byte(i).minus(&dot), &C::Num::zero());
-        }
         let mut characters: Vec<C::Num> = (0..LEAST_HEADER_CHARACTERS).map(|i| message.byte(i)).collect();
         let rest = LEAST_HEADER_CHARACTERS..MAX_HEADER_CHARACTERS;
         characters.extend(rest.map(|i| cs.product(&end.is_before(i), &message.byte(i))));
         let found = text_digest(cs, Domain::TokenHeader, &length, &characters, HEADER_ELEMENTS);
         cs.equal(&found, digest);
         let phase = [phase[0].clone(), phase[1].clone()];
-        Header { phase, groups }
+        Header { phase, groups, end }
     })
+}
+
+/// The values of the message's characters in base64url, from the first that may be the payload's on; zeros before it, and
+/// behind the message's end. All bits of the message become bits, and zeros behind its end.
+///
+/// Of the header's characters only those that follow the shortest header must be of the alphabet: its digest says what it
+/// is. Its dot stands where it ends, before the end of the message, which is not before the payload's begin (see [`decode`]).
+fn values<C: Cs>(
+    cs: &mut C,
+    message: &Message<C::Num>,
+    header: &Header<C::Num>,
+    class: SizeClass,
+) -> Vec<C::Num> {
+    let value = |i: usize| {
+        let before_end = message.is_before_end(i);
+        if i < LEAST_HEADER_CHARACTERS {
+            cs.family("message.bits", |cs| {
+                // The highest is no variable.
+                for bit in &message.bits(i)[1..] {
+                    cs.enforce(bit.num(), &before_end.num().minus(bit.num()), &C::Num::zero());
+                }
+            });
+            return C::Num::zero();
+        }
+        let is_dot = if i <= MAX_HEADER_CHARACTERS { header.end.is_at(i) } else { C::Num::zero() };
+        base64::value(cs, message.bits(i), before_end.num(), &is_dot)
+    };
+    (0..class.bytes()).map(value).collect()
 }
 
 /// The payload's bytes, with zeros before and behind.
 /// Nothing is decoded before the group in which the shortest header ends.
 ///
 /// The characters are shifted left by the phase, so that groups of four decode to whole bytes. Strict: alphabet only,
-/// a length of 1 mod 4 has no witness, bits behind the last byte are zero ([`base64::decode`]). Characters behind the payload are zero: so is
-/// the message's tail, since the header ends before the message does.
+/// a length of 1 mod 4 has no witness, bits behind the last byte are zero ([`base64::decode`]).
 pub(super) fn decode<C: Cs>(
     cs: &mut C,
     message: &Message<C::Num>,
     header: &Header<C::Num>,
     class: SizeClass,
 ) -> Vec<Byte<C::Num>> {
+    let values = values(cs, message, header, class);
     cs.family("token.payload", |cs| {
         let sum = message.length().minus(&select::weighted(&header.phase));
         // A variable equal to the long sum, so that the sum enters one row only.
@@ -112,14 +139,14 @@ pub(super) fn decode<C: Cs>(
             if piece.start < HEADER_GROUPS {
                 cs.enforce(&end.is_before(4 * piece.start + 3).not(), &in_header, &C::Num::zero());
             }
-            let packed = shifted(cs, message, &header.phase, 4 * piece.start..4 * piece.end);
+            let packed = shifted(cs, &values, &header.phase, 4 * piece.start..4 * piece.end);
             // Bits: both flags are, and by the row above the second is one only where the first is.
             let active = (4 * piece.start..4 * piece.end)
                 .map(|k| Bit::forced_elsewhere(end.is_before(k).minus(&in_header)))
                 .collect::<Vec<_>>();
             let digits = base64::decode(cs, &packed, &active, &in_header).concat();
             for bits in digits.chunks(8) {
-                bytes.push(Byte::new(cs, std::array::from_fn(|i| bits[7 - i].num().clone())));
+                bytes.push(Byte::new(std::array::from_fn(|i| bits[7 - i].num().clone())));
             }
         }
         bytes
@@ -133,18 +160,15 @@ fn pieces(groups: usize) -> Vec<Range<usize>> {
     single.chain(rest.map(|start| start..groups.min(start + WHOLE_PIECE))).collect()
 }
 
-/// `Σ 256^k·character` over the characters of this range moved left by `phase`: three rows.
-fn shifted<C: Cs>(
-    cs: &mut C,
-    message: &Message<C::Num>,
-    [one, two]: &[C::Num; 2],
-    range: Range<usize>,
-) -> C::Num {
+/// `Σ 256^k·value` over the values of this range moved left by `phase`: three rows.
+fn shifted<C: Cs>(cs: &mut C, values: &[C::Num], [one, two]: &[C::Num; 2], range: Range<usize>) -> C::Num {
     let from = |offset: usize| {
         let mut packed = C::Num::zero();
         let mut weight = Fr::from(1u64);
         for k in range.clone() {
-            packed.add_scaled(&message.byte(k + offset), weight);
+            if let Some(value) = values.get(k + offset) {
+                packed.add_scaled(value, weight);
+            }
             weight *= Fr::from(256u64);
         }
         packed

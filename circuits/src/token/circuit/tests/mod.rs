@@ -98,10 +98,10 @@ fn claims_circuit_at<C: Cs>(
         .iter()
         .map(|byte| {
             let bits = cs.hint_many(8, &[], |_| (0..8).map(|i| Fr::from(byte >> i & 1)).collect());
-            Byte::new(cs, bits.try_into().unwrap_or_else(|_| unreachable!()))
+            Byte::new(bits.try_into().unwrap_or_else(|_| unreachable!()))
         })
         .collect();
-    claims::claims(cs, &bytes, &public, instance, witness, layout);
+    claims::claims(cs, bytes, &public, instance, witness, layout);
 }
 
 /// Both verdicts on a payload; they must be one unless the payload is malformed.
