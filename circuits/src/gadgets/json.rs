@@ -73,9 +73,10 @@ impl<N: Num> Text<N> {
         let (mut sum, mut j) = (N::zero(), 0);
         while j < count {
             let position = at + j as isize;
-            let group = (position >= 0 && position as usize % TOGETHER == 0 && j + TOGETHER <= count)
-                .then(|| self.groups.get(position as usize / TOGETHER))
-                .flatten();
+            let group =
+                (position >= 0 && (position as usize).is_multiple_of(TOGETHER) && j + TOGETHER <= count)
+                    .then(|| self.groups.get(position as usize / TOGETHER))
+                    .flatten();
             let byte =
                 || usize::try_from(position).ok().and_then(|at| self.bytes.get(at)).map(|byte| &byte.value);
             let step = if group.is_some() { TOGETHER } else { 1 };
