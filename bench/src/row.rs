@@ -138,6 +138,7 @@ pub(crate) fn shown(value: f64, unit: &str) -> String {
         "s" => format!("{value:.2} s"),
         "bytes" if value >= 1e6 => format!("{:.1} MB", value / 1e6),
         "bytes" => format!("{value:.0} B"),
+        "1/s" if value < 100.0 => format!("{value:.2}/s"),
         "1/s" => format!("{value:.0}/s"),
         _ if value.fract() == 0.0 => format!("{value:.0}"),
         _ => format!("{value:.3}"),
