@@ -155,3 +155,31 @@ pub(crate) fn field_bytes<F: PrimeField>(element: &F) -> Vec<u8> {
 pub(crate) fn modulus<F: PrimeField>() -> Vec<u8> {
     F::MODULUS.to_bytes_le()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    #[test]
+    fn no_more_of_a_section_is_read_than_there_is_or_than_is_allowed() {
+        let mut file = Vec::new();
+        begin(&mut file, b"test", 1, 1).unwrap();
+        section(&mut file, 7, 3).unwrap();
+        file.extend([1, 2, 3]);
+        let mut container = Container::open(Cursor::new(&file), b"test", 1).unwrap();
+        assert_eq!(container.whole(7, 3).unwrap(), [1, 2, 3]);
+        let why = |error: Error| match error {
+            Error::Malformed(why) => why,
+            Error::Io(error) => panic!("{error}"),
+        };
+        assert_eq!(why(container.whole(7, 2).unwrap_err()), "a section is too long");
+        assert_eq!(why(container.head(7, 4).err().unwrap()), "a section is too short");
+        assert_eq!(why(container.length(8).unwrap_err()), "a section is missing");
+        // Cut after its table was read, by whoever else writes to it.
+        let mut container = Container { inner: Cursor::new(&file[..26]), sections: container.sections };
+        assert_eq!(why(container.whole(7, 3).unwrap_err()), "truncated");
+    }
+}

@@ -336,6 +336,13 @@ fn names_and_beacons_have_bounds() {
         assert!(matches!(Beacon::new(vec![0; length], exponent), Err(Error::Unacceptable(_))));
     }
     assert!(Beacon::new(vec![0; 64], 24).is_ok());
+    // As many records as a transcript has at most.
+    let (_, _, mut ceremony) = contributed();
+    let record = ceremony.transcript.records()[0].clone();
+    ceremony.transcript.replace(vec![record.clone(); 4095]);
+    assert!(ceremony.transcript.accepts("one more").is_ok());
+    ceremony.transcript.replace(vec![record; 4096]);
+    assert!(matches!(ceremony.transcript.accepts("too many"), Err(Error::Unacceptable(_))));
 }
 
 #[test]
@@ -423,6 +430,17 @@ fn each_fault_of_powers_is_named() {
     malformed(|file| file[HEAD + 4] ^= 1, "of another curve");
     malformed(|file| file[HEAD + 36] = 29, "more powers than the field has roots of unity");
     malformed(|file| file[HEAD + 36] = 4, "a section is not as long as its powers");
+    malformed(|file| file[TAU_2 - 12] = 99, "a section is missing");
+    let long = |file: &mut Vec<u8>| {
+        file[HEAD - 8..HEAD - 6].copy_from_slice(&[45, 0]);
+        file.insert(HEAD + 44, 0);
+    };
+    malformed(long, "trailing bytes");
+    let longer = |file: &mut Vec<u8>| {
+        file[HEAD - 8..HEAD - 6].copy_from_slice(&1025u16.to_le_bytes());
+        file.splice(HEAD + 44..HEAD + 44, vec![0; 1025 - 44]);
+    };
+    malformed(longer, "a section is too long");
     malformed(|file| file[TAU_1..][..64].fill(0), "a point at infinity");
     malformed(|file| file[BETA_2..][..128].fill(0), "a point at infinity");
     malformed(|file| file[ALPHA + 1] ^= 1, "point off the curve");
@@ -446,6 +464,7 @@ fn powers_that_do_not_belong_together_are_refused() {
     inconsistent(BETA, BETA + 7 * 64, 64, "β·τ does not go on by τ");
     inconsistent(TAU_2, TAU_2 + 7 * 128, 128, "τ in G2 does not go on by τ");
     inconsistent(TAU_2, BETA_2, 128, "β is not the same in both groups");
+    assert!(matches!(read(&ptau(), 1), Err(Error::PowersInconsistent("there is one power only"))));
     // Sound but for τ: a root of unity of the domain, of its coset, or τ⁷ = 1 for all that it matters here.
     let domain = Domain::of_size(8).unwrap();
     for (tau, refused) in
