@@ -7,13 +7,17 @@
 //! those returned; each of them must be a choice that the statement grants, or be shown to be unique by an argument of
 //! its own. Left out is what no row depends on there, such as the inverse of a zero.
 
-use std::collections::HashMap;
+mod rows;
+
 use std::sync::Arc;
 
-use ark_ff::{AdditiveGroup, BigInteger, Field, PrimeField, Zero};
+use ark_ff::{Field, Zero};
 
-use super::{Assignment, Lc, Num, Shape, Var};
+use super::{Assignment, Lc, Num, Shape};
 use crate::Fr;
+
+use rows::bits_by;
+pub(crate) use rows::{Polynomial, columns, forced_bit, polynomial, power_of_two, weights, weights_of};
 
 /// Decompositions of whole field elements, whose bits `gadgets::bits::canonical` shows to be unique by a
 /// comparison with r; its own tests say so, and the search takes it from there.
@@ -341,181 +345,5 @@ impl<'a> Freedom<'a> {
     }
 }
 
-/// The columns that this row forces to be bits.
-fn bits_by(shape: &Shape, i: usize, columns: &[usize], values: &[Fr]) -> Vec<usize> {
-    let row = &shape.rows()[i];
-    if let [column] = columns {
-        let is_bit = polynomial(shape, row, *column, values).is_of_a_bit();
-        return if is_bit { vec![*column] } else { Vec::new() };
-    }
-    if shape.families()[i] != CANONICAL {
-        return Vec::new();
-    }
-    weights(shape, row).into_iter().filter(|(_, w)| power_of_two(w).is_some()).map(|(c, _)| c).collect()
-}
-
-/// The columns of a row but that of the constant, each once.
-pub(crate) fn columns(shape: &Shape, row: &[Lc; 3]) -> Vec<usize> {
-    let mut columns: Vec<usize> =
-        row.iter().flat_map(|lc| lc.terms()).map(|(var, _)| shape.column(*var)).filter(|c| *c != 0).collect();
-    columns.sort_unstable();
-    columns.dedup();
-    columns
-}
-
-/// n where the row is L·(2^n − L) = 0: then L is one bit more, of weight 2^n.
-pub(crate) fn forced_bit([a, b, c]: &[Lc; 3]) -> Option<u32> {
-    match a.plus(b).terms() {
-        [(Var::One, sum)] if c.terms().is_empty() => power_of_two(sum),
-        _ => None,
-    }
-}
-
-/// The coefficients of a form but that of the constant.
-pub(crate) fn weights_of(shape: &Shape, form: &Lc) -> HashMap<usize, Fr> {
-    form.terms().iter().map(|(var, w)| (shape.column(*var), *w)).filter(|(column, _)| *column != 0).collect()
-}
-
-/// The coefficients of A·B − C where that is linear; empty where it is not.
-pub(crate) fn weights(shape: &Shape, row: &[Lc; 3]) -> HashMap<usize, Fr> {
-    let constant = |lc: &Lc| match lc.terms() {
-        [] => Some(Fr::ZERO),
-        [(var, c)] if shape.column(*var) == 0 => Some(*c),
-        _ => None,
-    };
-    let [a, b, c] = row;
-    let (form, factor) = match (constant(a), constant(b)) {
-        (_, Some(factor)) => (a, factor),
-        (Some(factor), _) => (b, factor),
-        _ => return HashMap::new(),
-    };
-    let mut weights = HashMap::new();
-    for (lc, k) in [(form, factor), (c, -Fr::ONE)] {
-        for (var, w) in lc.terms().iter().filter(|(var, _)| shape.column(*var) != 0) {
-            *weights.entry(shape.column(*var)).or_insert(Fr::ZERO) += *w * k;
-        }
-    }
-    weights.retain(|_, w| !w.is_zero());
-    weights
-}
-
-pub(crate) fn power_of_two(number: &Fr) -> Option<u32> {
-    let number = number.into_bigint();
-    (number.0.iter().map(|limb| limb.count_ones()).sum::<u32>() == 1).then(|| number.num_bits() - 1)
-}
-
-/// A·B − C as a polynomial in one variable, all others having their values: from the constant coefficient up.
-pub(crate) struct Polynomial(pub(crate) [Fr; 3]);
-
-pub(crate) fn polynomial(shape: &Shape, row: &[Lc; 3], column: usize, values: &[Fr]) -> Polynomial {
-    let [(a0, a1), (b0, b1), (c0, c1)] = row.each_ref().map(|lc| {
-        let (mut rest, mut slope) = (Fr::ZERO, Fr::ZERO);
-        for (var, k) in lc.terms() {
-            match shape.column(*var) {
-                at if at == column => slope += k,
-                at => rest += *k * values[at],
-            }
-        }
-        (rest, slope)
-    });
-    Polynomial([a0 * b0 - c0, a0 * b1 + a1 * b0 - c1, a1 * b1])
-}
-
-impl Polynomial {
-    fn has_one_root(&self) -> bool {
-        let Self([c, b, a]) = self;
-        if a.is_zero() { !b.is_zero() } else { b.square() == Fr::from(4u64) * a * c }
-    }
-
-    /// Whether zero and one are the roots.
-    fn is_of_a_bit(&self) -> bool {
-        let Self([c, b, a]) = self;
-        c.is_zero() && !a.is_zero() && (*a + b).is_zero()
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::gadgets::bits::{Bit, decompose, is_zero, pack};
-    use crate::gadgets::poseidon;
-    use crate::r1cs::Cs;
-    use sigveil_vrf_identity::domain::Domain;
-
-    fn measured(circuit: impl Fn(&mut Shape), values: impl FnOnce(&mut Assignment)) -> (Shape, Assignment) {
-        (Shape::of(circuit), Assignment::of(values))
-    }
-
-    fn gates<C: Cs>(cs: &mut C) {
-        let bits = Bit::hint_many(cs, 3, &[], |_| vec![true, false, true]);
-        let (a, b) = (bits[0].and(cs, &bits[1]), bits[1].xor(cs, &bits[2]));
-        let c = a.or(cs, &b);
-        let number = c.select(cs, &pack(&bits), b.num());
-        let hashed = poseidon::hash(cs, Domain::Label, std::slice::from_ref(&number));
-        decompose(cs, &number, 8);
-        cs.public(&hashed);
-    }
-
-    #[test]
-    fn only_inputs_are_chosen() {
-        let (shape, values) = measured(gates, gates);
-        assert_eq!(chosen(&shape, &values), [0, 1, 2]);
-    }
-
-    /// The search sees each row that is missing: either one variable more is chosen, or one of the bits, which are
-    /// chosen anyway, is none.
-    #[test]
-    fn a_missing_row_is_seen() {
-        let (shape, values) = measured(gates, gates);
-        for row in 0..shape.constraints() - 1 {
-            let more = chosen_without(&shape, &values, Some(row)).len() > 3;
-            let enforces_a_bit = columns(&shape, &shape.rows()[row]).len() == 1;
-            assert!(more || enforces_a_bit && row < 3, "row {row}");
-        }
-    }
-
-    #[test]
-    fn the_inverse_of_zero_is_nothing_that_is_chosen() {
-        fn circuit<C: Cs>(cs: &mut C, value: u64) {
-            let value = cs.hint(&[], |_| Fr::from(value));
-            is_zero(cs, &value);
-        }
-        for value in [0, 5] {
-            let (shape, values) = measured(|cs| circuit(cs, value), |cs| circuit(cs, value));
-            assert_eq!(chosen(&shape, &values), [0]);
-            // Without the row that forces the output to zero where the value is not, it is chosen as well.
-            let without = chosen_without(&shape, &values, Some(shape.constraints() - 1));
-            assert!(value == 0 || without.len() == 2);
-        }
-    }
-
-    #[test]
-    fn a_range_by_what_its_bits_leave_is_no_choice() {
-        // value − 2·b1 − 4·b2 is a bit.
-        fn circuit<C: Cs>(cs: &mut C, weight: u64) {
-            let value = cs.hint(&[], |_| Fr::from(6u64));
-            let bits = Bit::hint_many(cs, 2, &[&value], |_| vec![true, true]);
-            let mut rest = value.minus(&bits[0].num().times(Fr::from(weight)));
-            rest.add_scaled(bits[1].num(), -Fr::from(6 - weight));
-            Bit::enforced(cs, rest);
-        }
-        for (weight, expected) in [(2, 1), (5, 3)] {
-            let (shape, values) = measured(|cs| circuit(cs, weight), |cs| circuit(cs, weight));
-            assert_eq!(chosen(&shape, &values).len(), expected);
-        }
-    }
-
-    #[test]
-    fn a_decomposition_modulo_r_is_free() {
-        // 254 bits without a comparison: bits of the value or of the value plus r.
-        fn circuit<C: Cs>(cs: &mut C) {
-            let value = cs.hint(&[], |_| Fr::from(5u64));
-            let bits = Bit::hint_many(cs, 254, &[&value], |v| {
-                (0..254).map(|i| v[0].into_bigint().get_bit(i)).collect()
-            });
-            cs.equal(&pack(&bits), &value);
-        }
-        let (shape, values) = measured(circuit, circuit);
-        assert!(chosen(&shape, &values).len() > 1);
-    }
-}
+mod tests;
