@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use sigveil_circuits::soundness::differential::{REASONS, Tally};
+use sigveil_circuits::soundness::differential::{Judges, REASONS, Tally};
 use sigveil_circuits::soundness::mutation::{self, Effort, Report};
 use sigveil_circuits::soundness::{NymSubject, QuerySubject, TokenSubject, isolation};
 use sigveil_circuits::testing::Issuer;
@@ -67,6 +67,9 @@ enum Command {
         /// Draws the tokens; that of the state file, where there is one.
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// Tokens judged side by side.
+        #[arg(long, default_value_t = 1)]
+        threads: usize,
         /// Where the count is kept.
         #[arg(long)]
         state: PathBuf,
@@ -79,7 +82,9 @@ fn main() -> ExitCode {
             mutate(&statement, Effort { rows_per_family: rows, patience, alterations, seed }, witnesses)
         }
         Command::Isolate { statement, seed } => isolate(&statement, seed),
-        Command::Differential { class, tokens, seed, state } => differential(class, tokens, seed, &state),
+        Command::Differential { class, tokens, seed, threads, state } => {
+            differential(class, tokens, seed, threads, &state)
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -138,7 +143,7 @@ fn isolate(statement: &str, seed: u64) -> Outcome {
     if report.moving.is_empty() { Ok(()) } else { Err("variables move with all public inputs fixed".into()) }
 }
 
-fn differential(class: usize, tokens: u64, seed: u64, state: &Path) -> Outcome {
+fn differential(class: usize, tokens: u64, seed: u64, threads: usize, state: &Path) -> Outcome {
     let class = SizeClass::from_bytes(class).ok_or("no class of so many bytes")?;
     let mut tally = match fs::read(state) {
         Ok(bytes) => serde_json::from_slice(&bytes)?,
@@ -148,9 +153,9 @@ fn differential(class: usize, tokens: u64, seed: u64, state: &Path) -> Outcome {
     if tally.class != class.bytes() {
         return Err("the state file is of another class".into());
     }
-    let issuer = Issuer::generate();
+    let mut judges = Judges::new(Issuer::generate(), threads);
     while tally.next < tokens {
-        tally.go_on(&issuer, STEP.min(tokens - tally.next))?;
+        tally.go_on(&mut judges, STEP.min(tokens - tally.next))?;
         let written = state.with_extension("new");
         fs::write(&written, serde_json::to_vec_pretty(&tally)?)?;
         fs::rename(&written, state)?;

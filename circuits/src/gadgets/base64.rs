@@ -18,6 +18,7 @@
 use ark_ff::{Field, PrimeField};
 
 use super::bits::{Bit, pack};
+use super::numbers::{bit, small};
 use crate::Fr;
 use crate::r1cs::{Cs, Num};
 
@@ -150,9 +151,9 @@ fn character_of<C: Cs>(cs: &mut C, bits: &[Bit<C::Num>; BITS]) -> C::Num {
 }
 
 fn sum<N: Num>(constant: i64, terms: &[(i64, &N)]) -> N {
-    let mut out = N::constant(Fr::from(constant));
+    let mut out = N::constant(small(constant));
     for (coefficient, form) in terms {
-        out.add_scaled(form, Fr::from(*coefficient));
+        out.add_scaled(form, small(*coefficient));
     }
     out
 }
@@ -161,7 +162,7 @@ fn sum<N: Num>(constant: i64, terms: &[(i64, &N)]) -> N {
 fn digits_of(packed: Fr, k: usize, active: Fr) -> [Fr; BITS] {
     let value = (packed.into_bigint() >> (8 * k as u32)).0[0] as u8;
     let value = if active == Fr::from(1u64) && value < 1 << BITS { value } else { 0 };
-    std::array::from_fn(|i| Fr::from(value >> (BITS - 1 - i) & 1))
+    std::array::from_fn(|i| bit(value >> (BITS - 1 - i) & 1 == 1))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@
 
 use ark_ff::Field;
 
+use super::numbers::{power, small};
 use crate::Fr;
 use crate::gadgets::select::{never_both, zero_where};
 use crate::r1cs::{Cs, Num};
@@ -221,8 +222,8 @@ fn structure<C: Cs>(cs: &mut C, state: &State<C::Num>, byte: &Byte<C::Num>) -> S
 /// since a byte is below 256 and the depth below 2^16.
 fn top_level_comma<C: Cs>(cs: &mut C, state: &State<C::Num>, byte: &Byte<C::Num>) -> C::Num {
     let mut sum = byte.value.minus(&constant(256 + u64::from(b',')));
-    sum.add_scaled(&state.depth, Fr::from(256u64));
-    sum.add_scaled(&state.in_string, Fr::from(1u64 << 24));
+    sum.add_scaled(&state.depth, small(256));
+    sum.add_scaled(&state.in_string, power(24));
     zero_where(cs, &sum, &C::Num::one())
 }
 
@@ -248,14 +249,14 @@ fn no_quote_or_backslash<N: Num>(byte: &Byte<N>) -> N {
 fn no_white_space<N: Num>(byte: &Byte<N>) -> N {
     let mut sum = N::one();
     for (bit, weight) in [(5, -1i64), (3, 2), (0, -3), (1, -3), (4, 16), (6, 32)] {
-        sum.add_scaled(&byte.bits[bit], Fr::from(weight));
+        sum.add_scaled(&byte.bits[bit], small(weight));
     }
     sum
 }
 
 /// s ⊕ q: one row, 2·s·q = s + q − out.
 fn toggled<C: Cs>(cs: &mut C, s: &C::Num, q: &C::Num) -> C::Num {
-    let two = Fr::from(2u64);
+    let two = small(2);
     let out = cs.hint(&[s, q], |v| v[0] + v[1] - two * v[0] * v[1]);
     cs.enforce(&s.times(two), q, &s.plus(q).minus(&out));
     out
@@ -282,7 +283,7 @@ fn materialised<C: Cs>(cs: &mut C, form: &C::Num) -> C::Num {
 }
 
 fn constant<N: Num>(value: u64) -> N {
-    N::constant(Fr::from(value))
+    N::constant(small(value as i64))
 }
 
 #[cfg(test)]

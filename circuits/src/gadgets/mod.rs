@@ -6,6 +6,7 @@ pub mod bits;
 pub mod edwards;
 pub mod excerpt;
 pub mod json;
+mod numbers;
 pub mod poseidon;
 pub mod rsa;
 pub mod select;

@@ -21,7 +21,9 @@ use crate::r1cs::{Cs, Num};
 /// # Panics
 /// Unless there are 1 to 16 inputs: a circuit fixes their number.
 pub fn hash<C: Cs>(cs: &mut C, domain: Domain, inputs: &[C::Num]) -> C::Num {
-    cs.family("poseidon", |cs| permute_first(cs, domain.capacity(inputs.len()), inputs))
+    let capacity = domain.capacity(inputs.len());
+    let all: Vec<_> = std::iter::once(C::Num::constant(capacity)).chain(inputs.iter().cloned()).collect();
+    cs.remembered(&all, |cs| cs.family("poseidon", |cs| permute_first(cs, capacity, inputs)))
 }
 
 /// The first element of the permuted state `[capacity, inputs…]`.

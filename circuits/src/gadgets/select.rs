@@ -1,7 +1,8 @@
 //! Where things are: cuts, shifts and tests that hold only where they are asked for.
 
-use ark_ff::{AdditiveGroup, Field, PrimeField};
+use ark_ff::{AdditiveGroup, BigInt, Field, PrimeField};
 
+use super::numbers::{bit, small};
 use crate::Fr;
 use crate::r1cs::{Cs, Num};
 
@@ -29,8 +30,8 @@ impl<N: Num> Cut<N> {
                 before.push(last.clone());
                 continue;
             }
-            let next = if k < n { cs.hint(&[at], |v| Fr::from(is_below(k, &v[0]))) } else { N::zero() };
-            let distance = at.minus(&N::constant(Fr::from(k as u64)));
+            let next = if k < n { cs.hint(&[at], |v| bit(is_below(k, &v[0]))) } else { N::zero() };
+            let distance = at.minus(&N::constant(small(k as i64)));
             cs.enforce(&last.minus(&next), &distance, &N::zero());
             last = next.clone();
             before.push(next);
@@ -47,7 +48,7 @@ impl<N: Num> Cut<N> {
         let mut before: Vec<N> = Vec::with_capacity(n);
         let (mut last, mut count) = (N::one(), N::zero());
         for k in 0..=n {
-            let next = if k < n { cs.hint(&[], |_| Fr::from(k < at)) } else { N::zero() };
+            let next = if k < n { cs.hint(&[], |_| bit(k < at)) } else { N::zero() };
             cs.enforce(&last.minus(&next), &distance(k), &N::zero());
             count.add_scaled(&next, Fr::ONE);
             last = next.clone();
@@ -77,7 +78,7 @@ impl<N: Num> Cut<N> {
 }
 
 fn is_below(k: usize, at: &Fr) -> bool {
-    at.into_bigint() > Fr::from(k as u64).into_bigint()
+    at.into_bigint() > BigInt::from(k as u64)
 }
 
 /// `gate ∧ [x = 0]` for a bit `gate`: two rows.
@@ -85,7 +86,7 @@ fn is_below(k: usize, at: &Fr) -> bool {
 /// x·m = 0 and x·inverse = gate − m: where x is zero m = gate, elsewhere m = 0 and the inverse makes good.
 pub fn zero_where<C: Cs>(cs: &mut C, x: &C::Num, gate: &C::Num) -> C::Num {
     let m = cs.hint(&[x, gate], |v| if v[0] == Fr::ZERO { v[1] } else { Fr::ZERO });
-    let inverse = cs.hint(&[x, gate], |v| if v[1] == Fr::ZERO { Fr::ZERO } else { inverse(v[0]) * v[1] });
+    let inverse = cs.quotient(gate, x);
     cs.enforce(x, &m, &C::Num::zero());
     cs.enforce(x, &inverse, &gate.minus(&m));
     m
@@ -93,13 +94,8 @@ pub fn zero_where<C: Cs>(cs: &mut C, x: &C::Num, gate: &C::Num) -> C::Num {
 
 /// Enforces x ≠ 0 where the bit `gate` is one: one row.
 pub fn nonzero_where<C: Cs>(cs: &mut C, x: &C::Num, gate: &C::Num) {
-    let inverse = cs.hint(&[x, gate], |v| inverse(v[0]) * v[1]);
+    let inverse = cs.quotient(gate, x);
     cs.enforce(x, &inverse, gate);
-}
-
-/// 1/x, and 0 for 0.
-fn inverse(x: Fr) -> Fr {
-    x.inverse().unwrap_or(Fr::ZERO)
 }
 
 /// Enforces a = b where `gate` is not zero: one row.
@@ -109,7 +105,7 @@ pub fn equal_where<C: Cs>(cs: &mut C, gate: &C::Num, a: &C::Num, b: &C::Num) {
 
 /// Allocates the `n` bits of a number that only the prover knows, lowest first: n rows.
 pub fn bits_of<C: Cs>(cs: &mut C, n: usize, number: u64) -> Vec<C::Num> {
-    let bits = cs.hint_many(n, &[], |_| (0..n).map(|i| Fr::from(number >> i & 1)).collect());
+    let bits = cs.hint_many(n, &[], |_| (0..n).map(|i| bit(number >> i & 1 == 1)).collect());
     for bit in &bits {
         cs.enforce(bit, &bit.not(), &C::Num::zero());
     }
@@ -121,7 +117,7 @@ pub fn range<C: Cs>(cs: &mut C, n: usize, x: &C::Num) -> Vec<C::Num> {
     let bits = cs.hint_many(n, &[x], |v| {
         use ark_ff::BigInteger;
         let number = v[0].into_bigint();
-        (0..n).map(|i| Fr::from(number.get_bit(i))).collect()
+        (0..n).map(|i| bit(number.get_bit(i))).collect()
     });
     for bit in &bits {
         cs.enforce(bit, &bit.not(), &C::Num::zero());
@@ -213,7 +209,7 @@ pub fn never_both<C: Cs>(cs: &mut C, pairs: &[(C::Num, C::Num)]) {
     for pairs in pairs.chunks(2) {
         let u = pairs[0].0.plus(&pairs[0].1);
         let v = pairs.get(1).map_or_else(C::Num::zero, |(c, d)| c.plus(d));
-        let double = v.times(Fr::from(2u64));
+        let double = v.plus(&v);
         cs.enforce(&u.minus(&double), &u.plus(&double), &u.minus(&double.plus(&double)));
     }
 }

@@ -20,8 +20,10 @@
 //! read off, and a sum base + byte + one quote is the string's end: an escaped quote cannot pass for it, since the string
 //! has no escapes.
 
-use ark_ff::{AdditiveGroup, Field};
+use ark_ff::BigInt;
 
+use super::numbers::bit as number_of_bit;
+pub(crate) use super::numbers::power;
 use crate::Fr;
 use crate::gadgets::json::{self, Byte, Place, Text};
 use crate::gadgets::select::{self, Cut, bits_of, either};
@@ -41,11 +43,6 @@ pub const ELEMENT_BITS: u32 = 205;
 /// Bits of a count of quotes, or of a string's rest: fewer of them than bytes, fewer bytes than 2^11.
 const COUNT_BITS: usize = 11;
 
-/// 2^n.
-pub(crate) fn power(n: u32) -> Fr {
-    Fr::from(2u64).pow([u64::from(n)])
-}
-
 fn constant<N: Num>(value: Fr) -> N {
     N::constant(value)
 }
@@ -63,7 +60,11 @@ pub fn key_pattern(name: &str) -> Fr {
     quoted.push(b'"');
     assert!(quoted.len() <= KEY_BYTES, "no claim's name is longer");
     quoted.resize(KEY_BYTES, 0);
-    quoted.iter().fold(Fr::ZERO, |sum, byte| sum * Fr::from(256u64) + Fr::from(u64::from(*byte)))
+    let mut limbs = [0; 4];
+    for (i, byte) in quoted.iter().rev().enumerate() {
+        limbs[i / 8] |= u64::from(*byte) << (8 * (i % 8));
+    }
+    Fr::new(BigInt(limbs))
 }
 
 /// Bits behind the closing quote of `"name"` among the bits of [`KEY_BYTES`] bytes.
@@ -190,7 +191,7 @@ pub fn behind_string(byte: u8) -> Fr {
 /// The `bits` bits behind a key's name, lowest first, as the prover reads them in the key's 19 bytes.
 pub fn behind_name<C: Cs>(cs: &mut C, bits: usize, shown: usize, key: &[u8; KEY_BYTES]) -> Vec<C::Num> {
     let bit = |i: usize| i < shown && key[KEY_BYTES - 1 - i / 8] >> (i % 8) & 1 == 1;
-    let bits = cs.hint_many(bits, &[], |_| (0..bits).map(|i| Fr::from(bit(i))).collect());
+    let bits = cs.hint_many(bits, &[], |_| (0..bits).map(|i| number_of_bit(bit(i))).collect());
     for bit in &bits {
         cs.enforce(bit, &bit.not(), &C::Num::zero());
     }

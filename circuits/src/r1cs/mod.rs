@@ -2,7 +2,8 @@
 //!
 //! A circuit is a function generic over [`Cs`]. Run over [`Shape`] it leaves the three sparse matrices, the same
 //! for every witness; run over [`Assignment`] it leaves the vector of values, without ever building a linear
-//! combination. So matrices are made once per key, and a proof costs one pass over values.
+//! combination. So matrices are made once per key, and a proof costs one pass over values. For examinations there is a
+//! third way: run over `Verdict` it leaves nothing but whether all rows hold.
 //!
 //! Every row carries the *family* of the gadget call that made it, so that tests can drop one family, or one row,
 //! and show which false statement it was that kept out.
@@ -14,10 +15,14 @@ mod assignment;
 pub(crate) mod freedom;
 mod lc;
 mod shape;
+mod verdict;
 
 pub use assignment::{Assignment, Violation};
 pub use lc::{Lc, Var};
 pub use shape::{Matrix, Shape};
+pub(crate) use verdict::{Memory, Verdict};
+
+use ark_ff::{AdditiveGroup, Field, Zero};
 
 use crate::Fr;
 
@@ -31,19 +36,19 @@ pub trait Num: Clone {
 
     /// The form zero.
     fn zero() -> Self {
-        Self::constant(Fr::from(0u64))
+        Self::constant(Fr::ZERO)
     }
 
     /// The form one.
     fn one() -> Self {
-        Self::constant(Fr::from(1u64))
+        Self::constant(Fr::ONE)
     }
 
     /// `self + other`.
     #[must_use]
     fn plus(&self, other: &Self) -> Self {
         let mut out = self.clone();
-        out.add_scaled(other, Fr::from(1u64));
+        out.add_scaled(other, Fr::ONE);
         out
     }
 
@@ -51,7 +56,7 @@ pub trait Num: Clone {
     #[must_use]
     fn minus(&self, other: &Self) -> Self {
         let mut out = self.clone();
-        out.add_scaled(other, -Fr::from(1u64));
+        out.add_scaled(other, -Fr::ONE);
         out
     }
 
@@ -87,6 +92,23 @@ pub trait Cs: Sized {
 
     /// Allocates one witness variable; see [`Cs::hint_many`].
     fn hint(&mut self, inputs: &[&Self::Num], value: impl FnOnce(&[Fr]) -> Fr) -> Self::Num;
+
+    /// A new variable that is `gate`/`x`, or zero where `x` is zero. Nothing is enforced, as with [`Cs::hint`].
+    fn quotient(&mut self, gate: &Self::Num, x: &Self::Num) -> Self::Num {
+        self.hint(&[gate, x], |v| {
+            if v[0].is_zero() { Fr::ZERO } else { v[1].inverse().map_or(Fr::ZERO, |inverse| inverse * v[0]) }
+        })
+    }
+
+    /// Runs a gadget all of whose hints are functions of `inputs`, so that its rows and its result are too: an
+    /// evaluation may remember both.
+    fn remembered(
+        &mut self,
+        _inputs: &[Self::Num],
+        gadget: impl FnOnce(&mut Self) -> Self::Num,
+    ) -> Self::Num {
+        gadget(self)
+    }
 
     /// Allocates the next public input, whose value is that of `form`, and enforces the equality.
     fn public(&mut self, form: &Self::Num);

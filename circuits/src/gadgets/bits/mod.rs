@@ -4,6 +4,7 @@ mod canonical;
 
 use ark_ff::{AdditiveGroup, BigInteger, Field, PrimeField, Zero};
 
+use super::numbers;
 use crate::Fr;
 use crate::r1cs::{Cs, Num};
 
@@ -16,12 +17,12 @@ pub struct Bit<N>(N);
 impl<N: Num> Bit<N> {
     /// A constant.
     pub fn constant(bit: bool) -> Self {
-        Self(N::constant(Fr::from(bit)))
+        Self(N::constant(numbers::bit(bit)))
     }
 
     /// Allocates a bit that the prover chooses: one row.
     pub fn hint<C: Cs<Num = N>>(cs: &mut C, inputs: &[&N], value: impl FnOnce(&[Fr]) -> bool) -> Self {
-        let bit = cs.hint(inputs, |v| Fr::from(value(v)));
+        let bit = cs.hint(inputs, |v| numbers::bit(value(v)));
         Self::enforced(cs, bit)
     }
 
@@ -32,7 +33,7 @@ impl<N: Num> Bit<N> {
         inputs: &[&N],
         values: impl FnOnce(&[Fr]) -> Vec<bool>,
     ) -> Vec<Self> {
-        let bits = cs.hint_many(n, inputs, |v| values(v).into_iter().map(Fr::from).collect());
+        let bits = cs.hint_many(n, inputs, |v| values(v).into_iter().map(numbers::bit).collect());
         bits.into_iter().map(|bit| Self::enforced(cs, bit)).collect()
     }
 
@@ -76,7 +77,7 @@ impl<N: Num> Bit<N> {
     pub fn xor<C: Cs<Num = N>>(&self, cs: &mut C, other: &Self) -> Self {
         let out = cs.hint(&[&self.0, &other.0], |v| v[0] + v[1] - (v[0] * v[1]).double());
         let sum = self.0.plus(&other.0);
-        cs.enforce(&self.0.times(Fr::from(2u64)), &other.0, &sum.minus(&out));
+        cs.enforce(&self.0.times(numbers::small(2)), &other.0, &sum.minus(&out));
         Self(out)
     }
 

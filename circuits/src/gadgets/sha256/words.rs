@@ -3,6 +3,7 @@
 use ark_ff::{BigInteger, Field, PrimeField};
 
 use super::super::bits::{Bit, pack};
+use super::super::numbers;
 use crate::Fr;
 use crate::r1cs::{Cs, Num};
 
@@ -137,7 +138,7 @@ pub(super) fn carried<C: Cs>(cs: &mut C, excess: &C::Num, carries: &[(u32, i64, 
 
 /// 2^n.
 pub(super) fn power(n: u32) -> Fr {
-    Fr::from(2u64).pow([u64::from(n)])
+    numbers::power(n)
 }
 
 /// The low 32 bits of an integer that is less than 2^128 in size, negative or not.
@@ -150,9 +151,9 @@ pub(super) fn low_word(number: &Fr) -> u32 {
 /// With s = x + y + z the row s·(2o − s) = 3o − 2s reads, for s = 0, 1, 2, 3: o = 0, o = 1, o = 0, o = 1.
 pub(super) fn xor3<C: Cs>(cs: &mut C, x: &Bit<C::Num>, y: &Bit<C::Num>, z: &Bit<C::Num>) -> Bit<C::Num> {
     let s = x.num().plus(y.num()).plus(z.num());
-    let o = cs.hint(&[&s], |v| Fr::from(v[0].into_bigint().is_odd()));
-    let left = o.times(Fr::from(2u64)).minus(&s);
-    let right = o.times(Fr::from(3u64)).minus(&s.times(Fr::from(2u64)));
+    let o = cs.hint(&[&s], |v| numbers::bit(v[0].into_bigint().is_odd()));
+    let left = o.times(numbers::small(2)).minus(&s);
+    let right = o.times(numbers::small(3)).minus(&s.times(numbers::small(2)));
     cs.enforce(&s, &left, &right);
     Bit::forced_elsewhere(o)
 }

@@ -1,5 +1,7 @@
 //! Tokens to judge: sound ones, white space and decoys around them, and ones with a fault or more.
 
+use std::sync::LazyLock;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand_chacha::ChaCha20Rng;
@@ -50,11 +52,17 @@ struct Draft {
 type Fault = fn(&mut Draft, &mut ChaCha20Rng);
 
 /// Every reason for which a well-formed token under a sound header is refused, with a fault that leads to it.
-const FAULTS: [(&str, Fault); 26] = [
+const FAULTS: [(&str, Fault); 27] = [
     ("audience-mismatch", |d, _| d.audience.push('x')),
     ("audience-not-bound", |d, _| {
         d.bind(true, false);
         d.set("aud", quoted(AUDIENCE));
+    }),
+    ("audience-not-sole", |d, rng| {
+        d.unbound();
+        let others =
+            ["[]", "[\"sign.example\",\"b\"]", "[ \"b\" , \"sign.example\" ]", "[1]", "[[\"sign.example\"]]"];
+        d.set("aud", others[pick(rng, others.len())].to_owned());
     }),
     ("audience-reserved", |d, _| {
         d.unbound();
@@ -151,7 +159,7 @@ pub const REASONS: [&str; FAULTS.len()] = {
 /// Of a thousand tokens so many have no fault on purpose.
 const SOUND: usize = 420;
 /// Of so many faults of the signature one is taken, since each costs a whole circuit.
-const SIGNATURE_FAULTS: usize = 4;
+const SIGNATURE_FAULTS: usize = 3;
 
 const DECOYS: [(&str, &str); 16] = [
     ("x", r#"{"iss":"a","exp":1,"y":[{"aud":"b"}]}"#),
@@ -208,6 +216,18 @@ pub(super) fn unsigned(payload: &[u8]) -> String {
     let signature = URL_SAFE_NO_PAD.encode([0; 256]);
     format!("{header}.{}.{signature}", URL_SAFE_NO_PAD.encode(payload))
 }
+
+/// What bound tokens are bound to, and the salt.
+fn bound_to() -> (Fr, BindingSalt) {
+    (Fr::from(77u64), BindingSalt(Fr::from(99u64)))
+}
+
+/// The text, in quotes, that binds a certificate's token, and an evaluation's.
+static BINDINGS: LazyLock<[String; 2]> = LazyLock::new(|| {
+    let (bind, salt) = bound_to();
+    let digest = audience_digest(AUDIENCE).expect("the audience is short");
+    [Usage::Certificate, Usage::Evaluation].map(|usage| quoted(&binding_string(usage, digest, bind, salt)))
+});
 
 impl Draft {
     /// A sound token of any kind, bound in any way.
@@ -276,9 +296,8 @@ impl Draft {
     fn bind(&mut self, by_audience: bool, evaluation: bool) {
         self.of(self.kind);
         self.usage = if evaluation { Usage::Evaluation } else { Usage::Certificate };
-        let (bind, salt) = (Fr::from(77u64), BindingSalt(Fr::from(99u64)));
-        let digest = audience_digest(AUDIENCE).expect("the audience is short");
-        let text = quoted(&binding_string(self.usage, digest, bind, salt));
+        let (bind, salt) = bound_to();
+        let text = BINDINGS[usize::from(evaluation)].clone();
         if by_audience {
             self.binding = Binding::Audience { bind, salt };
             self.set("aud", text);

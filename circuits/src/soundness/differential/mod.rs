@@ -2,7 +2,7 @@
 //!
 //! Tokens are drawn by a seed and a number: sound ones, and ones with faults, under one issuer's key,
 //! which is new in each run and on which no verdict depends. All are well-formed, with sound headers. Of every token all rows
-//! but those of digest, key and signature are evaluated; of one in 64, and of all whose signature is wrong, all
+//! but those of digest, key and signature are evaluated; of one in 256, and of all whose signature is wrong, all
 //! rows. The two parts share the message and two public inputs, and a signature has no say in what a token says.
 
 mod generate;
@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use sigveil_vrf_identity::identity::Kind;
 
 use crate::Fr;
+use crate::r1cs::Memory;
 use crate::testing::Issuer;
-use crate::token::circuit::{best_effort, best_effort_unsigned};
+use crate::token::circuit::{best_effort_again, best_effort_unsigned};
 use crate::token::native::check_unsigned;
 use crate::token::{self, Binding, BindingSalt, Expectation, Jwt, Modulus, SizeClass, Usage};
 
@@ -22,7 +23,7 @@ use generate::Case;
 pub use generate::REASONS;
 
 /// Of so many tokens one is evaluated whole.
-const WHOLE: u64 = 64;
+const WHOLE: u64 = 256;
 
 /// How far a run has come, and what it has seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,43 +53,98 @@ pub struct Disagreement {
     token: String,
 }
 
+/// Those who judge tokens, side by side, under one issuer's key.
+pub struct Judges {
+    issuer: Issuer,
+    /// For each what it remembers of the tokens before.
+    memories: Vec<Memory>,
+}
+
+impl Judges {
+    /// So many, at least one.
+    #[must_use]
+    pub fn new(issuer: Issuer, judges: usize) -> Self {
+        Self { issuer, memories: (0..judges.max(1)).map(|_| Memory::default()).collect() }
+    }
+}
+
 impl Tally {
     /// Nothing seen yet.
     #[must_use]
     pub fn new(class: SizeClass, seed: u64) -> Self {
-        Self { class: class.bytes(), seed, next: 0, accepted: 0, whole: 0, refused: BTreeMap::new() }
+        Self::empty(class.bytes(), seed)
     }
 
-    /// Draws and judges so many more tokens.
+    /// Draws and judges so many more tokens. What comes of it does not depend on how many judges there are.
     ///
     /// # Errors
     /// The first [`Disagreement`].
     ///
     /// # Panics
     /// If the class is none.
-    pub fn go_on(&mut self, issuer: &Issuer, tokens: u64) -> Result<(), Disagreement> {
-        let class = SizeClass::from_bytes(self.class).expect("the tally is of a class");
-        let modulus = issuer.modulus();
-        for number in self.next..self.next + tokens {
-            let case = Case::drawn(class, self.seed, number);
-            let token = case.token(issuer);
-            self.judge(&token, &case.expectation(&modulus), number)?;
-            self.next = number + 1;
+    pub fn go_on(&mut self, judges: &mut Judges, tokens: u64) -> Result<(), Disagreement> {
+        let Judges { issuer, memories } = judges;
+        let share = tokens.div_ceil(memories.len() as u64);
+        let end = self.next + tokens;
+        let shares = memories.iter_mut().enumerate().map(|(i, memory)| {
+            let from = (self.next + share * i as u64).min(end);
+            let part = Self { next: from, ..Self::empty(self.class, self.seed) };
+            (memory, part, (from + share).min(end))
+        });
+        let judge = |(memory, mut part, end): (&mut Memory, Self, u64)| {
+            while part.next < end {
+                part.judge_next(issuer, memory)?;
+            }
+            Ok(part)
+        };
+        let parts: Vec<Result<Self, Disagreement>> = std::thread::scope(|scope| {
+            let running: Vec<_> = shares.map(|share| scope.spawn(|| judge(share))).collect();
+            running.into_iter().map(|thread| thread.join().expect("a judge does not panic")).collect()
+        });
+        for part in parts {
+            self.add(part?);
         }
+        self.next = end;
         Ok(())
     }
 
-    fn judge(&mut self, token: &str, expected: &Expectation<'_>, number: u64) -> Result<(), Disagreement> {
+    fn empty(class: usize, seed: u64) -> Self {
+        Self { class, seed, next: 0, accepted: 0, whole: 0, refused: BTreeMap::new() }
+    }
+
+    fn add(&mut self, part: Self) {
+        self.accepted += part.accepted;
+        self.whole += part.whole;
+        for (reason, count) in part.refused {
+            *self.refused.entry(reason).or_default() += count;
+        }
+    }
+
+    fn judge_next(&mut self, issuer: &Issuer, memory: &mut Memory) -> Result<(), Disagreement> {
+        let class = SizeClass::from_bytes(self.class).expect("the tally is of a class");
+        let (number, modulus) = (self.next, issuer.modulus());
+        let case = Case::drawn(class, self.seed, number);
+        self.judge(&case.token(issuer), &case.expectation(&modulus), memory)?;
+        self.next = number + 1;
+        Ok(())
+    }
+
+    fn judge(
+        &mut self,
+        token: &str,
+        expected: &Expectation<'_>,
+        memory: &mut Memory,
+    ) -> Result<(), Disagreement> {
         let jwt = Jwt::parse(token).expect("the header is sound and the token no longer than its class");
         let native = token::check(&jwt, expected).map(|_| ()).map_err(|refusal| refusal.reason());
-        let whole = number.is_multiple_of(WHOLE) || native.is_err_and(|why| why.starts_with("signature-"));
+        let whole = self.next.is_multiple_of(WHOLE) || native.is_err_and(|why| why.starts_with("signature-"));
         let circuit = if whole {
-            best_effort(jwt.compact(), expected).satisfied
+            best_effort_again(memory, jwt.compact(), expected).satisfied
         } else {
-            best_effort_unsigned(jwt.compact(), expected)
+            best_effort_unsigned(memory, jwt.compact(), expected)
         };
         if circuit != native.is_ok() {
-            let (seed, token) = (self.seed, token.to_owned());
+            let (seed, number, token) = (self.seed, self.next, token.to_owned());
             let (native, circuit) =
                 (native.err().unwrap_or("accepted"), if circuit { "satisfied" } else { "not satisfied" });
             return Err(Disagreement { seed, number, native, circuit, token });
@@ -108,7 +164,7 @@ impl Tally {
 /// On a [`Disagreement`].
 pub fn compare_drawn(issuer: &Issuer, class: SizeClass, seed: u64, number: u64) {
     let mut tally = Tally { next: number, ..Tally::new(class, seed) };
-    if let Err(disagreement) = tally.go_on(issuer, 1) {
+    if let Err(disagreement) = tally.judge_next(issuer, &mut Memory::default()) {
         panic!("{disagreement}");
     }
 }
@@ -144,7 +200,7 @@ pub fn compare_payload(data: &[u8]) -> Option<bool> {
     if native == Err("payload-malformed") {
         return None;
     }
-    let circuit = best_effort_unsigned(jwt.compact(), &expected);
+    let circuit = best_effort_unsigned(&mut Memory::default(), jwt.compact(), &expected);
     assert_eq!(circuit, native.is_ok(), "natively {native:?}: {}", payload.escape_ascii());
     Some(circuit)
 }

@@ -33,7 +33,7 @@ use crate::Fr;
 use crate::gadgets::bits::Bit;
 use crate::gadgets::rsa;
 use crate::gadgets::sha256::{self, Message};
-use crate::r1cs::{Assignment, Cs, Shape};
+use crate::r1cs::{Assignment, Cs, Memory, Shape, Verdict};
 
 use inputs::Inputs;
 
@@ -129,43 +129,85 @@ pub struct Trial {
 /// itself.
 #[must_use]
 pub fn best_effort(token: &Compact, expected: &Expectation<'_>) -> Trial {
-    let (instance, witness) = favourable(token, expected);
-    let class = witness.class();
-    let values = assign(class, &instance, &witness);
-    // A signature of another length is cut or filled to enter the circuit, which knows one length only.
-    let satisfied = values.is_satisfied() && token.signature().len() == witness.signature.len();
-    Trial { satisfied, constraints: values.constraints(), class }
+    best_effort_again(&mut Memory::default(), token, expected)
 }
 
-/// As [`best_effort`], for all rows but those of digest, key and signature, which share with the others nothing but
-/// the message and two public inputs.
-#[cfg(feature = "prover")]
-pub(crate) fn best_effort_unsigned(token: &Compact, expected: &Expectation<'_>) -> bool {
-    let (instance, witness) = favourable(token, expected);
+/// As [`best_effort`], by what is remembered of other tokens.
+pub(crate) fn best_effort_again(memory: &mut Memory, token: &Compact, expected: &Expectation<'_>) -> Trial {
+    let (instance, witness) = favourable(memory, token, expected);
     let class = witness.class();
-    let values = Assignment::of(|cs| {
-        let public = cs.family("token.inputs", |cs| Inputs::allocate(cs, &instance));
-        let message = Message::of_characters(cs, &witness.signing_input, class.size.bytes());
-        says(cs, class, &message, &public, &instance, &witness);
+    let (violations, constraints) = Verdict::of(memory, 0, |cs| circuit(cs, class, &instance, &witness));
+    // A signature of another length is cut or filled to enter the circuit, which knows one length only.
+    let satisfied = violations.is_empty() && token.signature().len() == witness.signature.len();
+    Trial { satisfied, constraints, class }
+}
+
+/// Whether all rows hold but those of digest, key and signature.
+#[cfg(feature = "prover")]
+pub(crate) fn best_effort_unsigned(memory: &mut Memory, token: &Compact, expected: &Expectation<'_>) -> bool {
+    let (instance, witness) = favourable(memory, token, expected);
+    let (violations, _) =
+        Verdict::of(memory, 0, |cs| unsigned(cs, witness.class(), &instance, &witness, |_| ()));
+    violations.is_empty()
+}
+
+/// The one row, of `all` that the circuit has, that does not hold where those of digest, key and signature do; `None`
+/// also where there are more.
+#[cfg(feature = "prover")]
+pub(crate) fn only_violation_unsigned(
+    memory: &mut Memory,
+    class: Class,
+    all: usize,
+    instance: &Instance,
+    witness: &Witness,
+) -> Option<usize> {
+    let mut before = 0;
+    let (violations, rows) = Verdict::of(memory, 1, |cs| {
+        unsigned(cs, class, instance, witness, |cs| before = cs.rows());
     });
-    values.is_satisfied()
+    let [row] = violations[..] else { return None };
+    if row < before {
+        return Some(row);
+    }
+    Some(row + all - rows)
+}
+
+/// All rows but those of digest, key and signature, which share with the others nothing but the message and two public
+/// inputs; `signed` is told where they would stand.
+#[cfg(feature = "prover")]
+fn unsigned<C: Cs>(
+    cs: &mut C,
+    class: Class,
+    instance: &Instance,
+    witness: &Witness,
+    signed: impl FnOnce(&mut C),
+) {
+    let public = cs.family("token.inputs", |cs| Inputs::allocate(cs, instance));
+    let message = Message::of_characters(cs, &witness.signing_input, class.size.bytes());
+    signed(cs);
+    says(cs, class, &message, &public, instance, witness);
 }
 
 /// The values of an honest prover, for a token that need not be sound.
-fn favourable(token: &Compact, expected: &Expectation<'_>) -> (Instance, Witness) {
+fn favourable(memory: &mut Memory, token: &Compact, expected: &Expectation<'_>) -> (Instance, Witness) {
     let randomness = LinkingRandomness(Fr::from(1u64));
-    let configured = audience_digest(expected.audience).unwrap_or_default();
+    let (issuer, audience) = (expected.issuer, expected.audience);
+    let configured =
+        memory.digest("audience", audience.as_bytes(), || audience_digest(audience).unwrap_or_default());
+    let header = token.encoded_header();
     let identity = favourable_identity(token.payload(), expected.kind);
     let instance = Instance {
-        modulus: expected.modulus.digest(),
-        issuer: issuer_digest(expected.issuer).unwrap_or_default(),
+        modulus: memory.digest("modulus", expected.modulus.as_bytes(), || expected.modulus.digest()),
+        issuer: memory.digest("issuer", issuer.as_bytes(), || issuer_digest(issuer).unwrap_or_default()),
         audience: public_audience(configured, &expected.binding),
         kind: expected.kind,
         time: expected.time,
-        header: header_digest(token.encoded_header()).unwrap_or_default(),
+        header: memory.digest("header", header.as_bytes(), || header_digest(header).unwrap_or_default()),
         usage: expected.usage,
         bind: expected.binding.bind(),
-        linking_commitment: identity.map(|identity| randomness.commit(identity.idf())).unwrap_or_default(),
+        linking_commitment: identity.map_or_else(Fr::default, |identity| {
+            memory.digest("identity", &identity.encode(), || randomness.commit(identity.idf()))
+        }),
     };
     (instance, Witness::new(token, expected.modulus, configured, &expected.binding, randomness))
 }
