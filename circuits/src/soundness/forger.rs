@@ -17,7 +17,16 @@ const BEYOND_REPAIR: usize = 48;
 /// So many lies are told about choices, those about the first ones.
 const MANY_CHOICES: usize = 64;
 
+/// Bits whose sum a row holds, of which a few are changed at once.
+const FLAGS: std::ops::RangeInclusive<usize> = 3..=8;
+/// So many of them at most, besides the one that the lie is about.
+const FLAGS_AT_ONCE: u32 = 3;
+
+/// So many weights of other columns are taken for lies about a number.
+const WEIGHTS: usize = 3;
+
 /// An honest assignment, how it follows from the prover's choices, and a lie in the making.
+#[derive(Clone)]
 pub(super) struct Forger<'a> {
     shape: &'a Shape,
     freedom: Freedom<'a>,
@@ -31,7 +40,7 @@ pub(super) struct Forger<'a> {
 }
 
 /// What differs from the honest assignment.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Lie {
     changed: Vec<usize>,
     pinned: Vec<usize>,
@@ -61,6 +70,37 @@ impl<'a> Forger<'a> {
     /// Whether without the row the prover's choices no longer determine everything.
     pub(super) fn is_needed_for_determinism(&self, row: usize) -> bool {
         self.freedom.is_needed(row, &self.defined)
+    }
+
+    /// Whether a row forces the column to be a bit.
+    pub(super) fn is_bit(&self, column: usize) -> bool {
+        self.freedom.is_bit(column)
+    }
+
+    /// The honest value of a column.
+    pub(super) fn honest(&self, column: usize) -> Fr {
+        self.honest[column]
+    }
+
+    /// The digits of the sums that have a changed value in them.
+    pub(super) fn digits_told(&mut self, change: &Change) -> Change {
+        self.forget();
+        for (column, value) in change {
+            self.pin(*column, *value);
+        }
+        let mut told = Change::new();
+        for (column, _) in change {
+            for row in self.freedom.rows_of(*column).to_vec() {
+                let row = row as usize;
+                if self.defined[row].len() > 1 {
+                    self.digits(row);
+                    let digits = self.defined[row].iter().map(|digit| *digit as usize);
+                    let changed = digits.filter(|digit| self.values[*digit] != self.honest[*digit]);
+                    told.extend(changed.map(|digit| (digit, self.values[digit])));
+                }
+            }
+        }
+        told
     }
 
     /// The values of the lie told last.
@@ -236,16 +276,22 @@ impl<'a> Forger<'a> {
         let mut columns = columns(self.shape, &self.shape.rows()[row]);
         columns.sort_by_key(|column| Reverse(self.freedom.rank(*column)));
         let defines = |column: usize| self.freedom.origin(column) == Origin::Row(row as u32);
-        columns.sort_by_key(|column| !defines(*column));
+        let chosen =
+            |column: usize| self.freedom.origin(column) == Origin::Chosen && !self.freedom.is_bit(column);
+        columns.sort_by_key(|column| (!defines(*column), !chosen(*column)));
         columns.truncate(6);
-        let mut out = Vec::new();
-        for column in &columns {
-            out.extend(self.carried_over(*column));
-        }
-        for column in &columns {
-            let value = self.values_for(*column);
-            out.extend(value.into_iter().map(|value| vec![(*column, value)]));
-        }
+        let values = |column: &usize| {
+            let column = *column;
+            self.values_for(column).into_iter().map(move |value| vec![(column, value)])
+        };
+        let mut out = if let [column] = columns[..] { self.among_flags(column) } else { Vec::new() };
+        // A number that the row is about comes first, before bits and carries.
+        let (first, rest) =
+            columns.split_at(columns.iter().take(1).filter(|c| !self.freedom.is_bit(**c)).count());
+        out.extend(first.iter().flat_map(values));
+        out.extend(first.iter().flat_map(|column| self.by_weights(*column, row)));
+        out.extend(columns.iter().filter_map(|column| self.carried_over(*column)));
+        out.extend(rest.iter().flat_map(values));
         let aliases: Vec<Change> = columns.iter().filter_map(|column| self.alias(*column)).take(1).collect();
         for alias in aliases {
             for column in columns.iter().filter(|column| !alias.iter().any(|(other, _)| other == *column)) {
@@ -256,6 +302,57 @@ impl<'a> Forger<'a> {
             out.push(alias);
         }
         out
+    }
+
+    /// The column is as much more or less as another column of the row weighs.
+    fn by_weights(&self, column: usize, row: usize) -> Vec<Change> {
+        let terms = self.shape.rows()[row].iter().flat_map(|lc| lc.terms());
+        let others = terms.filter(|(var, _)| ![0, column].contains(&self.shape.column(*var)));
+        let mut weights: Vec<Fr> = Vec::new();
+        for (_, weight) in others {
+            let is_new = !weight.is_one() && !(-*weight).is_one() && !weights.contains(weight);
+            if is_new && weights.len() < WEIGHTS {
+                weights.push(*weight);
+            }
+        }
+        let honest = self.honest[column];
+        weights.into_iter().flat_map(|k| [vec![(column, honest - k)], vec![(column, honest + k)]]).collect()
+    }
+
+    /// Flags whose sum a row holds, a few of them the other way, and this column what makes good for them: where all
+    /// linear rows then hold.
+    fn among_flags(&self, column: usize) -> Vec<Change> {
+        let flags_of = |row: &u32| {
+            let terms = weights(self.shape, &self.shape.rows()[*row as usize]);
+            let are_flags = terms.keys().all(|column| self.freedom.is_bit(*column));
+            (are_flags && FLAGS.contains(&terms.len()) && terms.contains_key(&column)).then_some(terms)
+        };
+        let Some(terms) = self.freedom.rows_of(column).iter().find_map(flags_of) else { return Vec::new() };
+        let mut others: Vec<usize> = terms.keys().copied().filter(|other| *other != column).collect();
+        others.sort_unstable();
+        let chosen = (1u32..1 << others.len()).filter(|set| set.count_ones() <= FLAGS_AT_ONCE);
+        let change = |set: u32| {
+            let flipped = others.iter().enumerate().filter(|(i, _)| set >> i & 1 == 1);
+            let mut change: Change =
+                flipped.map(|(_, other)| (*other, Fr::ONE - self.honest[*other])).collect();
+            let sum: Fr =
+                change.iter().map(|(other, value)| terms[other] * (*value - self.honest[*other])).sum();
+            let own = terms[&column].inverse().expect("a row's weights are not zero");
+            change.push((column, self.honest[column] - sum * own));
+            change
+        };
+        chosen.map(change).filter(|change| self.keeps_sums(change)).collect()
+    }
+
+    /// Whether the linear rows of the columns hold after a change of these alone.
+    fn keeps_sums(&self, change: &Change) -> bool {
+        let rows = change.iter().flat_map(|(column, _)| self.freedom.rows_of(*column));
+        rows.collect::<std::collections::BTreeSet<_>>().into_iter().all(|row| {
+            let terms = weights(self.shape, &self.shape.rows()[*row as usize]);
+            let by =
+                |(column, value): &(usize, Fr)| Some(*terms.get(column)? * (*value - self.honest[*column]));
+            change.iter().filter_map(by).sum::<Fr>().is_zero()
+        })
     }
 
     /// Changes of what the prover chooses, bits and the limbs of long integers aside.

@@ -41,7 +41,7 @@ use crate::Fr;
 use crate::r1cs::{Assignment, Cs};
 
 /// A statement with an honest witness.
-pub trait Subject {
+pub trait Subject: Sync {
     /// Name of the statement, such as `token_768`.
     fn name(&self) -> String;
 
@@ -53,8 +53,9 @@ pub trait Subject {
         0
     }
 
-    /// An honest prover's values for the same public inputs, where the issuer has said something else in the n-th way.
-    fn altered(&self, _n: usize) -> Option<Assignment> {
+    /// An honest prover's values for the same public inputs, where the issuer has said something else in the n-th way and
+    /// a row that is asked about may be all that refuses it.
+    fn altered(&self, _n: usize, _is_asked_about: impl Fn(usize) -> bool) -> Option<Assignment> {
         None
     }
 

@@ -1,17 +1,19 @@
 //! Which rows are missed where they are missing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
+use rayon::prelude::*;
 
 use super::Subject;
 use super::forger::{Change, Forger};
 use super::survivors;
+use crate::Fr;
 use crate::r1cs::{Assignment, Lc, Shape};
 
 /// Lies about one row that are told by the circuit's own hints too.
-const BY_HINTS: usize = 3;
+const BY_HINTS: usize = 12;
 
 /// What to examine.
 #[derive(Clone, Copy, Debug)]
@@ -80,24 +82,27 @@ pub fn examine<S: Subject>(subjects: &[S], effort: Effort) -> Report {
     for (family, rows) in shape.rows_per_family() {
         report.families.insert(family, Family { rows, ..Family::default() });
     }
-    let mut left = sample(&shape, effort);
-    for row in &left {
+    let sampled = sample(&shape, effort);
+    for row in &sampled {
         family(&mut report, &shape, *row).mutants += 1;
     }
+    let mut left = sampled.clone();
     let (mut caught, mut undetermined) = (BTreeSet::new(), BTreeSet::<usize>::new());
     for subject in subjects {
-        let mut liar = Liar::new(subject, &shape, &elements);
-        liar.lies_about_choices(&mut caught);
-        liar.lies_about_the_token(effort.alterations, &mut caught);
-        left.retain(|row| {
-            if !caught.contains(row) {
-                liar.lies_about(*row, effort.patience, &mut caught);
-            }
-            let found = caught.contains(row);
-            family(&mut report, &shape, *row).by_witness += usize::from(found);
-            !found
-        });
-        undetermined.extend(left.iter().filter(|row| liar.forger.is_needed_for_determinism(**row)).copied());
+        let liar = Liar::new(subject, &shape, &elements);
+        caught.extend(liar.lies_about_choices());
+        left.retain(|row| !caught.contains(row));
+        caught.extend(liar.lies_about_the_token(effort.alterations, &left));
+        left.retain(|row| !caught.contains(row));
+        let lies = |liar: &mut Liar<'_, S>, row: &usize| liar.lies_about(*row, effort.patience);
+        let found: Vec<_> = left.par_iter().map_init(|| liar.clone(), lies).collect();
+        caught.extend(found.into_iter().flatten());
+        left.retain(|row| !caught.contains(row));
+        let is_needed = |row: &&usize| liar.forger.is_needed_for_determinism(**row);
+        undetermined.par_extend(left.par_iter().filter(is_needed).copied());
+    }
+    for row in &sampled {
+        family(&mut report, &shape, *row).by_witness += usize::from(caught.contains(row));
     }
     left.retain(|row| {
         let found = undetermined.contains(row);
@@ -145,34 +150,53 @@ struct Liar<'a, S> {
     forger: Forger<'a>,
 }
 
+impl<S> Clone for Liar<'_, S> {
+    fn clone(&self) -> Self {
+        Self { subject: self.subject, shape: self.shape, forger: self.forger.clone() }
+    }
+}
+
 impl<'a, S: Subject> Liar<'a, S> {
     fn new(subject: &'a S, shape: &'a Shape, elements: &[Lc]) -> Self {
         let values = Assignment::of(|cs| subject.synthesize(cs));
         Self { subject, shape, forger: Forger::new(shape, &values, elements) }
     }
 
-    /// Lies about what this row speaks of, until one of them leaves it as the only row that does not hold.
-    fn lies_about(&mut self, row: usize, mut patience: usize, caught: &mut BTreeSet<usize>) {
-        for change in self.forger.changes(row) {
-            let Some(violated) = self.forger.tell(&change, row, &mut patience) else { break };
+    /// Lies about what this row speaks of, until one of them leaves it as the only row that does not hold; returns the
+    /// rows that were left so.
+    fn lies_about(&mut self, row: usize, mut patience: usize) -> BTreeSet<usize> {
+        let mut caught = BTreeSet::new();
+        let changes = self.forger.changes(row);
+        for change in &changes {
+            let Some(violated) = self.forger.tell(change, row, &mut patience) else { break };
             caught.extend(self.only_refusal(violated, row));
             if caught.contains(&row) {
-                return;
+                return caught;
             }
         }
-        for change in self.forger.changes(row).into_iter().take(BY_HINTS) {
-            caught.extend(self.only_refusal_by_hints(change));
+        for change in changes.into_iter().take(BY_HINTS) {
+            let digits = self.forger.digits_told(&change);
+            caught.extend(self.only_refusal_by_hints(change, digits));
             if caught.contains(&row) {
-                return;
+                break;
             }
         }
+        caught
     }
 
-    /// The same lie told by a prover who leaves all else to the circuit's own hints.
-    fn only_refusal_by_hints(&self, change: Change) -> Option<usize> {
+    /// The same lie told by a prover who leaves all else to the circuit's own hints, but for these digits, in which a hint
+    /// has no part of the lie. Of what is no bit the lie is by how much it differs from what is computed.
+    fn only_refusal_by_hints(&self, change: Change, digits: Change) -> Option<usize> {
         let first = 1 + self.shape.publics();
-        let tamper = move |_: &str, at: usize, honest| {
-            change.iter().find(|(column, _)| *column == first + at).map_or(honest, |(_, value)| *value)
+        let (bits, others): (Change, Change) =
+            change.into_iter().partition(|(column, _)| self.forger.is_bit(*column));
+        let by = others.into_iter().map(|(column, value)| (column, value - self.forger.honest(column)));
+        let (set, by): (HashMap<_, _>, HashMap<_, _>) =
+            (bits.into_iter().chain(digits).collect(), by.collect());
+        let tamper = move |_: &str, at: usize, honest: Fr| {
+            let column = first + at;
+            let honest = set.get(&column).copied().unwrap_or(honest);
+            by.get(&column).map_or(honest, |by| honest + by)
         };
         let values = Assignment::tampered(tamper, |cs| self.subject.synthesize(cs));
         match values.violations() {
@@ -189,17 +213,20 @@ impl<'a, S: Subject> Liar<'a, S> {
     }
 
     /// Lies about what the prover chooses, whatever row that offends.
-    fn lies_about_choices(&mut self, caught: &mut BTreeSet<usize>) {
-        for change in self.forger.choices() {
-            caught.extend(self.only_refusal_by_hints(change));
-        }
+    fn lies_about_choices(&self) -> Vec<usize> {
+        let choices = self.forger.choices();
+        let lies = choices.into_par_iter().map(|change| self.only_refusal_by_hints(change, Change::new()));
+        lies.flatten_iter().collect()
     }
 
-    /// Tells the truth about another token.
-    fn lies_about_the_token(&self, step: usize, caught: &mut BTreeSet<usize>) {
-        for n in (0..self.subject.alterations()).step_by(step.max(1)) {
-            caught.extend(self.subject.altered(n).as_ref().and_then(only_violation));
-        }
+    /// Tells the truth about another token, as far as these rows may be all that refuses it.
+    fn lies_about_the_token(&self, step: usize, left: &[usize]) -> Vec<usize> {
+        let alterations: Vec<_> = (0..self.subject.alterations()).step_by(step.max(1)).collect();
+        let told = alterations.into_par_iter().map(|n| {
+            let values = self.subject.altered(n, |row| left.binary_search(&row).is_ok())?;
+            only_violation(&values)
+        });
+        told.flatten_iter().collect()
     }
 
     /// The only row that does not hold, or would not with an accomplice.

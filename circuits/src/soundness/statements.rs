@@ -1,5 +1,7 @@
 //! The statements as subjects, each with an honest witness drawn by a seed.
 
+use std::sync::Mutex;
+
 use ark_ec::CurveGroup;
 use ark_ff::{One, Zero};
 use base64::Engine;
@@ -19,8 +21,9 @@ use sigveil_vrf_identity::vrf::{Blinded, Blinding, SecretKey, VerifiedOutput};
 use super::Subject;
 use crate::Fr;
 use crate::nym::circuit::Values;
-use crate::r1cs::{Assignment, Cs, Lc, Shape, Var};
+use crate::r1cs::{Assignment, Cs, Lc, Memory, Shape, Var};
 use crate::testing::Issuer;
+use crate::token::circuit::only_violation_unsigned;
 use crate::token::instance::{audience_digest, binding_string};
 use crate::token::{
     self, Binding, BindingSalt, Class, Expectation, Jwt, LinkingRandomness, SizeClass, Usage, Witness,
@@ -47,7 +50,12 @@ pub struct TokenSubject {
     witness: Witness,
     issuer: Issuer,
     digest: Vec<Lc>,
+    rows: usize,
+    memory: Mutex<Memory>,
 }
+
+/// A string's end, and a member of which the string's rest is the value.
+const ESCAPED_KEY: &[u8] = br#"","\n":""#;
 
 /// What the audience and the issuer are called.
 const AUDIENCE: &str = "sign.example";
@@ -57,7 +65,7 @@ const TIME: u64 = 1_800_000_000;
 impl TokenSubject {
     /// A token with every claim that there can be, and a string that nobody reads at a place that the seed decides: of
     /// four seeds in a row one has the shortest header and one the longest, both filling the class but for a few bytes;
-    /// one is bound for an evaluation, and short; and one is bound by its audience.
+    /// one is bound for an evaluation, and short; and one is bound by its audience. Of six seeds each names another kind.
     ///
     /// # Panics
     /// Never: the token is sound.
@@ -69,7 +77,15 @@ impl TokenSubject {
         let modulus = issuer.modulus();
         let (bind, salt) = (Fr::from(rng.next_u64()), BindingSalt(Fr::from(rng.next_u64())));
         let digest = audience_digest(AUDIENCE).expect("the audience is short");
-        let kind = [Kind::WorkflowProtected, Kind::Email, Kind::CiConfig][seed as usize % 3];
+        let kinds = [
+            Kind::WorkflowProtected,
+            Kind::Email,
+            Kind::CiConfig,
+            Kind::CiConfigProtected,
+            Kind::Workflow,
+            Kind::Sub,
+        ];
+        let kind = kinds[seed as usize % kinds.len()];
         let shape = Look::of(seed);
         let usage = if shape == Look::Bare { Usage::Evaluation } else { Usage::Certificate };
         let nonce = binding_string(usage, digest, bind, salt);
@@ -107,11 +123,12 @@ impl TokenSubject {
         let checked = token::check(&jwt, &expected).expect("the token is sound");
         let (instance, witness) = (checked.instance(randomness), checked.witness(randomness));
         let mut digest = Vec::new();
-        Shape::of(|cs| {
+        let rows = Shape::of(|cs| {
             let landmarks = token::circuit::synthesize(cs, class, &instance, &witness);
             digest = landmarks.digest.iter().map(|bit| bit.num().clone()).collect();
         });
-        Self { class, instance, witness, issuer, digest }
+        let rows = rows.constraints();
+        Self { class, instance, witness, issuer, digest, rows, memory: Mutex::default() }
     }
 }
 
@@ -168,20 +185,33 @@ impl Subject for TokenSubject {
         token::circuit::synthesize(cs, self.class, &self.instance, &self.witness).elements.to_vec()
     }
 
-    /// Each byte of the payload.
+    /// Each byte of the payload in two ways.
     fn alterations(&self) -> usize {
-        self.witness.payload.len()
+        2 * self.witness.payload.len()
     }
 
-    /// Another letter or digit there, signed.
-    fn altered(&self, n: usize) -> Option<Assignment> {
+    /// Another letter or digit there, or of a long string there a part as a member with an escaped key; signed.
+    fn altered(&self, n: usize, is_asked_about: impl Fn(usize) -> bool) -> Option<Assignment> {
         let mut witness = self.witness.clone();
-        let byte = witness.payload.get_mut(n).filter(|byte| byte.is_ascii_alphanumeric())?;
-        *byte ^= 1;
+        let at = n / 2;
+        if n.is_multiple_of(2) {
+            let byte = witness.payload.get_mut(at).filter(|byte| byte.is_ascii_alphanumeric())?;
+            *byte ^= 1;
+        } else {
+            let part = witness.payload.get_mut(at..at + ESCAPED_KEY.len())?;
+            part.iter().all(u8::is_ascii_lowercase).then(|| part.copy_from_slice(ESCAPED_KEY))?;
+        }
+        // No issuer signs what is not well-formed.
+        serde_json::from_slice::<serde::de::IgnoredAny>(&witness.payload).ok()?;
         let header = std::str::from_utf8(&witness.signing_input[..witness.header_length]).ok()?;
         let input = format!("{header}.{}", URL_SAFE_NO_PAD.encode(&witness.payload));
-        witness.signature = self.issuer.sign_digest(&Sha256::digest(&input).into());
         witness.signing_input = input.into_bytes();
+        let refusal = {
+            let mut memory = self.memory.lock().ok()?;
+            only_violation_unsigned(&mut memory, self.class, self.rows, &self.instance, &witness)
+        };
+        refusal.filter(|row| is_asked_about(*row))?;
+        witness.signature = self.issuer.sign_digest(&Sha256::digest(&witness.signing_input).into());
         Some(Assignment::of(|cs| token::circuit::synthesize(cs, self.class, &self.instance, &witness)))
     }
 
