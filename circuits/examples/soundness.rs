@@ -1,28 +1,40 @@
 //! `soundness`: what a statement's rows keep out, shown at length (protocol.md §5.4, the module `soundness`).
 //!
 //! ```text
-//! cargo run --release -p sigveil-circuits --example soundness -- mutate token_768 --rows 60
-//! cargo run --release -p sigveil-circuits --example soundness -- isolate nym
-//! cargo run --release -p sigveil-circuits --example soundness -- differential 768 --tokens 200000 --state F
+//! S='cargo run --release -p sigveil-circuits --example soundness --'
+//! $S mutate token_768 --rows 64
+//! $S isolate nym
+//! $S differential 768 --tokens 200000 --threads 2
+//! $S random payload --minutes 10
+//! $S page > docs/soundness.md
 //! ```
-//! `differential` goes on where the state file says that it stopped, and writes it every thousand tokens.
+//! All but `isolate` leave a record under `docs/soundness/`. `differential` and `random` go on where theirs says that
+//! they stopped: it is written every few seconds, by renaming, so they can be killed at any time.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
-use clap::{Parser, Subcommand};
-use sigveil_circuits::soundness::differential::{Judges, REASONS, Tally};
+use clap::{Parser, Subcommand, ValueEnum};
+use sigveil_circuits::keys::Statement;
+use sigveil_circuits::r1cs::Shape;
+use sigveil_circuits::soundness::differential::{Judges, REASONS, Random, Tally, Target};
 use sigveil_circuits::soundness::mutation::{self, Effort, Report};
+use sigveil_circuits::soundness::records::{Circuit, Record, page};
 use sigveil_circuits::soundness::{NymSubject, QuerySubject, TokenSubject, isolation};
 use sigveil_circuits::testing::Issuer;
-use sigveil_circuits::token::SizeClass;
+use sigveil_circuits::token::{Class, SizeClass};
 
-/// Tokens between two writings of the state.
+/// Tokens that each thread judges between two writings of the record.
 const STEP: u64 = 1000;
 
 #[derive(Parser)]
 struct Arguments {
+    /// Where the records are kept.
+    #[arg(long, global = true, default_value = "docs/soundness")]
+    records: PathBuf,
     #[command(subcommand)]
     command: Command,
 }
@@ -34,15 +46,15 @@ enum Command {
         /// `nym`, `query` or `token_` and the bytes of a class.
         statement: String,
         /// Rows taken of each family at most.
-        #[arg(long, default_value_t = 60)]
+        #[arg(long, default_value_t = 64)]
         rows: usize,
         /// Values solved anew for one row and witness.
         #[arg(long, default_value_t = 30_000)]
         patience: usize,
         /// Honest witnesses that are lied about.
-        #[arg(long, default_value_t = 4)]
+        #[arg(long, default_value_t = 6)]
         witnesses: u64,
-        /// Of so many bytes of a token one is altered.
+        /// Of so many alterations of a token one is tried.
         #[arg(long, default_value_t = 1)]
         alterations: usize,
         /// Which rows are taken.
@@ -64,27 +76,48 @@ enum Command {
         /// Tokens in all, those before this run included.
         #[arg(long, default_value_t = 200_000)]
         tokens: u64,
-        /// Draws the tokens; that of the state file, where there is one.
+        /// Draws the tokens; that of the record, where there is one.
         #[arg(long, default_value_t = 1)]
         seed: u64,
         /// Tokens judged side by side.
         #[arg(long, default_value_t = 1)]
         threads: usize,
-        /// Where the count is kept.
-        #[arg(long)]
-        state: PathBuf,
     },
+    /// Gives the fuzz targets random inputs. Fails where native check and circuit differ.
+    Random {
+        target: FuzzTarget,
+        /// For how long; inputs before this run are counted on.
+        #[arg(long, default_value_t = 10)]
+        minutes: u64,
+        /// Draws the inputs; that of the record, where there is one.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Prints `docs/soundness.md`.
+    Page,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum FuzzTarget {
+    Payload,
+    Drawn,
+}
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
+    let Arguments { records, command } = Arguments::parse();
+    let outcome = match command {
         Command::Mutate { statement, rows, patience, witnesses, alterations, seed } => {
-            mutate(&statement, Effort { rows_per_family: rows, patience, alterations, seed }, witnesses)
+            let effort = Effort { rows_per_family: rows, patience, alterations, seed };
+            mutate(&statement, effort, witnesses.max(1), &records)
         }
         Command::Isolate { statement, seed } => isolate(&statement, seed),
-        Command::Differential { class, tokens, seed, threads, state } => {
-            differential(class, tokens, seed, threads, &state)
+        Command::Differential { class, tokens, seed, threads } => {
+            differential(class, tokens, seed, threads.max(1), &records)
         }
+        Command::Random { target, minutes, seed } => random(target, minutes, seed, &records),
+        Command::Page => read_all(&records).map(|records| print!("{}", page(&records))),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -95,15 +128,41 @@ fn main() -> ExitCode {
     }
 }
 
-type Outcome = Result<(), Box<dyn std::error::Error>>;
+fn statement(name: &str) -> Result<Statement, String> {
+    match name {
+        "nym" => Ok(Statement::Nym),
+        "query" => Ok(Statement::Query),
+        token => Ok(Statement::Token(Class::rsa2048(class(token)?))),
+    }
+}
 
 fn class(statement: &str) -> Result<SizeClass, String> {
     let bytes = statement.strip_prefix("token_").and_then(|bytes| bytes.parse().ok());
     bytes.and_then(SizeClass::from_bytes).ok_or_else(|| format!("no statement {statement}"))
 }
 
-fn mutate(statement: &str, effort: Effort, witnesses: u64) -> Outcome {
-    let seeds = 0..witnesses.max(1);
+/// The circuit of a statement, and these sources as who examines it.
+fn circuit(name: &str) -> Result<Circuit, Box<dyn std::error::Error>> {
+    let statement = statement(name)?;
+    let shape: Shape = statement.shape();
+    let mut circuit = Circuit::new(statement.to_string(), &shape);
+    circuit.by(&commit());
+    Ok(circuit)
+}
+
+/// The commit that these sources are of.
+fn commit() -> String {
+    let output = std::process::Command::new("git").args(["rev-parse", "HEAD"]).output();
+    let known = output.ok().filter(|output| output.status.success());
+    known.map_or_else(
+        || "unknown".to_owned(),
+        |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+    )
+}
+
+fn mutate(statement: &str, effort: Effort, witnesses: u64, records: &Path) -> Outcome {
+    let circuit = circuit(statement)?;
+    let seeds = 0..witnesses;
     let report = match statement {
         "nym" => mutation::examine(&seeds.map(NymSubject::drawn).collect::<Vec<_>>(), effort),
         "query" => mutation::examine(&seeds.map(QuerySubject::drawn).collect::<Vec<_>>(), effort),
@@ -112,22 +171,20 @@ fn mutate(statement: &str, effort: Effort, witnesses: u64) -> Outcome {
             mutation::examine(&seeds.map(|seed| TokenSubject::drawn(class, seed)).collect::<Vec<_>>(), effort)
         }
     };
-    show(statement, &report);
-    if report.unexplained.is_empty() { Ok(()) } else { Err("a survivor has no reason".into()) }
+    let explained = report.unexplained.is_empty();
+    show(&report);
+    let record = Record::Mutation { circuit, effort, witnesses, report };
+    write(&records.join(format!("mutation-{statement}.json")), &record)?;
+    if explained { Ok(()) } else { Err("a survivor has no reason".into()) }
 }
 
-fn show(statement: &str, report: &Report) {
-    println!("| family of {statement} | rows | mutants | by a witness | by determinism | explained |");
-    println!("|---|---|---|---|---|---|");
-    for (name, family) in &report.families {
-        let explained: usize = family.explained.values().sum();
-        println!(
-            "| `{name}` | {} | {} | {} | {} | {explained} |",
-            family.rows, family.mutants, family.by_witness, family.by_determinism
-        );
-    }
+fn show(report: &Report) {
     let ((caught, mutants), (families, all)) = (report.single(), report.whole());
-    println!("\n{caught} of {mutants} single rows of {} caught, {families} of {all} families", report.rows);
+    println!("{caught} of {mutants} single rows of {} caught, {families} of {all} families", report.rows);
+    for (name, family) in report.families.iter().filter(|(_, family)| !family.explained.is_empty()) {
+        let explained: usize = family.explained.values().sum();
+        println!("{explained} of {name} explained");
+    }
     for (row, family) in &report.unexplained {
         println!("row {row} of {family}: nothing caught its lack, and no reason is listed");
     }
@@ -143,29 +200,78 @@ fn isolate(statement: &str, seed: u64) -> Outcome {
     if report.moving.is_empty() { Ok(()) } else { Err("variables move with all public inputs fixed".into()) }
 }
 
-fn differential(class: usize, tokens: u64, seed: u64, threads: usize, state: &Path) -> Outcome {
-    let class = SizeClass::from_bytes(class).ok_or("no class of so many bytes")?;
-    let mut tally = match fs::read(state) {
-        Ok(bytes) => serde_json::from_slice(&bytes)?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Tally::new(class, seed),
-        Err(error) => return Err(error.into()),
+fn differential(class: usize, tokens: u64, seed: u64, threads: usize, records: &Path) -> Outcome {
+    let size = SizeClass::from_bytes(class).ok_or("no class of so many bytes")?;
+    let path = records.join(format!("agreement-{class}.json"));
+    let now = circuit(&format!("token_{class}"))?;
+    let (mut circuit, mut tally) = match read(&path)? {
+        None => (now.clone(), Tally::new(size, seed)),
+        Some(Record::Agreement { circuit, tally }) if circuit.shape == now.shape => (circuit, tally),
+        Some(_) => return Err(other_circuit(&path).into()),
     };
-    if tally.class != class.bytes() {
-        return Err("the state file is of another class".into());
-    }
+    circuit.by(&commit());
     let mut judges = Judges::new(Issuer::generate(), threads);
     while tally.next < tokens {
-        tally.go_on(&mut judges, STEP.min(tokens - tally.next))?;
-        let written = state.with_extension("new");
-        fs::write(&written, serde_json::to_vec_pretty(&tally)?)?;
-        fs::rename(&written, state)?;
+        tally.go_on(&mut judges, (STEP * threads as u64).min(tokens - tally.next))?;
+        write(&path, &Record::Agreement { circuit: circuit.clone(), tally: tally.clone() })?;
     }
     println!("{} tokens, {} of them whole: {} accepted by both", tally.next, tally.whole, tally.accepted);
-    for (reason, count) in &tally.refused {
-        println!("{count:8} {reason}");
-    }
-    for reason in REASONS.iter().filter(|reason| !tally.refused.contains_key(**reason)) {
-        println!("       0 {reason}");
+    for reason in REASONS {
+        println!("{:8} {reason}", tally.refused.get(reason).unwrap_or(&0));
     }
     Ok(())
+}
+
+fn random(target: FuzzTarget, minutes: u64, seed: u64, records: &Path) -> Outcome {
+    let (target, name) = match target {
+        FuzzTarget::Payload => (Target::Payload, "payload"),
+        FuzzTarget::Drawn => (Target::Drawn, "drawn"),
+    };
+    let path = records.join(format!("random-{name}.json"));
+    let now = circuit("token_1024")?;
+    let (mut circuit, mut run) = match read(&path)? {
+        None => (now.clone(), Random::new(target, seed)),
+        Some(Record::Random { circuit, run }) if circuit.shape == now.shape => (circuit, run),
+        Some(_) => return Err(other_circuit(&path).into()),
+    };
+    circuit.by(&commit());
+    let issuer = Issuer::generate();
+    let end = Instant::now() + Duration::from_secs(60 * minutes);
+    while Instant::now() < end {
+        run.go_on(&issuer, STEP);
+        write(&path, &Record::Random { circuit: circuit.clone(), run: run.clone() })?;
+    }
+    println!("{} inputs, {} of them compared, {} accepted by both", run.next, run.compared, run.accepted);
+    Ok(())
+}
+
+fn other_circuit(path: &Path) -> String {
+    format!("{} is of another circuit or examination: move it away to begin anew", path.display())
+}
+
+fn read(path: &Path) -> Result<Option<Record>, Box<dyn std::error::Error>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn read_all(records: &Path) -> Result<Vec<Record>, Box<dyn std::error::Error>> {
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(records)?.map(|file| Ok(file?.path())).collect::<Result<_, std::io::Error>>()?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    paths.sort();
+    paths.iter().map(|path| Ok(serde_json::from_slice(&fs::read(path)?)?)).collect()
+}
+
+fn write(path: &Path, record: &Record) -> Outcome {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let written = path.with_extension("new");
+    let mut text = serde_json::to_vec_pretty(record)?;
+    text.push(b'\n');
+    fs::write(&written, text)?;
+    Ok(fs::rename(&written, path)?)
 }

@@ -19,6 +19,8 @@
 //! values that an honest prover computes from it: [`best_effort`](crate::token::circuit::best_effort), for the public
 //! inputs that fit it best. That no other values do is what mutation, determinism and the lies of the tests are about.
 //!
+//! What examinations at length came to is kept under `docs/soundness/`, and `docs/soundness.md` is made of it ([`records`]).
+//!
 //! # Determinism ([`isolation`])
 //! With the public inputs fixed, the solutions of the rows are a variety. It is shown that at an honest witness no
 //! variable but those listed changes along it, alone or with others: the witness is an isolated solution. That other
@@ -29,6 +31,7 @@ pub mod differential;
 mod forger;
 pub mod isolation;
 pub mod mutation;
+pub mod records;
 mod statements;
 mod survivors;
 #[cfg(test)]

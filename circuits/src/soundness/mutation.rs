@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::Subject;
 use super::forger::{Change, Forger};
@@ -13,10 +14,10 @@ use crate::Fr;
 use crate::r1cs::{Assignment, Lc, Shape};
 
 /// Lies about one row that are told by the circuit's own hints too.
-const BY_HINTS: usize = 12;
+const BY_HINTS: usize = 8;
 
 /// What to examine.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Effort {
     /// Rows taken of each family at most; of a smaller one all.
     pub rows_per_family: usize,
@@ -29,18 +30,18 @@ pub struct Effort {
 }
 
 /// What was found out about one statement.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Report {
     /// Rows of the statement.
     pub rows: usize,
     /// Rows and, of the mutants with one row less, what became of them, for each family.
-    pub families: BTreeMap<&'static str, Family>,
+    pub families: BTreeMap<String, Family>,
     /// Rows whose mutant nothing caught and no reason explains: must be empty.
-    pub unexplained: Vec<(usize, &'static str)>,
+    pub unexplained: Vec<(usize, String)>,
 }
 
 /// What was found out about one family.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Family {
     /// Rows of the family.
     pub rows: usize,
@@ -53,7 +54,7 @@ pub struct Family {
     /// Of the others, caught by determinism.
     pub by_determinism: usize,
     /// Survivors by their reasons.
-    pub explained: BTreeMap<&'static str, usize>,
+    pub explained: BTreeMap<String, usize>,
 }
 
 impl Report {
@@ -80,7 +81,7 @@ pub fn examine<S: Subject>(subjects: &[S], effort: Effort) -> Report {
     let shape = Shape::of(|cs| elements = subjects[0].synthesize(cs));
     let mut report = Report { rows: shape.constraints(), ..Report::default() };
     for (family, rows) in shape.rows_per_family() {
-        report.families.insert(family, Family { rows, ..Family::default() });
+        report.families.insert(family.to_owned(), Family { rows, ..Family::default() });
     }
     let sampled = sample(&shape, effort);
     for row in &sampled {
@@ -98,17 +99,17 @@ pub fn examine<S: Subject>(subjects: &[S], effort: Effort) -> Report {
         let found: Vec<_> = left.par_iter().map_init(|| liar.clone(), lies).collect();
         caught.extend(found.into_iter().flatten());
         left.retain(|row| !caught.contains(row));
+        // Of what is missed already no other witness need be lied about.
         let is_needed = |row: &&usize| liar.forger.is_needed_for_determinism(**row);
         undetermined.par_extend(left.par_iter().filter(is_needed).copied());
+        left.retain(|row| !undetermined.contains(row));
     }
     for row in &sampled {
-        family(&mut report, &shape, *row).by_witness += usize::from(caught.contains(row));
+        let family = family(&mut report, &shape, *row);
+        family.by_witness += usize::from(caught.contains(row));
+        family.by_determinism += usize::from(undetermined.contains(row) && !caught.contains(row));
     }
-    left.retain(|row| {
-        let found = undetermined.contains(row);
-        family(&mut report, &shape, *row).by_determinism += usize::from(found);
-        !found
-    });
+    left.retain(|row| !caught.contains(row));
     for family in report.families.values_mut() {
         // What a mutant with one row less accepts, or lets free, so does one without the whole family.
         family.caught = family.by_witness + family.by_determinism > 0;
@@ -116,15 +117,17 @@ pub fn examine<S: Subject>(subjects: &[S], effort: Effort) -> Report {
     for row in left {
         let family = shape.families()[row];
         match survivors::explanation(&subjects[0].name(), &shape, row) {
-            Some(why) => *self::family(&mut report, &shape, row).explained.entry(why).or_default() += 1,
-            None => report.unexplained.push((row, family)),
+            Some(why) => {
+                *self::family(&mut report, &shape, row).explained.entry(why.to_owned()).or_default() += 1
+            }
+            None => report.unexplained.push((row, family.to_owned())),
         }
     }
     report
 }
 
 fn family<'a>(report: &'a mut Report, shape: &Shape, row: usize) -> &'a mut Family {
-    report.families.entry(shape.families()[row]).or_default()
+    report.families.entry(shape.families()[row].to_owned()).or_default()
 }
 
 /// So many rows of each family, drawn by the seed.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::differential::{Judges, REASONS, Tally, compare_drawn, compare_payload};
 use super::mutation::{Effort, Report, examine};
+use super::records::{Record, page};
 use super::{NymSubject, QuerySubject, TokenSubject, isolation};
 use crate::testing::Issuer;
 use crate::token::SizeClass;
@@ -12,7 +13,7 @@ use crate::token::SizeClass;
 fn complete(report: &Report, explained: &[&str]) {
     assert_eq!(report.unexplained, []);
     let survivors: Vec<_> =
-        report.families.iter().filter(|(_, f)| !f.caught).map(|(name, _)| *name).collect();
+        report.families.iter().filter(|(_, f)| !f.caught).map(|(name, _)| &name[..]).collect();
     assert!(survivors.iter().all(|name| explained.contains(name)), "{survivors:?}");
 }
 
@@ -148,5 +149,27 @@ fn the_corpus_is_agreed_on() {
     for drawn in files("drawn") {
         let number = drawn.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
         compare_drawn(&issuer, SizeClass::B768, 1, number);
+    }
+}
+
+/// The page is what the records are, and of 200,000 tokens each class's holds every reason a thousand times.
+#[test]
+fn the_page_is_what_the_records_say() {
+    let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let mut paths: Vec<_> =
+        std::fs::read_dir(docs.join("soundness")).unwrap().map(|file| file.unwrap().path()).collect();
+    paths.sort();
+    let read = |path: &std::path::PathBuf| serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let records: Vec<Record> = paths.iter().map(read).collect();
+    assert!(page(&records) == std::fs::read_to_string(docs.join("soundness.md")).unwrap(), "make it anew");
+    for record in records {
+        match record {
+            Record::Agreement { tally, .. } if tally.next >= 200_000 => {
+                assert!(tally.accepted * 10 >= tally.next * 3, "{tally:?}");
+                assert!(REASONS.iter().all(|reason| tally.refused.get(*reason) >= Some(&1000)), "{tally:?}");
+            }
+            Record::Mutation { report, .. } => assert_eq!(report.unexplained, []),
+            _ => {}
+        }
     }
 }

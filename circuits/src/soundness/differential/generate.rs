@@ -20,13 +20,13 @@ pub(super) const TIME: u64 = 1_800_000_000;
 /// A token and what it is held against.
 pub(super) struct Case {
     header: String,
-    payload: String,
+    pub(super) payload: String,
     signature: Signature,
     audience: String,
-    kind: Kind,
+    pub(super) kind: Kind,
     time: u64,
-    usage: Usage,
-    binding: Binding,
+    pub(super) usage: Usage,
+    pub(super) binding: Binding,
 }
 
 /// What becomes of the signature.
@@ -181,7 +181,10 @@ const DECOYS: [(&str, &str); 16] = [
 ];
 
 /// Values that some member gets in place of its own, by chance.
-const VALUES: [&str; 14] = [
+const VALUES: [&str; 17] = [
+    "1e3",
+    "12345678901",
+    "-1",
     "\"\"",
     "0",
     "true",
@@ -198,7 +201,20 @@ const VALUES: [&str; 14] = [
     "\"\\u0061@b\"",
 ];
 
-fn pick(rng: &mut ChaCha20Rng, n: usize) -> usize {
+/// A member with its comma, or a value, for whoever puts one where it need not belong.
+pub(super) fn fragment(rng: &mut ChaCha20Rng) -> String {
+    let value = VALUES[pick(rng, VALUES.len())];
+    match pick(rng, 4) {
+        0 => value.to_owned(),
+        1 => format!("\"{}\":{value},", ["iss", "aud", "exp", "nonce", "nbf", "sub"][pick(rng, 6)]),
+        _ => {
+            let (key, value) = DECOYS[pick(rng, DECOYS.len())];
+            format!("\"{key}\":{value},")
+        }
+    }
+}
+
+pub(super) fn pick(rng: &mut ChaCha20Rng, n: usize) -> usize {
     rng.next_u32() as usize % n
 }
 

@@ -6,7 +6,9 @@
 //! rows. The two parts share the message and two public inputs, and a signature has no say in what a token says.
 
 mod generate;
+mod random;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,7 @@ use crate::token::{self, Binding, BindingSalt, Expectation, Jwt, Modulus, SizeCl
 
 use generate::Case;
 pub use generate::REASONS;
+pub use random::{Random, Target};
 
 /// Of so many tokens one is evaluated whole.
 const WHOLE: u64 = 256;
@@ -143,7 +146,13 @@ impl Tally {
         } else {
             best_effort_unsigned(memory, jwt.compact(), expected)
         };
-        if circuit != native.is_ok() {
+        // A binding to zero states what no binding does, which the native check refuses to be asked.
+        let unbound = Expectation { binding: Binding::Unbound, ..expected.clone() };
+        let holds = match native {
+            Err("bind-zero") => token::check(&jwt, &unbound).is_ok(),
+            native => native.is_ok(),
+        };
+        if circuit != holds {
             let (seed, number, token) = (self.seed, self.next, token.to_owned());
             let (native, circuit) =
                 (native.err().unwrap_or("accepted"), if circuit { "satisfied" } else { "not satisfied" });
@@ -158,15 +167,21 @@ impl Tally {
     }
 }
 
-/// Draws token `number` of a seed and compares: for a fuzzer that draws numbers.
+/// Draws token `number` of a seed and compares: for a fuzzer that draws numbers. Says whether both accept.
 ///
 /// # Panics
 /// On a [`Disagreement`].
-pub fn compare_drawn(issuer: &Issuer, class: SizeClass, seed: u64, number: u64) {
+pub fn compare_drawn(issuer: &Issuer, class: SizeClass, seed: u64, number: u64) -> bool {
     let mut tally = Tally { next: number, ..Tally::new(class, seed) };
-    if let Err(disagreement) = tally.judge_next(issuer, &mut Memory::default()) {
+    if let Err(disagreement) = MEMORY.with_borrow_mut(|memory| tally.judge_next(issuer, memory)) {
         panic!("{disagreement}");
     }
+    tally.accepted == 1
+}
+
+thread_local! {
+    /// What a fuzzer's comparisons remember.
+    static MEMORY: RefCell<Memory> = RefCell::default();
 }
 
 /// Compares on any bytes: three that choose what is expected, then a payload. Says whether both accept; `None` where
@@ -200,7 +215,7 @@ pub fn compare_payload(data: &[u8]) -> Option<bool> {
     if native == Err("payload-malformed") {
         return None;
     }
-    let circuit = best_effort_unsigned(&mut Memory::default(), jwt.compact(), &expected);
+    let circuit = MEMORY.with_borrow_mut(|memory| best_effort_unsigned(memory, jwt.compact(), &expected));
     assert_eq!(circuit, native.is_ok(), "natively {native:?}: {}", payload.escape_ascii());
     Some(circuit)
 }
