@@ -86,8 +86,6 @@ const LIST: [Survivors; 17] = [
         why: "read behind the end of the issuers examined: a flag that rises there has nowhere to fall, since no other \
               closing quote stands in the window; it is missed where a longer issuer ends",
     },
-    Survivors { statement: "token", family: "rsa.product", variables: ANY, why: LATTICE },
-    Survivors { statement: "token", family: "rsa.quotient-product", variables: ANY, why: LATTICE },
     Survivors {
         statement: "token",
         family: "token.header",
