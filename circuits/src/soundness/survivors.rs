@@ -2,7 +2,8 @@
 //!
 //! A reason that speaks of the tokens examined says that the row is read by others only.
 //!
-//! The list is complete for the rows that were drawn, which `docs/soundness.md` counts; the command names any other.
+//! For `query` the list is complete, and for `nym` in the rows that the tests take. For `token` it is not: the command
+//! names the rows without a reason, such as some of `sha256.majority` and `token.payload`.
 
 use std::ops::RangeInclusive;
 
