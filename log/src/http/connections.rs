@@ -23,6 +23,9 @@ use super::problem;
 const MAX_BODY: usize = 1 << 20;
 /// How long after the system refused a connection the next is asked for: it is short of something, such as files.
 const REFUSED: Duration = Duration::from_millis(50);
+/// Connections that the system holds until they are taken. Beyond 128, the usual number, it answers with SYN cookies, and
+/// some of those clients find their connection reset.
+const WAITING: i32 = 4096;
 
 /// What one client may take.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +56,9 @@ impl Default for Limits {
 /// ends the connection without an answer, since there is no request yet to be answered.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits) {
     let router = router.layer(from_fn_with_state(limits, read_body));
+    if let Err(error) = rustix::net::listen(&listener, WAITING) {
+        tracing::warn!(%error, "fewer connections can wait to be taken");
+    }
     let places = Arc::new(Semaphore::new(limits.connections));
     loop {
         let place = Arc::clone(&places).acquire_owned().await.expect("nobody closes it");
