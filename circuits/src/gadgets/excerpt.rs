@@ -62,9 +62,13 @@ pub struct Excerpt<N> {
 ///
 /// The first element must *follow* and have a rest that is not zero: within strings nothing follows, outside the rest is
 /// zero, so it is an opening quote, and its byte need not be looked at; in its place, and above the element's other fields,
-/// stand the bytes to show, ranged. The rest is the length and one. Where places are left free *the caller* sees to it that
-/// the length is not negative; it is no less than minus their number, and no text has so long a rest that this were one
-/// modulo 2^11: all fields have one reading.
+/// stand the bytes to show, ranged. The rest is the length and one. Where places are left free *the caller must* see to it
+/// that the length is not negative: a length of −1 fits a rest of zero, and so any byte that follows, string or not. A length
+/// is no less than minus the places, and no text has so long a rest that this were one modulo 2^11: all fields have one
+/// reading.
+///
+/// # Panics
+/// If more is to be shown, or left free, than fields have room for below the modulus of the field.
 pub fn excerpt<C: Cs>(
     cs: &mut C,
     source: &Source<'_, C::Num>,
@@ -72,6 +76,15 @@ pub fn excerpt<C: Cs>(
     packing: &Packing,
     hint: &Hint,
 ) -> Excerpt<C::Num> {
+    let above = BYTE_BITS * packing.shown.len().saturating_sub(1);
+    assert!(
+        strings::ELEMENT_BITS as usize + above < Fr::MODULUS_BIT_SIZE as usize,
+        "elements have one reading"
+    );
+    assert!(
+        packing.offset <= 3 && packing.offset <= packing.shown.len() + 1,
+        "each place left free is cleared"
+    );
     let blocks = source.text.bytes().len().div_ceil(PACKED_BYTES);
     let fine = bits_of(cs, FINE_BITS, (hint.at % PACKED_BYTES) as u64);
     let coarse_bits = (usize::BITS - (blocks - 1).leading_zeros()) as usize;

@@ -6,10 +6,11 @@
 //! 256 lowest bits are the digest, so that the comparison costs nothing.
 //!
 //! # What it shows
-//! Every v is an integer from 1 to 2^half − 1, below n. If all of them are prime to n, the identities say
+//! For n of full length, which whoever lists the issuer's keys has seen to: every v is an integer from 1 to 2^half − 1,
+//! below n. If all of them are prime to n, the identities say
 //! `x_{i+1} = x_i²` and `x_15²·x_0 = EM` of the residues x_i = u_i/v_i modulo n: x_0 is a signature of the digest. If one
-//! is not, its greatest common divisor with n is a proper factor of n, and whoever made the proof holds the factors of the
-//! issuer's modulus, that is the key with which anything can be signed. So a proof shows knowledge of a signature, or of the
+//! is not, its greatest common divisor with n is a proper factor of n, and for n a product of two primes whoever made the
+//! proof holds the key with which anything can be signed. So a proof shows knowledge of a signature, or of the
 //! signing key.
 //!
 //! # Cost
@@ -21,9 +22,10 @@
 //! cheap: an entry costs one field multiplication a proof, a row hundreds in the transforms and multi-exponentiations.
 //!
 //! Left to the caller: that the digest is that of the message, and that the modulus is the issuer's, by
-//! [`Modulus::packed`]. Left to the native check ([`native`]): that `s < n` and that n has its full length. The circuit
-//! takes any s by its residue. This is harmless: whoever knows one of a residue knows all, and the signature is a witness
-//! from which nothing public is derived.
+//! [`Modulus::packed`], and that this has its full length, without which the rows show nothing (`token::Modulus` takes no
+//! other, and is what issuer keys are made of). Left to the native check ([`native`]): that `s < n`. The circuit takes any s
+//! by its residue. This is harmless: whoever knows one of a residue knows all, and the signature is a witness from which
+//! nothing public is derived.
 
 mod carries;
 mod integer;

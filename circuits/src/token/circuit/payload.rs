@@ -85,8 +85,8 @@ pub(super) fn header<C: Cs>(
 /// The values of the message's characters in base64url, from the first that may be the payload's on; zeros before it, and
 /// behind the message's end. All bits of the message become bits, and zeros behind its end.
 ///
-/// Of the header's characters only those that follow the shortest header must be of the alphabet: its digest says what it
-/// is. Its dot stands where it ends, before the end of the message, which is not before the payload's begin (see [`decode`]).
+/// Of the header's characters those that follow the shortest header must have a value, which beside the alphabet's only `?`
+/// and DEL have; what the header is, its digest says. Its dot stands where it ends, before the end of the message, which is not before the payload's begin (see [`decode`]).
 fn values<C: Cs>(
     cs: &mut C,
     message: &Message<C::Num>,
