@@ -23,6 +23,11 @@ struct Survivors {
 /// All rows of a family.
 const ANY: RangeInclusive<usize> = 0..=usize::MAX;
 
+const FREED_VALUE: &str = "frees one value of one identity's polynomial: it enters every carry with a weight as large as \
+                           the field, so who would use it has to find a quotient with which all carries keep their \
+                           ranges; the examination makes no such search. That the whole family is needed is shown in \
+                           the gadget's tests";
+
 /// All of them. A survivor that does not stand here makes the examination fail.
 const LIST: [Survivors; 17] = [
     Survivors {
@@ -100,30 +105,9 @@ const LIST: [Survivors; 17] = [
         why: "lets a multiple of the top carry's weight through, fewer than 2^300 residues of 2^2048, of which none is \
               known that leads to the encoded message; for one product it is caught in the gadget's tests",
     },
-    Survivors {
-        statement: "token",
-        family: "rsa.square",
-        variables: ANY,
-        why: "frees one value of one identity's polynomial: it enters every carry with a weight as large as the field, so who \
-              would use it has to find a quotient with which all carries keep their ranges; the examination makes no \
-              such search. That the whole family is needed is shown in the gadget's tests",
-    },
-    Survivors {
-        statement: "token",
-        family: "rsa.product",
-        variables: ANY,
-        why: "frees one value of one identity's polynomial: it enters every carry with a weight as large as the field, so who \
-              would use it has to find a quotient with which all carries keep their ranges; the examination makes no \
-              such search. That the whole family is needed is shown in the gadget's tests",
-    },
-    Survivors {
-        statement: "token",
-        family: "rsa.quotient-product",
-        variables: ANY,
-        why: "frees one value of one identity's polynomial: it enters every carry with a weight as large as the field, so who \
-              would use it has to find a quotient with which all carries keep their ranges; the examination makes no \
-              such search. That the whole family is needed is shown in the gadget's tests",
-    },
+    Survivors { statement: "token", family: "rsa.square", variables: ANY, why: FREED_VALUE },
+    Survivors { statement: "token", family: "rsa.product", variables: ANY, why: FREED_VALUE },
+    Survivors { statement: "token", family: "rsa.quotient-product", variables: ANY, why: FREED_VALUE },
     Survivors {
         statement: "token",
         family: "base64.decode",

@@ -42,10 +42,11 @@ fn most_rows_less_of_token_are_caught() {
     let effort = Effort { rows_per_family: 1, patience: 4_000, alterations: 16, seed: 3 };
     let report = examine(&subjects, effort);
     let (caught, mutants) = report.single();
-    assert!(10 * caught >= 7 * mutants && report.unexplained.len() <= 4, "{caught} of {mutants}: {report:?}");
+    assert!(10 * caught >= 7 * mutants && report.unexplained.len() <= 3, "{caught} of {mutants}: {report:?}");
 }
 
-/// Idle are inverses of zero, which no row depends on, and what a claim that is not read would say.
+/// Idle are inverses of zero and, in `base64.decode`, ratios of zeros, which no row depends on, and what a claim that is
+/// not read would say.
 #[test]
 fn honest_witnesses_are_isolated() {
     let none = BTreeMap::new();
@@ -98,7 +99,7 @@ fn agree(class: SizeClass) {
         .unwrap_or_else(|disagreement| panic!("{disagreement}"));
     let refused: u64 = tally.refused.values().sum();
     assert_eq!(tally.accepted + refused, 500);
-    assert!(tally.accepted >= 150 && tally.whole >= 2 && tally.refused.len() >= 20, "{tally:?}");
+    assert!(tally.accepted >= 150 && tally.whole >= 8 && tally.refused.len() >= 20, "{tally:?}");
     assert!(tally.refused.keys().all(|reason| REASONS.contains(&&reason[..])), "{tally:?}");
 }
 

@@ -46,7 +46,7 @@ use crate::store::files::Files;
 use crate::store::{ReadError, Reader};
 use crate::tile::{TileError, TileKind};
 use crate::witness::Cosigner;
-use sequencer::{Command, Draft};
+use sequencer::{Command, Draft, Interlude};
 
 /// Which bundles a log keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -355,7 +355,7 @@ impl Log {
     /// Processes and answers what was sent before, takes nothing after it, and returns once the folder is free.
     pub async fn stop(&self) {
         let (answer, stopped) = oneshot::channel();
-        if self.commands.send(Command::Stop { answer }).await.is_ok() {
+        if self.commands.send(Command::Interlude(Interlude::Stop { answer })).await.is_ok() {
             let _ = stopped.await;
         }
     }
@@ -371,8 +371,8 @@ impl Log {
         coverage: impl Coverage + Send + 'static,
     ) -> Result<Redacted, RedactError> {
         let (answer, receiver) = oneshot::channel();
-        let command = Command::Redact { record, coverage: Box::new(coverage), answer };
-        self.commands.send(command).await.map_err(|_| RedactError::Unavailable)?;
+        let redact = Interlude::Redact { record, coverage: Box::new(coverage), answer };
+        self.commands.send(Command::Interlude(redact)).await.map_err(|_| RedactError::Unavailable)?;
         receiver.await.map_err(|_| RedactError::Unavailable)?
     }
 

@@ -44,31 +44,19 @@ impl Draft {
 pub(super) type Answer = oneshot::Sender<Result<Receipt, AppendError>>;
 
 pub(super) enum Command {
-    Append {
-        draft: Draft,
-        answer: Answer,
-    },
+    Append { draft: Draft, answer: Answer },
+    Interlude(Interlude),
+}
+
+/// What is not appended, and ends a batch.
+pub(super) enum Interlude {
     Redact {
         record: u64,
         coverage: Box<dyn Coverage + Send>,
         answer: oneshot::Sender<Result<Redacted, RedactError>>,
     },
     /// What was sent before is processed, and what comes after is not.
-    Stop {
-        answer: oneshot::Sender<()>,
-    },
-}
-
-/// What is not appended, and ends a batch.
-enum Interlude {
-    Redact {
-        record: u64,
-        coverage: Box<dyn Coverage + Send>,
-        answer: oneshot::Sender<Result<Redacted, RedactError>>,
-    },
-    Stop {
-        answer: oneshot::Sender<()>,
-    },
+    Stop { answer: oneshot::Sender<()> },
 }
 
 /// Everything the thread owns.
@@ -232,10 +220,7 @@ impl Sequencer {
         loop {
             match command {
                 Command::Append { draft, answer } => batch.push((draft, answer)),
-                Command::Redact { record, coverage, answer } => {
-                    return (batch, Some(Interlude::Redact { record, coverage, answer }));
-                }
-                Command::Stop { answer } => return (batch, Some(Interlude::Stop { answer })),
+                Command::Interlude(interlude) => return (batch, Some(interlude)),
             }
             if batch.len() >= self.config.batch_size {
                 return (batch, None);

@@ -26,7 +26,7 @@ pub use generate::REASONS;
 pub use random::{Random, Target};
 
 /// Of so many tokens one is evaluated whole.
-const WHOLE: u64 = 256;
+const WHOLE: u64 = 64;
 
 /// How far a run has come, and what it has seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
