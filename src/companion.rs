@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use sigveil_verifiable_search::answer::Answer;
+use sigveil_zk_ca::receipt::LoggedReceipt;
 
 /// The media type of this version.
 pub const MEDIA_TYPE: &str = "application/vnd.sigveil.companion+json;version=0.1";
@@ -31,12 +32,15 @@ pub struct Companion {
     /// The index's answer for the certificate's label: the complete list that the entry stands in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<Answer>,
+    /// The proofs of a certificate that was issued before they were made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<LoggedReceipt>,
 }
 
 impl Companion {
-    /// A file with this answer.
-    pub fn new(search: Option<Answer>) -> Self {
-        Self { media_type: MEDIA_TYPE.to_owned(), search }
+    /// A file with this answer, and with the receipt of a deferred certificate.
+    pub fn new(search: Option<Answer>, receipt: Option<LoggedReceipt>) -> Self {
+        Self { media_type: MEDIA_TYPE.to_owned(), search, receipt }
     }
 
     /// Reads the file.

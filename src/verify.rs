@@ -16,7 +16,7 @@ use sigveil_vrf_identity::disclosure::{Disclosure, Subject};
 use sigveil_vrf_identity::label::{Mode, San};
 use sigveil_zk_ca::authority::CertificateDer;
 use sigveil_zk_ca::key::SubjectKey;
-use sigveil_zk_ca::profile::CertificateView;
+use sigveil_zk_ca::profile::{CertificateView, Proofs};
 use sigveil_zk_ca::verify::{self as proofs, ProvenCertificate};
 use x509_cert::Certificate;
 
@@ -129,7 +129,7 @@ fn run(inputs: &Inputs<'_>, policy: &Policy, verdict: &mut Verdict) -> Result<()
     let mut proven = None;
     if require.proof || inputs.disclosure.is_some() {
         verdict.begin("proof");
-        let certificate = prove(inputs.bundle, trust, &evidence)?;
+        let certificate = prove(inputs, trust, &evidence)?;
         verdict.development_keys = certificate.development_keys;
         proven = Some(certificate);
     }
@@ -152,14 +152,20 @@ fn run(inputs: &Inputs<'_>, policy: &Policy, verdict: &mut Verdict) -> Result<()
     Ok(())
 }
 
-/// The certificate is of the profile, was issued by a key with this scheme, and its proofs hold.
-fn prove(bundle: &Bundle, trust: &Trust, evidence: &Evidence) -> Result<ProvenCertificate, VerifyError> {
-    let certificate = CertificateView::parse(bundle.certificate())?;
+/// The certificate was issued by a key with a scheme that proves, is of the profile, and its proofs hold.
+fn prove(inputs: &Inputs<'_>, trust: &Trust, evidence: &Evidence) -> Result<ProvenCertificate, VerifyError> {
+    let leaf = Certificate::from_der(inputs.bundle.certificate()).map_err(|_| VerifyError::NoAuthority)?;
+    let authority = issuing_authority(&leaf, trust)?;
+    let time = leaf.tbs_certificate.validity.not_before.to_unix_duration().as_secs();
+    let scheme = scheme(&authority, trust, time)?;
+    if matches!(scheme, Scheme::Clear | Scheme::Hashed) {
+        // Said of these by name, whatever their certificates hold.
+        return Err(VerifyError::Unproven(scheme.name()));
+    }
+    let certificate = CertificateView::parse(inputs.bundle.certificate())?;
     if certificate.san().to_string() != evidence.san || certificate.issuer() != evidence.issuer {
         return Err(VerifyError::TwoReadings);
     }
-    let authority = issuing_authority(&certificate, trust)?;
-    let scheme = scheme(&authority, trust, certificate.time())?;
     if !matches!((scheme, certificate.san().mode), (Scheme::Zk, Mode::Open) | (Scheme::ZkBlind, Mode::Blind))
     {
         return Err(VerifyError::Scheme);
@@ -180,12 +186,35 @@ fn prove(bundle: &Bundle, trust: &Trust, evidence: &Evidence) -> Result<ProvenCe
     if signed_at + TIMESTAMP_SKEW_SECONDS < certificate.time() || signed_at > certificate.not_after() {
         return Err(VerifyError::TimestampTime);
     }
-    Ok(proofs::proofs(certificate, &trust.proofs)?)
+    match certificate.proofs() {
+        Proofs::Inline(_) => Ok(proofs::proofs(certificate, &trust.proofs)?),
+        Proofs::Deferred(_) => deferred(inputs, trust, certificate),
+    }
+}
+
+/// The proofs are in a receipt that witnesses saw in the log in time (protocol.md §6).
+fn deferred(
+    inputs: &Inputs<'_>,
+    trust: &Trust,
+    certificate: CertificateView,
+) -> Result<ProvenCertificate, VerifyError> {
+    let delay = trust.section.deferral_delay_seconds.ok_or(VerifyError::DeferralNotAllowed)?;
+    let logged = inputs.companion.and_then(|companion| companion.receipt.as_ref());
+    let logged = logged.ok_or(proofs::VerifyError::ProofPending)?;
+    let (receipt, checkpoint) = logged.open(&trust.signature_log, &trust.witnesses.keys)?;
+    let latest = certificate.not_after().saturating_add(delay);
+    let (demanded, seen) = (trust.witnesses.threshold, checkpoint.cosignatures());
+    if seen.len() < demanded {
+        return Err(VerifyError::TooFewWitnesses { demanded, found: seen.len() });
+    }
+    if seen.iter().filter(|line| line.time <= latest).count() < demanded {
+        return Err(VerifyError::LateReceipt);
+    }
+    Ok(proofs::receipt(certificate, &receipt, &trust.proofs)?)
 }
 
 /// The certificate in the trust root whose key signed the leaf.
-fn issuing_authority(certificate: &CertificateView, trust: &Trust) -> Result<CertificateDer, VerifyError> {
-    let leaf = Certificate::from_der(certificate.der()).map_err(|_| VerifyError::NoAuthority)?;
+fn issuing_authority(leaf: &Certificate, trust: &Trust) -> Result<CertificateDer, VerifyError> {
     let signed = leaf.tbs_certificate.to_der().map_err(|_| VerifyError::NoAuthority)?;
     let signature = leaf.signature.as_bytes().ok_or(VerifyError::NoAuthority)?;
     for der in trust.stock.certificate_authorities().flatten() {

@@ -11,6 +11,8 @@ use der::{Any, Encode};
 use reqwest::blocking::{Client as Http, RequestBuilder, Response};
 use serde_json::{Value, json};
 use sigveil_log::entry::{HashedRekord, KeyDetails, Signature, Verifier};
+use sigveil_zk_ca::receipt::LoggedReceipt;
+use sigveil_zk_ca::service::fulcio::RECEIPTS_PATH;
 use spki::AlgorithmIdentifierOwned;
 use x509_tsp::{MessageImprint, TimeStampReq, TspVersion};
 
@@ -197,6 +199,17 @@ impl Client {
     /// When it cannot be reached, or refuses.
     pub fn bytes(&self, service: &'static str, url: &str) -> Result<Vec<u8>, ClientError> {
         answer(service, url, self.http.get(url))
+    }
+
+    /// The receipt of a deferred certificate, by SHA-256 of its DER.
+    ///
+    /// # Errors
+    /// As [`Self::fetch`]; while it is being made, with the reason `proof-pending`.
+    pub fn receipt(&self, ca: &str, certificate: &[u8; 32]) -> Result<LoggedReceipt, ClientError> {
+        const SERVICE: &str = "the certificate authority";
+        let url = format!("{}{RECEIPTS_PATH}/{}", ca.trim_end_matches('/'), hex::encode(certificate));
+        let answer = self.fetch(SERVICE, &url)?;
+        serde_json::from_value(answer).map_err(|error| malformed(SERVICE, &error.to_string()))
     }
 
     /// Sends JSON and gives the JSON answer.

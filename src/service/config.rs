@@ -7,6 +7,7 @@ use sigveil_circuits::token::{Class, ModulusSize, SizeClass};
 
 use crate::failure::Failure;
 use crate::files;
+use crate::trust::Scheme;
 
 /// The defaults, with a comment on every member: what `serve --print-config` prints. A test holds it to [`Config`].
 pub const TEMPLATE: &str = include_str!("config.toml");
@@ -34,6 +35,15 @@ pub struct Config {
     pub modulus_bits: Vec<usize>,
     /// The label parameters.
     pub labels: Labels,
+    /// What certificates say of who signs, and whether it is proven (protocol.md §6): clear, hashed or zk.
+    #[serde(default = "zk")]
+    pub scheme: Scheme,
+    /// Of scheme zk: whether proofs are made before a certificate is issued or after, unless a request says.
+    #[serde(default)]
+    pub proofs: ProofTiming,
+    /// Seconds after a certificate's end by which witnesses must have seen its receipt; 0: no proofs are deferred.
+    #[serde(default)]
+    pub deferral_delay_seconds: u64,
     /// Seconds after a certificate's end by which witnesses must have seen its log entry (D of protocol.md §5.3).
     pub witness_delay_seconds: u64,
     /// Run the embedded identity provider, which gives anybody any token: loopback and development only.
@@ -47,6 +57,21 @@ pub struct Config {
     /// Whose tokens the certificate authority takes.
     #[serde(default, rename = "issuer")]
     pub issuers: Vec<IssuerConfig>,
+}
+
+fn zk() -> Scheme {
+    Scheme::Zk
+}
+
+/// When a certificate's proofs are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProofTiming {
+    /// Before it is issued: it carries them.
+    #[default]
+    Inline,
+    /// After: they follow in the signature log.
+    Deferred,
 }
 
 /// A certificate log elsewhere.
@@ -144,12 +169,18 @@ pub enum ConfigError {
     /// It is no TOML of this shape.
     #[error("the config is malformed: {0}")]
     Malformed(String),
+    /// It asks for what there is not.
+    #[error("{0} is not built yet")]
+    NotBuilt(&'static str),
 }
 
 impl ConfigError {
     /// The stable reason code.
     pub fn reason(&self) -> &'static str {
-        "config-malformed"
+        match self {
+            Self::Malformed(_) => "config-malformed",
+            Self::NotBuilt(_) => "not-built",
+        }
     }
 }
 
@@ -159,9 +190,25 @@ impl Config {
     /// Parses a config file.
     ///
     /// # Errors
-    /// When a member is missing, unknown or of another type.
+    /// When a member is missing, unknown or of another type, or members contradict each other.
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
-        toml::from_str(text).map_err(|error| ConfigError::Malformed(error.to_string()))
+        let config: Self = toml::from_str(text).map_err(|error| ConfigError::Malformed(error.to_string()))?;
+        config.check_scheme()?;
+        Ok(config)
+    }
+
+    fn check_scheme(&self) -> Result<(), ConfigError> {
+        let wrong = |what: &str| Err(ConfigError::Malformed(what.to_owned()));
+        match (self.scheme, self.proofs, self.deferral_delay_seconds) {
+            (Scheme::ZkBlind, ..) => Err(ConfigError::NotBuilt("blind issuance")),
+            (Scheme::Zk, ProofTiming::Deferred, 0) => wrong("deferred proofs need deferral_delay_seconds"),
+            (Scheme::Clear | Scheme::Hashed, ProofTiming::Deferred, _)
+            | (Scheme::Clear | Scheme::Hashed, _, 1..) => wrong("only scheme zk has proofs to defer"),
+            (Scheme::Clear, ..) if self.issuers.iter().any(|issuer| issuer.kind != "email") => {
+                wrong("scheme clear certifies e-mail addresses only")
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Reads a config file; relative paths in it start at the file's folder.
@@ -223,6 +270,29 @@ mod tests {
             (log.url.as_str(), log.public_key),
             ("https://ct.example/log", folder.path().join("ct.pem"))
         );
+    }
+
+    #[test]
+    fn schemes_and_proofs_that_do_not_fit_are_refused() {
+        let with = |changes: &[(&str, &str)]| {
+            let text = changes.iter().fold(TEMPLATE.to_owned(), |text, (from, to)| {
+                assert!(text.contains(from));
+                text.replacen(from, to, 1)
+            });
+            Config::from_toml(&text).map_or_else(|error| error.reason(), |_| "accepted")
+        };
+        let scheme = |name| [("scheme = \"zk\"", name)];
+        assert_eq!(with(&scheme("scheme = \"clear\"")), "accepted");
+        assert_eq!(with(&scheme("scheme = \"hashed\"")), "accepted");
+        assert_eq!(with(&scheme("scheme = \"zk-blind\"")), "not-built");
+        assert_eq!(with(&scheme("scheme = \"other\"")), "config-malformed");
+        let deferred = ("proofs = \"inline\"", "proofs = \"deferred\"");
+        let delay = ("deferral_delay_seconds = 0", "deferral_delay_seconds = 60");
+        assert_eq!(with(&[deferred]), "config-malformed");
+        assert_eq!(with(&[deferred, delay]), "accepted");
+        let clear = scheme("scheme = \"clear\"")[0];
+        assert_eq!(with(&[clear, delay]), "config-malformed");
+        assert_eq!(with(&[clear, ("kind = \"email\"", "kind = \"sub\"")]), "config-malformed");
     }
 
     #[test]

@@ -27,18 +27,18 @@ use sigveil_log::store::files::FolderLock;
 use sigveil_verifiable_search::service::Indexer;
 use sigveil_vrf_identity::service::InProcessEvaluator;
 use sigveil_zk_ca::service::clock::{SharedClock, SystemClock};
-use sigveil_zk_ca::service::issue::{Ca, CaParts};
+use sigveil_zk_ca::service::issue::{Ca, CaParts, Deferral, Issuance, Proving};
 use sigveil_zk_ca::service::local_prover::LocalProver;
 use sigveil_zk_ca::service::oidc::IssuerKeys;
 use sigveil_zk_ca::service::prover::ProverPool;
 use sigveil_zk_ca::service::{fulcio, tsa};
 
-use super::config::{Config, Ports};
+use super::config::{Config, Ports, ProofTiming};
 use super::issuer::Issuer;
 use super::material::{Beginning, Material};
 use crate::files;
 use crate::stock::{Services, client_trust_config, signing_config};
-use crate::trust::Trust;
+use crate::trust::{Scheme, Trust};
 pub use error::InstanceError;
 use issuers::Discovered;
 use listen::Listeners;
@@ -48,6 +48,8 @@ pub use trust::{EMBEDDED, header_of, known_trusts};
 /// How many proofs are made at once, and how many requests may wait for one.
 const PROVERS: usize = 1;
 const WAITING: usize = 8;
+/// How many deferred proofs may be owed.
+const OWED: usize = 1024;
 
 /// A running instance, and where it answers.
 pub struct Instance {
@@ -150,7 +152,8 @@ impl Instance {
         let ct_signer = NoteSigner::rfc6962(&format!("{}/ct", config.host), material.ct.clone())?;
         let ct_config = LogConfig::new(&config.store.join("ct"), ct_signer, clock());
         let ct = CtLog::open(ct_config, material.ct.clone(), certificates::roots(&config, &material)?)?;
-        let ca = authority(&config, &trust, &material, circuits, &ct, discovered)?;
+        let issuance = issuance(&config, circuits, &rekor);
+        let ca = authority(&config, &trust, &material, issuance, &ct, discovered)?;
         Ok(Self {
             ports,
             listeners: Some(listeners),
@@ -182,8 +185,9 @@ impl Instance {
         }
     }
 
-    /// Has the logs answer what they were sent, take nothing more, and free their folders.
+    /// Has the proofs made that are owed, the logs answer what they were sent, take nothing more, and free their folders.
     pub async fn stop(&self) {
+        self.ca.settle().await;
         self.rekor.stop().await;
         self.ct.log().stop().await;
     }
@@ -261,11 +265,28 @@ fn spawn(listener: TcpListener, router: Router) -> Result<(), InstanceError> {
     Ok(())
 }
 
+fn issuance(config: &Config, circuits: LocalProver, rekor: &Log) -> Issuance {
+    match config.scheme {
+        Scheme::Clear => Issuance::Clear,
+        Scheme::Hashed => Issuance::Hashed,
+        // A config with the blind one is not accepted.
+        Scheme::Zk | Scheme::ZkBlind => Issuance::Proven(Proving {
+            prover: Arc::new(circuits),
+            pool: ProverPool::new(PROVERS, WAITING),
+            deferral: (config.deferral_delay_seconds > 0).then(|| Deferral {
+                log: rekor.clone(),
+                pool: ProverPool::new(PROVERS, OWED),
+                preferred: config.proofs == ProofTiming::Deferred,
+            }),
+        }),
+    }
+}
+
 fn authority(
     config: &Config,
     trust: &Trust,
     material: &Material,
-    circuits: LocalProver,
+    issuance: Issuance,
     ct: &CtLog,
     mut discovered: BTreeMap<String, Discovered>,
 ) -> Result<Arc<Ca>, InstanceError> {
@@ -283,8 +304,7 @@ fn authority(
         trust: trust.proofs.clone(),
         issuer_keys,
         evaluator: Arc::new(InProcessEvaluator::new(material.vrf()?)),
-        prover: Arc::new(circuits),
-        pool: ProverPool::new(PROVERS, WAITING),
+        issuance,
         certificate_log: certificates::log(config, ct)?,
         clock: system_clock(),
     })))

@@ -12,7 +12,7 @@ use crate::cli::output::Progress;
 use crate::failure::Failure;
 use crate::files;
 use crate::stock::TrustedRoot;
-use crate::trust::Trust;
+use crate::trust::{Scheme, Trust};
 use sigveil_zk_ca::service::local_prover::LocalProver;
 
 /// Runs the roles of a config file until the process is interrupted.
@@ -48,7 +48,8 @@ pub fn serve(
     interrupted
 }
 
-/// The keys that an instance of this config may prove with: see [`circuits::for_service`]. Its trust root is the one
+/// The keys that an instance of this config may prove with, none where its scheme proves nothing: see
+/// [`circuits::for_service`]. Its trust root is the one
 /// that it has published, if any.
 ///
 /// # Errors
@@ -59,6 +60,9 @@ pub fn prover(
     insecure_dev_keys: bool,
     progress: &Progress,
 ) -> Result<LocalProver, Failure> {
+    if matches!(config.scheme, Scheme::Clear | Scheme::Hashed) {
+        return Ok(LocalProver::none());
+    }
     let [stock, section] =
         ["trusted_root.json", "trusted_root.sigveil.json"].map(|name| config.publish.join(name));
     let trust = match section.exists() {

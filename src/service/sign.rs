@@ -16,7 +16,8 @@ use sigveil_verifiable_search::answer::Answer;
 use sigveil_verifiable_search::key::MapKey;
 use sigveil_vrf_identity::commitment::KeyHash;
 use sigveil_vrf_identity::field;
-use sigveil_zk_ca::profile::CertificateView;
+use sigveil_zk_ca::profile::{CertificateView, Proofs};
+use sigveil_zk_ca::receipt::LoggedReceipt;
 
 use super::client::{Client, Wish};
 use crate::companion::Companion;
@@ -27,6 +28,8 @@ use crate::verify::search_policy;
 
 /// How long the index may take to show a new entry.
 const INDEX_PATIENCE: Duration = Duration::from_secs(30);
+/// How long deferred proofs may take: they wait for those of others.
+const RECEIPT_PATIENCE: Duration = Duration::from_secs(300);
 
 /// Where the token comes from.
 pub enum TokenSource<'a> {
@@ -152,12 +155,36 @@ pub fn companion(client: &Client, trust: &Trust, signed: &Signed) -> Result<Comp
             Err(_) => false,
         };
         match answer {
-            Ok(answer) if listed => return Ok(Companion::new(Some(answer))),
+            Ok(answer) if listed => {
+                return Ok(Companion::new(Some(answer), receipt(client, trust, &signed.certificate)?));
+            }
             Err(failure) if begun.elapsed() > INDEX_PATIENCE => return Err(failure),
             _ if begun.elapsed() > INDEX_PATIENCE => {
                 return Err(Failure::new("search-not-listed", "the index does not show the new entry"));
             }
             _ => std::thread::sleep(Duration::from_millis(100)),
+        }
+    }
+}
+
+/// The receipt of a deferred certificate, waited for; of another there is none.
+///
+/// # Errors
+/// When the certificate authority cannot be reached, has none, or does not have it in time.
+pub fn receipt(
+    client: &Client,
+    trust: &Trust,
+    certificate: &CertificateView,
+) -> Result<Option<LoggedReceipt>, Failure> {
+    let Proofs::Deferred(_) = certificate.proofs() else { return Ok(None) };
+    let begun = Instant::now();
+    loop {
+        match client.receipt(&trust.authority_url()?, &certificate.digest()) {
+            Ok(receipt) => return Ok(Some(receipt)),
+            Err(error) if error.reason() != "proof-pending" || begun.elapsed() > RECEIPT_PATIENCE => {
+                return Err(error.into());
+            }
+            Err(_) => std::thread::sleep(Duration::from_millis(50)),
         }
     }
 }

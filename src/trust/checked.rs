@@ -137,6 +137,15 @@ impl Trust {
         serde_json_canonicalizer::to_vec(&self.section).expect("plain data always has a canonical form")
     }
 
+    /// Where the certificate authority answers: the first one that the stock part names.
+    ///
+    /// # Errors
+    /// When it names none.
+    pub fn authority_url(&self) -> Result<String, TrustError> {
+        let uri = self.stock.value()["certificateAuthorities"][0]["uri"].as_str();
+        uri.map(str::to_owned).ok_or_else(|| TrustError::Malformed("no certificate authority".to_owned()))
+    }
+
     /// The entry for the key that issues a certificate, if the trust root names it.
     pub fn ca_key(&self, spki: &[u8]) -> Option<&CaKey> {
         let digest = hex::encode(Sha256::digest(spki));

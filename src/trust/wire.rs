@@ -1,6 +1,7 @@
 //! The plain data of `trusted_root.sigveil.json`.
 
 use serde::{Deserialize, Serialize};
+pub use sigveil_zk_ca::scheme::Scheme;
 use sigveil_zk_ca::trust::{Base64Bytes, Interval, ProofTrust};
 
 /// The media type of this version.
@@ -30,6 +31,10 @@ pub struct Section {
     pub redaction_authorities: AuthorityKeys<Base64Bytes>,
     /// Seconds after a certificate's end by which witnesses must have seen its entry (D of protocol.md §5.3).
     pub witness_delay_seconds: u64,
+    /// Seconds after a deferred certificate's end by which witnesses must have seen its receipt (the deferral delay of
+    /// protocol.md §6). Without it no proof may be deferred.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deferral_delay_seconds: Option<u64>,
 }
 
 /// A key that issues certificates.
@@ -42,16 +47,6 @@ pub struct CaKey {
     pub scheme: Scheme,
     /// The notBefore of certificates for which it counts.
     pub valid_for: Interval,
-}
-
-/// How a certificate authority turns identities into subjects (protocol.md §6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scheme {
-    /// Proven pseudonyms; the authority sees the token.
-    Zk,
-    /// Proven pseudonyms; the authority does not see the token.
-    ZkBlind,
 }
 
 /// A log.

@@ -5,6 +5,7 @@ use sigveil_verifiable_search::answer::AnswerError;
 use sigveil_vrf_identity::disclosure::DisclosureError;
 use sigveil_vrf_identity::label::SanError;
 use sigveil_zk_ca::profile::ProfileError;
+use sigveil_zk_ca::receipt::ReceiptError;
 
 use crate::stock::StockError;
 
@@ -45,6 +46,18 @@ pub enum VerifyError {
     /// The key issues another scheme.
     #[error("the certificate is of another scheme than its authority's")]
     Scheme,
+    /// The key issues a scheme that proves nothing.
+    #[error("the certificate is of scheme {0}, which proves nothing")]
+    Unproven(&'static str),
+    /// Proofs were deferred where the trust root allows none.
+    #[error("the certificate's proofs were deferred, which the trust root does not allow")]
+    DeferralNotAllowed,
+    /// The receipt does not hold.
+    #[error(transparent)]
+    Receipt(#[from] ReceiptError),
+    /// The receipt was in the log too late.
+    #[error("the witnesses saw the certificate's receipt too late")]
+    LateReceipt,
     /// The trust root names no certificate log of a known type.
     #[error("the trust root names no certificate log with a P-256 key")]
     NoCertificateLog,
@@ -103,6 +116,10 @@ impl VerifyError {
             Self::TwoReadings => "certificate-ambiguous",
             Self::NoAuthority => "certificate-authority-untrusted",
             Self::Scheme => "certificate-scheme",
+            Self::Unproven(_) => "certificate-unproven",
+            Self::DeferralNotAllowed => "deferral-not-allowed",
+            Self::Receipt(error) => error.reason(),
+            Self::LateReceipt => "late-receipt",
             Self::NoCertificateLog => "certificate-log-missing",
             Self::TimestampTime => "timestamp-time",
             Self::Proof(error) => error.reason(),

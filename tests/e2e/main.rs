@@ -12,6 +12,7 @@ mod export;
 mod leak;
 mod outside_issuer;
 mod restart;
+mod schemes;
 mod search;
 mod service;
 mod shape;

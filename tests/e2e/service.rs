@@ -55,13 +55,15 @@ impl Served {
         Self::run(self.dir.clone(), self.folder.take().unwrap())
     }
 
-    fn url(&self, role: &str) -> String {
+    /// Where a role answers.
+    pub fn url(&self, role: &str) -> String {
         let beginning: Value =
             serde_json::from_slice(&std::fs::read(self.dir.join("store/instance.json")).unwrap()).unwrap();
         format!("http://127.0.0.1:{}", beginning["ports"][role])
     }
 
-    fn token(&self, email: &str) -> String {
+    /// A token of the embedded issuer.
+    pub fn token(&self, email: &str) -> String {
         let request = json!({"email": email, "audience": "sigstore"});
         let url = format!("{}/token", self.url("issuer"));
         let answer: Value =

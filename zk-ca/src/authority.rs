@@ -3,6 +3,7 @@
 use der::asn1::{Any, BitString, OctetString, SetOfVec, Utf8StringRef};
 use der::flagset::FlagSet;
 use der::{Decode, Encode};
+use sha2::{Digest, Sha256};
 use spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 use x509_cert::attr::AttributeTypeAndValue;
 use x509_cert::certificate::{Certificate, TbsCertificate, Version};
@@ -40,6 +41,11 @@ impl CertificateDer {
     /// The DER bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// SHA-256 of the DER.
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(&self.0).into()
     }
 
     /// The certificate as PEM, line feeds, 64 columns.

@@ -10,6 +10,8 @@ pub mod key;
 pub mod observed;
 pub mod oid;
 pub mod profile;
+pub mod receipt;
+pub mod scheme;
 pub mod sealed;
 #[cfg(feature = "service")]
 pub mod service;

@@ -25,6 +25,9 @@ pub const NYM_PROOF: ObjectIdentifier =
 /// Digests of the sealed claims.
 pub const SEALED_CLAIMS: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.2.840.113556.1.8000.2554.6487.42043.7972.18191.47568.12556967.7251618.6");
+/// Digest of what the proofs of a deferred certificate will be about: [`crate::profile::InstanceDigest`].
+pub const DEFERRED_INSTANCE: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.2.840.113556.1.8000.2554.6487.42043.7972.18191.47568.12556967.7251618.8");
 /// Policy under which the timestamp authority signs.
 pub const TIMESTAMP_POLICY: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.2.840.113556.1.8000.2554.6487.42043.7972.18191.47568.12556967.7251618.7");

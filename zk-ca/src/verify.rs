@@ -16,7 +16,10 @@ use sigveil_vrf_identity::label::{Epoch, Mode, Profile, San};
 
 use crate::authority::CertificateDer;
 use crate::key::SubjectKey;
-use crate::profile::{CertificateContent, CertificateView, IssuerKeyId, TokenEvidence};
+use crate::profile::{
+    CertificateContent, CertificateView, InstanceDigest, IssuerKeyId, ProofPair, Proofs, TokenEvidence,
+};
+use crate::receipt::Receipt;
 use crate::trust::{Binding, CheckedTrust, Issuer, VrfPeriod};
 
 /// Seconds by which an SCT may precede notBefore.
@@ -46,6 +49,21 @@ pub enum VerifyError {
     /// No verifying key of this size class for a modulus of so many bits.
     #[error("the trust root has no verifying key for tokens of {0} bytes under RSA-{1}")]
     SizeClassUntrusted(u16, usize),
+    /// The certificate's proofs are to follow, and no receipt came along.
+    #[error("the certificate's proofs were deferred, and no receipt came with it")]
+    ProofPending,
+    /// A receipt for a certificate that carries its proofs.
+    #[error("a receipt came with a certificate that carries its proofs")]
+    ReceiptUnexpected,
+    /// The receipt names another certificate.
+    #[error("the receipt is of another certificate")]
+    ReceiptCertificate,
+    /// The receipt names another instance than the certificate.
+    #[error("the receipt is about something else than the certificate promised")]
+    ReceiptInstance,
+    /// What the certificate promised to prove is not what it says.
+    #[error("the certificate promised to prove something else than it says")]
+    InstanceMismatch,
     /// The `token` proof does not verify.
     #[error("the token proof does not verify")]
     TokenProof,
@@ -71,6 +89,11 @@ impl VerifyError {
             Self::BindingUntrusted => "binding-untrusted",
             Self::NoVrfKey => "vrf-key-missing",
             Self::SizeClassUntrusted(..) => "size-class-untrusted",
+            Self::ProofPending => "proof-pending",
+            Self::ReceiptUnexpected => "receipt-unexpected",
+            Self::ReceiptCertificate => "receipt-other-certificate",
+            Self::ReceiptInstance => "receipt-other-instance",
+            Self::InstanceMismatch => "instance-mismatch",
             Self::TokenProof => "token-proof-invalid",
             Self::NymProof => "nym-proof-invalid",
             Self::Sct(error) => error.reason(),
@@ -88,9 +111,33 @@ pub struct ProvenCertificate {
     pub development_keys: bool,
 }
 
-/// Verifies both proofs of a certificate.
+/// Verifies both proofs of a certificate that carries them.
 pub fn proofs(certificate: CertificateView, trust: &CheckedTrust) -> Result<ProvenCertificate, VerifyError> {
-    Claims::of_certificate(&certificate).verify(trust)?;
+    let pair = certificate.pair().ok_or(VerifyError::ProofPending)?;
+    Claims::of_certificate(&certificate).verify(pair, trust)?;
+    Ok(ProvenCertificate { certificate, development_keys: trust.development_keys() })
+}
+
+/// Verifies both proofs of a deferred certificate, which its receipt holds. That the receipt is in the log, and since
+/// when, is not looked at here.
+pub fn receipt(
+    certificate: CertificateView,
+    receipt: &Receipt,
+    trust: &CheckedTrust,
+) -> Result<ProvenCertificate, VerifyError> {
+    let Proofs::Deferred(promised) = certificate.proofs() else { return Err(VerifyError::ReceiptUnexpected) };
+    if receipt.certificate != certificate.digest() {
+        return Err(VerifyError::ReceiptCertificate);
+    }
+    if receipt.instance != *promised {
+        return Err(VerifyError::ReceiptInstance);
+    }
+    let claims = Claims::of_certificate(&certificate);
+    let [token, nym] = claims.statements(&receipt.proofs, trust)?;
+    if InstanceDigest::new(&token.public, &nym.public) != *promised {
+        return Err(VerifyError::InstanceMismatch);
+    }
+    claims.verify(&receipt.proofs, trust)?;
     Ok(ProvenCertificate { certificate, development_keys: trust.development_keys() })
 }
 
@@ -110,7 +157,8 @@ pub fn statements<'a>(
     certificate: &'a CertificateView,
     trust: &'a CheckedTrust,
 ) -> Result<[Stated<'a>; 2], VerifyError> {
-    Claims::of_certificate(certificate).statements(trust)
+    let pair = certificate.pair().ok_or(VerifyError::ProofPending)?;
+    Claims::of_certificate(certificate).statements(pair, trust)
 }
 
 /// Verifies the embedded SCT: by this log's key, over this certificate, within its time. `issuer` is the certificate
@@ -137,8 +185,6 @@ pub(crate) struct Claims<'a> {
     issuer: &'a str,
     commitment: &'a Commitment,
     linking_commitment: Fr,
-    token: &'a TokenEvidence<groth16::Proof>,
-    nym: &'a groth16::Proof,
 }
 
 impl<'a> Claims<'a> {
@@ -150,8 +196,6 @@ impl<'a> Claims<'a> {
             issuer: view.issuer(),
             commitment: view.commitment(),
             linking_commitment: view.linking_commitment(),
-            token: view.token(),
-            nym: view.nym(),
         }
     }
 
@@ -165,35 +209,39 @@ impl<'a> Claims<'a> {
             issuer: &content.issuer,
             commitment: &content.commitment,
             linking_commitment: content.linking_commitment,
-            token: &content.token,
-            nym: &content.nym,
         }
     }
 
-    pub(crate) fn verify(&self, trust: &CheckedTrust) -> Result<(), VerifyError> {
-        let [token, nym] = self.statements(trust)?;
+    pub(crate) fn verify(&self, pair: &ProofPair, trust: &CheckedTrust) -> Result<(), VerifyError> {
+        let [token, nym] = self.statements(pair, trust)?;
         groth16::verify(token.key, token.public, token.proof).map_err(|_| VerifyError::TokenProof)?;
         groth16::verify(nym.key, nym.public, nym.proof).map_err(|_| VerifyError::NymProof)
     }
 
-    fn statements<'b>(&self, trust: &'b CheckedTrust) -> Result<[Stated<'b>; 2], VerifyError>
-    where
-        'a: 'b,
-    {
-        let (token, modulus) = self.token_instance(trust)?;
+    fn statements<'b>(
+        &self,
+        pair: &'b ProofPair,
+        trust: &'b CheckedTrust,
+    ) -> Result<[Stated<'b>; 2], VerifyError> {
+        let (token, modulus) = self.token_instance(&pair.token, trust)?;
         let nym = self.nym_instance(trust.vrf_at(self.time).ok_or(VerifyError::NoVrfKey)?);
-        let class = SizeClass::from_bytes(self.token.size_class.into()).map(|size| Class { size, modulus });
-        let circuit = class
-            .and_then(|class| trust.token_circuit(class))
-            .ok_or(VerifyError::SizeClassUntrusted(self.token.size_class, modulus.bits()))?;
+        let class = SizeClass::from_bytes(pair.token.size_class.into()).map(|size| Class { size, modulus });
+        let untrusted = || VerifyError::SizeClassUntrusted(pair.token.size_class, modulus.bits());
+        let circuit = class.and_then(|class| trust.token_circuit(class)).ok_or_else(untrusted)?;
+        // Trust data that has a circuit of `token` has the one of `nym`.
+        let nym_circuit = trust.nym_circuit().ok_or_else(untrusted)?;
         Ok([
-            Stated { key: circuit, public: token.digest(), proof: &self.token.proof },
-            Stated { key: trust.nym_circuit(), public: nym.digest(), proof: self.nym },
+            Stated { key: circuit, public: token.digest(), proof: &pair.token.proof },
+            Stated { key: nym_circuit, public: nym.digest(), proof: &pair.nym },
         ])
     }
 
     /// With the size of the modulus that it is about.
-    fn token_instance(&self, trust: &CheckedTrust) -> Result<(token::Instance, ModulusSize), VerifyError> {
+    fn token_instance(
+        &self,
+        evidence: &TokenEvidence<groth16::Proof>,
+        trust: &CheckedTrust,
+    ) -> Result<(token::Instance, ModulusSize), VerifyError> {
         let untrusted = || VerifyError::IssuerUntrusted(self.issuer.to_owned());
         let issuer = trust.issuer(self.issuer).ok_or_else(untrusted)?;
         let San { mode, profile, .. } = *self.san;
@@ -203,9 +251,9 @@ impl<'a> Claims<'a> {
         if !issuer.allows(mode, profile, self.time) {
             return Err(VerifyError::NotAllowed(mode, profile));
         }
-        let bind = self.bind(issuer)?;
-        let untrusted_key = || VerifyError::IssuerKeyUntrusted(self.token.issuer_key);
-        let key = issuer.key(&self.token.issuer_key, self.time).ok_or_else(untrusted_key)?;
+        let bind = self.bind(evidence, issuer)?;
+        let untrusted_key = || VerifyError::IssuerKeyUntrusted(evidence.issuer_key);
+        let key = issuer.key(&evidence.issuer_key, self.time).ok_or_else(untrusted_key)?;
         // The lengths were checked when the trust data was.
         let digests = issuer_digest(issuer.issuer()).and_then(|iss| {
             Ok((iss, audience_digest(issuer.audience())?, header_digest(&key.encoded_header())?))
@@ -226,8 +274,8 @@ impl<'a> Claims<'a> {
     }
 
     /// This key's `pkh`, or 0 for an unbound token.
-    fn bind(&self, issuer: &Issuer) -> Result<Fr, VerifyError> {
-        match (self.token.bound, issuer.binding()) {
+    fn bind(&self, evidence: &TokenEvidence<groth16::Proof>, issuer: &Issuer) -> Result<Fr, VerifyError> {
+        match (evidence.bound, issuer.binding()) {
             (false, _) => Ok(Fr::from(0u64)),
             (true, Binding::Nonce) => Ok(self.key.key_hash().to_field()),
             (true, Binding::None | Binding::Audience) => Err(VerifyError::BindingUntrusted),

@@ -39,7 +39,7 @@ pub use metrics::Metrics;
 pub use redact::{Coverage, RedactError, Redacted};
 
 use crate::checkpoint::CheckpointError;
-use crate::entry::{Entry, EntryError, SealedPayload};
+use crate::entry::{Entry, EntryError, ProofReceipt, SealedPayload};
 use crate::hash::Hash;
 use crate::note::NoteSigner;
 use crate::store::files::Files;
@@ -293,6 +293,15 @@ impl Log {
             Entry::ProofReceipt(_) => return Err(EntryError::KindNotServed("proof-receipt").into()),
         }
         self.append_opaque(entry.body()).await
+    }
+
+    /// Appends the proof of a deferred certificate. No face of the log takes one from outside: nobody signs it, and what it
+    /// says is the certificate authority's to check, which runs in the same process.
+    ///
+    /// # Errors
+    /// [`AppendError`].
+    pub async fn append_receipt(&self, receipt: &ProofReceipt) -> Result<Receipt, AppendError> {
+        self.append_opaque(Entry::ProofReceipt(receipt.clone()).body()).await
     }
 
     /// Appends a sealed entry with its openings, which are kept beside the log.

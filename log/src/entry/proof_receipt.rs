@@ -1,5 +1,5 @@
-//! `proof-receipt`: the proof of a certificate that was issued in deferred mode (`protocol.md §6`). The form
-//! is fixed here; this log accepts none yet.
+//! `proof-receipt`: the proof of a certificate that was issued in deferred mode (`protocol.md §6`). A log takes one only
+//! from a certificate authority in the same process.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

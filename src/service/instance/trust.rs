@@ -26,7 +26,7 @@ use crate::service::config::{Config, IssuerConfig};
 use crate::service::issuer::Issuer;
 use crate::service::material::{Beginning, Material};
 use crate::stock::{Authority, KeyDetails, Log, RootContents, TrustedRoot};
-use crate::trust::{AuthorityKeys, CaKey, LogKey, MEDIA_TYPE, Scheme, Section, Trust};
+use crate::trust::{AuthorityKeys, CaKey, LogKey, MEDIA_TYPE, Section, Trust};
 
 /// The name by which a config means the embedded identity provider.
 pub const EMBEDDED: &str = "embedded";
@@ -69,7 +69,7 @@ pub(super) fn build(
         trusted_root_sha256: hex::encode(stock.digest()),
         certificate_authority_keys: vec![CaKey {
             key_sha256: hex::encode(Sha256::digest(spki(material.ca.certificate())?)),
-            scheme: Scheme::Zk,
+            scheme: config.scheme,
             valid_for: from,
         }],
         proofs: ProofTrust { issuers: issuers?, vrf: vec![vrf], circuits: circuits.trust() },
@@ -88,6 +88,7 @@ pub(super) fn build(
             keys: vec![Base64Bytes(material.redaction.verifying_key().to_bytes().to_vec())],
         },
         witness_delay_seconds: config.witness_delay_seconds,
+        deferral_delay_seconds: (config.deferral_delay_seconds > 0).then_some(config.deferral_delay_seconds),
     };
     Ok(Trust::new(stock, section)?)
 }

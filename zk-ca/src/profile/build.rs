@@ -3,7 +3,6 @@
 use der::Encode;
 use der::asn1::{Ia5String, Null, OctetString};
 use der::flagset::FlagSet;
-use sigveil_circuits::groth16::Proof;
 use sigveil_log::sct::{self, PrecertEntry, SctError, SignedCertificateTimestamp};
 use sigveil_vrf_identity::Fr;
 use sigveil_vrf_identity::commitment::Commitment;
@@ -16,7 +15,7 @@ use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName
 use x509_cert::name::RdnSequence;
 
 use super::content::{
-    MAX_ISSUER_BYTES, Serial, SuiteVersion, TokenEvidence, VALIDITY_SECONDS, encode_digests, unencodable,
+    MAX_ISSUER_BYTES, Proofs, Serial, SuiteVersion, VALIDITY_SECONDS, encode_digests, unencodable,
 };
 use super::error::ProfileError;
 use crate::authority::{
@@ -26,7 +25,7 @@ use crate::authority::{
 use crate::key::SubjectKey;
 use crate::oid;
 
-/// Everything a leaf certificate says.
+/// Everything that a leaf certificate of scheme zk says.
 #[derive(Clone, Debug)]
 pub struct CertificateContent {
     /// Drawn first: openings derive from it.
@@ -43,47 +42,99 @@ pub struct CertificateContent {
     pub commitment: Commitment,
     /// c_id, which both proofs carry.
     pub linking_commitment: Fr,
-    /// The `token` proof.
-    pub token: TokenEvidence<Proof>,
-    /// The `nym` proof.
-    pub nym: Proof,
+    /// Both proofs, or what they will be about.
+    pub proofs: Proofs,
     /// Digests of the sealed claims, in the issuer kind's order.
     pub sealed_claims: Vec<[u8; 32]>,
 }
 
 impl CertificateContent {
     fn extensions(&self, authority: &SubjectKey) -> Result<Vec<Extension>, ProfileError> {
-        if self.issuer.is_empty() || self.issuer.len() > MAX_ISSUER_BYTES {
-            return Err(ProfileError::Unencodable);
-        }
-        let san = Ia5String::new(&self.san.to_string()).map_err(unencodable)?;
-        let san = SubjectAltName(vec![GeneralName::UniformResourceIdentifier(san)]);
         let link = OctetString::new(field::to_bytes(&self.linking_commitment)).map_err(unencodable)?;
         let commitment = OctetString::new(self.commitment.to_bytes()).map_err(unencodable)?;
-        let token = TokenEvidence {
-            issuer_key: self.token.issuer_key,
-            bound: self.token.bound,
-            size_class: self.token.size_class,
-            proof: self.token.proof.to_bytes(),
-        };
-        let nym = OctetString::new(self.nym.to_bytes()).map_err(unencodable)?;
-        let [subject_key_id, authority_key_id] = key_identifiers(&self.key, authority)?;
-        Ok(vec![
-            extension(oid::KEY_USAGE, true, &KeyUsage(FlagSet::from(KeyUsages::DigitalSignature)))?,
-            extension(oid::EXTENDED_KEY_USAGE, false, &ExtendedKeyUsage(vec![oid::CODE_SIGNING]))?,
-            subject_key_id,
-            authority_key_id,
-            extension(oid::SUBJECT_ALT_NAME, true, &san)?,
-            raw_extension(oid::FULCIO_ISSUER_RAW, false, self.issuer.clone().into_bytes())?,
-            extension(oid::FULCIO_ISSUER, false, &self.issuer)?,
+        let mut extensions = common_extensions(&self.key, authority, uri(&self.san)?, &self.issuer)?;
+        extensions.extend([
             raw_extension(oid::SUITE, false, SuiteVersion::CURRENT.encode()?)?,
             extension(oid::COMMITMENT, false, &commitment)?,
             extension(oid::LINKING_COMMITMENT, false, &link)?,
-            raw_extension(oid::TOKEN_PROOF, false, token.encode()?)?,
-            extension(oid::NYM_PROOF, false, &nym)?,
-            raw_extension(oid::SEALED_CLAIMS, false, encode_digests(&self.sealed_claims)?)?,
-        ])
+        ]);
+        match &self.proofs {
+            Proofs::Inline(pair) => {
+                let nym = OctetString::new(pair.nym.to_bytes()).map_err(unencodable)?;
+                extensions.push(raw_extension(oid::TOKEN_PROOF, false, pair.token.to_bytes().encode()?)?);
+                extensions.push(extension(oid::NYM_PROOF, false, &nym)?);
+            }
+            Proofs::Deferred(instance) => {
+                let instance = OctetString::new(instance.0).map_err(unencodable)?;
+                extensions.push(extension(oid::DEFERRED_INSTANCE, false, &instance)?);
+            }
+        }
+        extensions.push(raw_extension(oid::SEALED_CLAIMS, false, encode_digests(&self.sealed_claims)?)?);
+        Ok(extensions)
     }
+}
+
+/// Everything that a leaf certificate of a scheme without proofs says: nothing in it can be taken for proven, as
+/// [`super::CertificateView`] demands what it has not.
+#[derive(Clone, Debug)]
+pub struct PlainContent {
+    /// The serial number.
+    pub serial: Serial,
+    /// Unix seconds; notBefore.
+    pub time: u64,
+    /// The certified key.
+    pub key: SubjectKey,
+    /// Who signs.
+    pub subject: PlainSubject,
+    /// The token's `iss`.
+    pub issuer: String,
+}
+
+/// The subject of a certificate without proofs.
+#[derive(Clone, Debug)]
+pub enum PlainSubject {
+    /// Scheme clear: an e-mail address.
+    Email(String),
+    /// Scheme hashed: mode, profile and label, by the authority's word.
+    Label(San),
+}
+
+impl PlainContent {
+    fn extensions(&self, authority: &SubjectKey) -> Result<Vec<Extension>, ProfileError> {
+        let name = match &self.subject {
+            PlainSubject::Email(address) => {
+                GeneralName::Rfc822Name(Ia5String::new(address).map_err(unencodable)?)
+            }
+            PlainSubject::Label(san) => uri(san)?,
+        };
+        common_extensions(&self.key, authority, name, &self.issuer)
+    }
+}
+
+fn uri(san: &San) -> Result<GeneralName, ProfileError> {
+    Ia5String::new(&san.to_string()).map(GeneralName::UniformResourceIdentifier).map_err(unencodable)
+}
+
+/// What certificates of every scheme have, as stock clients want it.
+fn common_extensions(
+    key: &SubjectKey,
+    authority: &SubjectKey,
+    name: GeneralName,
+    issuer: &str,
+) -> Result<Vec<Extension>, ProfileError> {
+    if issuer.is_empty() || issuer.len() > MAX_ISSUER_BYTES {
+        return Err(ProfileError::Unencodable);
+    }
+    let [subject_key_id, authority_key_id] = key_identifiers(key, authority)?;
+    Ok(vec![
+        extension(oid::KEY_USAGE, true, &KeyUsage(FlagSet::from(KeyUsages::DigitalSignature)))?,
+        extension(oid::EXTENDED_KEY_USAGE, false, &ExtendedKeyUsage(vec![oid::CODE_SIGNING]))?,
+        subject_key_id,
+        authority_key_id,
+        extension(oid::SUBJECT_ALT_NAME, true, &SubjectAltName(vec![name]))?,
+        raw_extension(oid::FULCIO_ISSUER_RAW, false, issuer.as_bytes().to_vec())?,
+        extension(oid::FULCIO_ISSUER, false, &issuer.to_owned())?,
+    ])
 }
 
 /// A signed precertificate, waiting for the log's answer. It becomes a certificate once: [`Precertificate::finish`].
@@ -99,14 +150,31 @@ impl Precertificate {
         content: &CertificateContent,
         authority: &CertificateAuthority,
     ) -> Result<Self, ProfileError> {
-        let not_after = content.time.checked_add(VALIDITY_SECONDS).ok_or(ProfileError::Unencodable)?;
+        let extensions = content.extensions(&authority.key().public_key())?;
+        Self::sign(content.serial, content.time, &content.key, extensions, authority)
+    }
+
+    /// The same of a scheme without proofs.
+    pub fn plain(content: &PlainContent, authority: &CertificateAuthority) -> Result<Self, ProfileError> {
+        let extensions = content.extensions(&authority.key().public_key())?;
+        Self::sign(content.serial, content.time, &content.key, extensions, authority)
+    }
+
+    fn sign(
+        serial: Serial,
+        time: u64,
+        key: &SubjectKey,
+        extensions: Vec<Extension>,
+        authority: &CertificateAuthority,
+    ) -> Result<Self, ProfileError> {
+        let not_after = time.checked_add(VALIDITY_SECONDS).ok_or(ProfileError::Unencodable)?;
         let draft = Draft {
-            serial: content.serial,
+            serial,
             issuer: authority.name(),
             subject: RdnSequence::default(),
-            validity: ValidityPeriod { not_before: content.time, not_after },
-            key: &content.key,
-            extensions: content.extensions(&authority.key().public_key())?,
+            validity: ValidityPeriod { not_before: time, not_after },
+            key,
+            extensions,
         };
         let entry = draft.tbs()?;
         let mut poisoned = entry.clone();

@@ -9,7 +9,9 @@ use der::asn1::OctetString;
 use der::{Decode, Encode, Sequence};
 use rand_core::CryptoRngCore;
 use sha2::{Digest, Sha256};
+use sigveil_circuits::groth16::Proof;
 use sigveil_circuits::token::Modulus;
+use sigveil_vrf_identity::{Fr, field};
 
 use super::error::ProfileError;
 
@@ -119,8 +121,55 @@ pub struct TokenEvidence<P> {
     pub proof: P,
 }
 
+/// Both proofs of a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProofPair {
+    /// The `token` proof with its instance data.
+    pub token: TokenEvidence<Proof>,
+    /// The `nym` proof.
+    pub nym: Proof,
+}
+
+/// Where the proofs of a certificate are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proofs {
+    /// In it. Boxed, as it is much larger than the other.
+    Inline(Box<ProofPair>),
+    /// In a receipt that follows in the log; the certificate holds what they will be about.
+    Deferred(InstanceDigest),
+}
+
+/// What both proofs of a certificate are about: SHA-256 of a domain and the two statements' public inputs, `token` first,
+/// 32 bytes each. Who holds it can no longer choose what to prove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InstanceDigest(pub [u8; 32]);
+
+impl InstanceDigest {
+    /// Of these public inputs.
+    pub fn new(token: &Fr, nym: &Fr) -> Self {
+        let digest = Sha256::new_with_prefix(b"sigveil-instance")
+            .chain_update(field::to_bytes(token))
+            .chain_update(field::to_bytes(nym));
+        Self(digest.finalize().into())
+    }
+}
+
+impl<P> TokenEvidence<P> {
+    /// The same of another form of the proof.
+    pub(crate) fn with<Q>(&self, proof: Q) -> TokenEvidence<Q> {
+        let Self { issuer_key, bound, size_class, .. } = *self;
+        TokenEvidence { issuer_key, bound, size_class, proof }
+    }
+}
+
+impl TokenEvidence<Proof> {
+    pub(crate) fn to_bytes(&self) -> TokenEvidence<[u8; PROOF_BYTES]> {
+        self.with(self.proof.to_bytes())
+    }
+}
+
 impl TokenEvidence<[u8; PROOF_BYTES]> {
-    pub(super) fn encode(&self) -> Result<Vec<u8>, ProfileError> {
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, ProfileError> {
         let wire = TokenWire {
             size_class: self.size_class,
             issuer_key: OctetString::new(self.issuer_key.0).map_err(unencodable)?,
@@ -130,7 +179,7 @@ impl TokenEvidence<[u8; PROOF_BYTES]> {
         wire.to_der().map_err(unencodable)
     }
 
-    pub(super) fn decode(der: &[u8]) -> Result<Self, ProfileError> {
+    pub(crate) fn decode(der: &[u8]) -> Result<Self, ProfileError> {
         let wire = TokenWire::from_der(der).map_err(|_| ProfileError::TokenEvidence)?;
         Ok(Self {
             issuer_key: IssuerKeyId(

@@ -112,6 +112,15 @@ pub enum ProfileError {
     /// The digest list is no list of 32-byte strings, or too long.
     #[error("the list of sealed claims is malformed")]
     SealedClaims,
+    /// Proofs, and the promise of proofs.
+    #[error("the certificate carries proofs and says that they will follow")]
+    ProofsTwofold,
+    /// The digest of what will be proven is none.
+    #[error("the digest of what will be proven is malformed")]
+    DeferredInstance,
+    /// A blind certificate must carry its proofs.
+    #[error("a blind certificate defers its proofs")]
+    DeferredInBlind,
     /// A blind certificate must carry no sealed claims.
     #[error("a blind certificate carries sealed claims")]
     SealedClaimsInBlind,
@@ -159,6 +168,9 @@ impl ProfileError {
             Self::TokenProof => "token-proof-malformed",
             Self::NymProof => "nym-proof-malformed",
             Self::SealedClaims => "sealed-claims-malformed",
+            Self::ProofsTwofold => "certificate-proofs-twofold",
+            Self::DeferredInstance => "deferred-instance-malformed",
+            Self::DeferredInBlind => "blind-deferred",
             Self::SealedClaimsInBlind => "sealed-claims-in-blind",
             Self::UnboundInBlind => "blind-unbound",
             Self::Unencodable => "certificate-unencodable",

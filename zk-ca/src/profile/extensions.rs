@@ -8,8 +8,9 @@ use x509_cert::ext::Extension;
 use super::error::ProfileError;
 use crate::oid;
 
-/// Extensions of the profile and whether each must be critical. There are no others, and each occurs once.
-const EXTENSIONS: [(ObjectIdentifier, bool); 14] = [
+/// Extensions of the profile and whether each must be critical. There are no others, each occurs once, and all must be there
+/// but those of [`PROVEN`] in a deferred certificate, or [`oid::DEFERRED_INSTANCE`] in another.
+const EXTENSIONS: [(ObjectIdentifier, bool); 15] = [
     (oid::KEY_USAGE, true),
     (oid::EXTENDED_KEY_USAGE, false),
     (oid::SUBJECT_KEY_ID, false),
@@ -22,9 +23,13 @@ const EXTENSIONS: [(ObjectIdentifier, bool); 14] = [
     (oid::LINKING_COMMITMENT, false),
     (oid::TOKEN_PROOF, false),
     (oid::NYM_PROOF, false),
+    (oid::DEFERRED_INSTANCE, false),
     (oid::SEALED_CLAIMS, false),
     (oid::SCT_LIST, false),
 ];
+
+/// What a certificate with its proofs has, and a deferred one has not.
+const PROVEN: [ObjectIdentifier; 2] = [oid::TOKEN_PROOF, oid::NYM_PROOF];
 
 /// The extensions' values, each known, of the right criticality, and there once.
 pub(super) struct Values<'a>(Vec<(ObjectIdentifier, &'a [u8])>);
@@ -45,10 +50,24 @@ impl<'a> Values<'a> {
             }
             values.push((*extn_id, extn_value.as_bytes()));
         }
-        match EXTENSIONS.iter().find(|(known, _)| values.iter().all(|(seen, _)| seen != known)) {
+        let has = |id: ObjectIdentifier| values.iter().any(|(seen, _)| *seen == id);
+        let deferred = has(oid::DEFERRED_INSTANCE);
+        if deferred && PROVEN.into_iter().any(has) {
+            return Err(ProfileError::ProofsTwofold);
+        }
+        let excused = |id: &ObjectIdentifier| match deferred {
+            true => PROVEN.contains(id),
+            false => *id == oid::DEFERRED_INSTANCE,
+        };
+        match EXTENSIONS.iter().find(|(known, _)| !has(*known) && !excused(known)) {
             Some((missing, _)) => Err(ProfileError::ExtensionMissing(*missing)),
             None => Ok(Self(values)),
         }
+    }
+
+    /// Whether the proofs are to follow.
+    pub(super) fn is_deferred(&self) -> bool {
+        self.bytes(oid::DEFERRED_INSTANCE).is_ok()
     }
 
     pub(super) fn bytes(&self, extn_id: ObjectIdentifier) -> Result<&'a [u8], ProfileError> {

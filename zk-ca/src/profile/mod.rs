@@ -10,10 +10,10 @@ mod error;
 mod extensions;
 mod view;
 
-pub use build::{CertificateContent, Precertificate};
+pub use build::{CertificateContent, PlainContent, PlainSubject, Precertificate};
 pub use content::{
-    IssuerKeyId, MAX_ISSUER_BYTES, MAX_SEALED_CLAIMS, PROOF_BYTES, Serial, SuiteVersion, TokenEvidence,
-    VALIDITY_SECONDS,
+    InstanceDigest, IssuerKeyId, MAX_ISSUER_BYTES, MAX_SEALED_CLAIMS, PROOF_BYTES, ProofPair, Proofs, Serial,
+    SuiteVersion, TokenEvidence, VALIDITY_SECONDS,
 };
 pub use error::ProfileError;
 pub use view::CertificateView;

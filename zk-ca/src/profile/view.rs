@@ -18,7 +18,8 @@ use x509_cert::serial_number::SerialNumber;
 use x509_cert::time::Time;
 
 use super::content::{
-    MAX_ISSUER_BYTES, Serial, SuiteVersion, TokenEvidence, VALIDITY_SECONDS, decode_digests,
+    InstanceDigest, MAX_ISSUER_BYTES, ProofPair, Proofs, Serial, SuiteVersion, TokenEvidence,
+    VALIDITY_SECONDS, decode_digests,
 };
 use super::error::ProfileError;
 use super::extensions::Values;
@@ -39,8 +40,7 @@ pub struct CertificateView {
     suite: SuiteVersion,
     commitment: Commitment,
     linking_commitment: Fr,
-    token: TokenEvidence<Proof>,
-    nym: Proof,
+    proofs: Proofs,
     sealed_claims: Vec<[u8; 32]>,
     sct: SignedCertificateTimestamp,
 }
@@ -64,13 +64,17 @@ impl CertificateView {
             return Err(ProfileError::SubjectKeyId);
         }
         let san = parse_san(&values)?;
-        let token = parse_token(&values)?;
+        let proofs = parse_proofs(&values)?;
         let sealed_claims = decode_digests(values.bytes(oid::SEALED_CLAIMS)?)?;
         if san.mode == Mode::Blind && !sealed_claims.is_empty() {
             return Err(ProfileError::SealedClaimsInBlind);
         }
-        if san.mode == Mode::Blind && !token.bound {
-            return Err(ProfileError::UnboundInBlind);
+        match &proofs {
+            Proofs::Inline(pair) if san.mode == Mode::Blind && !pair.token.bound => {
+                return Err(ProfileError::UnboundInBlind);
+            }
+            Proofs::Deferred(_) if san.mode == Mode::Blind => return Err(ProfileError::DeferredInBlind),
+            _ => {}
         }
         Ok(Self {
             der: der.to_vec(),
@@ -83,8 +87,7 @@ impl CertificateView {
             suite: SuiteVersion::decode(values.bytes(oid::SUITE)?)?,
             commitment: parse_commitment(&values)?,
             linking_commitment: parse_linking_commitment(&values)?,
-            token,
-            nym: parse_nym(&values)?,
+            proofs,
             sealed_claims,
             sct: parse_sct(&values)?,
         })
@@ -150,14 +153,17 @@ impl CertificateView {
         self.linking_commitment
     }
 
-    /// The `token` proof with its instance data.
-    pub fn token(&self) -> &TokenEvidence<Proof> {
-        &self.token
+    /// Both proofs, or what they will be about.
+    pub fn proofs(&self) -> &Proofs {
+        &self.proofs
     }
 
-    /// The `nym` proof.
-    pub fn nym(&self) -> &Proof {
-        &self.nym
+    /// Both proofs, if they are in the certificate.
+    pub fn pair(&self) -> Option<&ProofPair> {
+        match &self.proofs {
+            Proofs::Inline(pair) => Some(pair),
+            Proofs::Deferred(_) => None,
+        }
     }
 
     /// Digests of the sealed claims.
@@ -272,10 +278,15 @@ fn parse_linking_commitment(values: &Values<'_>) -> Result<Fr, ProfileError> {
     field::from_bytes(&bytes).map_err(|_| ProfileError::LinkingCommitment)
 }
 
-fn parse_token(values: &Values<'_>) -> Result<TokenEvidence<Proof>, ProfileError> {
+fn parse_proofs(values: &Values<'_>) -> Result<Proofs, ProfileError> {
+    if values.is_deferred() {
+        let instance = values.octets(oid::DEFERRED_INSTANCE, ProfileError::DeferredInstance)?;
+        let instance = instance.try_into().map_err(|_| ProfileError::DeferredInstance)?;
+        return Ok(Proofs::Deferred(InstanceDigest(instance)));
+    }
     let wire = TokenEvidence::decode(values.bytes(oid::TOKEN_PROOF)?)?;
     let proof = Proof::from_bytes(&wire.proof).map_err(|_| ProfileError::TokenProof)?;
-    Ok(TokenEvidence { issuer_key: wire.issuer_key, bound: wire.bound, size_class: wire.size_class, proof })
+    Ok(Proofs::Inline(Box::new(ProofPair { token: wire.with(proof), nym: parse_nym(values)? })))
 }
 
 fn parse_nym(values: &Values<'_>) -> Result<Proof, ProfileError> {

@@ -13,19 +13,25 @@ use crate::trust::{Base64Bytes, CircuitTrust, TokenCircuit};
 
 /// The keys that a CA proves with: `nym`, and `token` in some classes.
 pub struct LocalProver {
-    nym: Keys,
+    /// None of an authority whose scheme proves nothing; then there are none of `token` either.
+    nym: Option<Keys>,
     token: BTreeMap<Class, Keys>,
 }
 
 impl LocalProver {
     /// Of keys made for these statements.
     pub fn new(nym: Keys, token: impl IntoIterator<Item = (Class, Keys)>) -> Self {
-        Self { nym, token: token.into_iter().collect() }
+        Self { nym: Some(nym), token: token.into_iter().collect() }
+    }
+
+    /// Without keys, for an authority whose scheme proves nothing.
+    pub fn none() -> Self {
+        Self { nym: None, token: BTreeMap::new() }
     }
 
     /// All keys, `nym` first.
     pub fn keys(&self) -> impl Iterator<Item = &Keys> {
-        std::iter::once(&self.nym).chain(self.token.values())
+        self.nym.iter().chain(self.token.values())
     }
 
     /// The verifying keys as a trust root states them.
@@ -38,7 +44,8 @@ impl LocalProver {
             verifying_key: key(keys),
         });
         let development = self.keys().any(|keys| keys.provenance().is_development());
-        CircuitTrust { token: token.collect(), nym: key(&self.nym), development }
+        let nym = self.nym.as_ref().map_or(Base64Bytes(Vec::new()), key);
+        CircuitTrust { token: token.collect(), nym, development }
     }
 }
 
@@ -56,6 +63,6 @@ impl Prover for LocalProver {
 
     fn nym(&self, instance: &nym::Instance, witness: &nym::Witness) -> Result<Proof, ProverError> {
         let values = nym::circuit::assign(instance, witness);
-        Ok(self.nym.prove(&values, &mut OsRng)?)
+        Ok(self.nym.as_ref().ok_or(ProverError::NoKeys)?.prove(&values, &mut OsRng)?)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sigveil_circuits::groth16::Proof;
 use sigveil_circuits::token::Class;
 use sigveil_circuits::{groth16, nym, token};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Why there is no proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +13,9 @@ pub enum ProverError {
     /// This prover has no key of the token's class.
     #[error("there is no proving key for tokens of {0}")]
     NoKey(Class),
+    /// This prover has no keys at all: its authority's scheme proves nothing.
+    #[error("there are no proving keys here")]
+    NoKeys,
     /// The statement does not hold, or the key is of another circuit.
     #[error(transparent)]
     Proof(#[from] groth16::Error),
@@ -28,7 +31,7 @@ impl ProverError {
     /// Stable reason code.
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::NoKey(_) => "proving-key-missing",
+            Self::NoKey(_) | Self::NoKeys => "proving-key-missing",
             Self::Proof(error) => error.reason(),
             Self::QueueFull => "proving-queue-full",
             Self::Stopped => "prover-stopped",
@@ -52,6 +55,7 @@ pub trait Prover: Send + Sync + 'static {
 
 /// Runs blocking work on a few threads, with a bounded number of callers waiting.
 pub struct ProverPool {
+    places: usize,
     /// One permit per caller, working or waiting.
     admitted: Arc<Semaphore>,
     /// One permit per worker.
@@ -62,6 +66,7 @@ impl ProverPool {
     /// A pool that does `workers` things at once and lets `waiting` more callers wait.
     pub fn new(workers: usize, waiting: usize) -> Self {
         Self {
+            places: workers + waiting,
             admitted: Arc::new(Semaphore::new(workers + waiting)),
             workers: Arc::new(Semaphore::new(workers)),
         }
@@ -72,11 +77,38 @@ impl ProverPool {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, ProverError> {
-        let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| ProverError::QueueFull)?;
-        let worker = Arc::clone(&self.workers).acquire_owned().await.map_err(|_| ProverError::Stopped)?;
+        self.admit()?.run(work).await
+    }
+
+    /// A place among those who work or wait, or a refusal at once when there is none.
+    pub fn admit(&self) -> Result<Admitted, ProverError> {
+        let place = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| ProverError::QueueFull)?;
+        Ok(Admitted { place, workers: Arc::clone(&self.workers) })
+    }
+
+    /// Returns once nobody works or waits: later callers do not hold it up.
+    pub async fn idle(&self) {
+        let all = u32::try_from(self.places).unwrap_or(u32::MAX);
+        drop(self.admitted.acquire_many(all).await);
+    }
+}
+
+/// A place in a pool, kept until the work is done or this is dropped.
+pub struct Admitted {
+    place: OwnedSemaphorePermit,
+    workers: Arc<Semaphore>,
+}
+
+impl Admitted {
+    /// Runs `work` on a blocking thread when its turn comes.
+    pub async fn run<T: Send + 'static>(
+        self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ProverError> {
+        let worker = self.workers.acquire_owned().await.map_err(|_| ProverError::Stopped)?;
         // The permits go with the work: it cannot be interrupted, not even when its caller has gone.
         let task = tokio::task::spawn_blocking(move || {
-            let _permits = (admitted, worker);
+            let _permits = (self.place, worker);
             work()
         });
         task.await.map_err(|_| ProverError::Stopped)

@@ -88,7 +88,7 @@ pub struct CheckedTrust {
     issuers: Vec<Issuer>,
     vrf: Vec<VrfPeriod>,
     token: BTreeMap<Class, VerifyingKey>,
-    nym: VerifyingKey,
+    nym: Option<VerifyingKey>,
     development: bool,
 }
 
@@ -138,16 +138,16 @@ impl CheckedTrust {
         self.token.keys().filter(takes).min_by_key(|other| other.size).copied()
     }
 
-    /// The verifying key of the `nym` circuit.
-    pub fn nym_circuit(&self) -> &VerifyingKey {
-        &self.nym
+    /// The verifying key of the `nym` circuit; none where nothing is proven, and then there is none of `token` either.
+    pub fn nym_circuit(&self) -> Option<&VerifyingKey> {
+        self.nym.as_ref()
     }
 
     /// The verifying key of a statement, if this names one.
     pub fn circuit(&self, statement: Statement) -> Option<&VerifyingKey> {
         match statement {
             Statement::Token(class) => self.token.get(&class),
-            Statement::Nym => Some(&self.nym),
+            Statement::Nym => self.nym.as_ref(),
             Statement::Query => None,
         }
     }
@@ -338,7 +338,13 @@ fn periods(wire: &[VrfEpochs]) -> Result<Vec<VrfPeriod>, TrustError> {
     Ok(periods)
 }
 
-fn circuits(wire: &CircuitTrust) -> Result<(BTreeMap<Class, VerifyingKey>, VerifyingKey), TrustError> {
+/// No keys at all are those of an instance whose scheme proves nothing.
+fn circuits(
+    wire: &CircuitTrust,
+) -> Result<(BTreeMap<Class, VerifyingKey>, Option<VerifyingKey>), TrustError> {
+    if wire.token.is_empty() && wire.nym.0.is_empty() {
+        return Ok((BTreeMap::new(), None));
+    }
     let decode = |bytes: &[u8]| VerifyingKey::from_bytes(bytes).map_err(|_| TrustError::VerifyingKey);
     let mut token = BTreeMap::new();
     for circuit in &wire.token {
@@ -348,7 +354,7 @@ fn circuits(wire: &CircuitTrust) -> Result<(BTreeMap<Class, VerifyingKey>, Verif
             return Err(TrustError::SizeClassDuplicate(class));
         }
     }
-    Ok((token, decode(&wire.nym.0)?))
+    Ok((token, Some(decode(&wire.nym.0)?)))
 }
 
 fn class(size_class: u16, modulus_bits: u16) -> Result<Class, TrustError> {

@@ -128,7 +128,7 @@ pub struct VrfEpochs {
 pub struct CircuitTrust {
     /// Of the `token` circuit, one per class.
     pub token: Vec<TokenCircuit>,
-    /// Of the `nym` circuit.
+    /// Of the `nym` circuit. Empty, with no circuit of `token`, where nothing is proven.
     pub nym: Base64Bytes,
     /// Whether the keys were made by one party for development: whoever made them could forge proofs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

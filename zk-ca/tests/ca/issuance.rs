@@ -110,7 +110,7 @@ async fn bound_token_certifies_only_its_own_key() {
     let (status, answer) = world.request(&key, &token, own.clone()).await;
     assert_eq!(status, 200, "{answer}");
     let view = CertificateView::parse(leaf(&answer).as_bytes()).unwrap();
-    assert!(view.token().bound);
+    assert!(view.pair().unwrap().token.bound);
     verify::proofs(view, world.ca.trust()).unwrap();
     let thief = self::key();
     assert_eq!(world.request(&thief, &token, own).await.1["reason"], "nonce-not-bound");
@@ -214,6 +214,6 @@ async fn a_token_is_proven_in_the_smallest_circuit_that_takes_it() {
     let (status, answer) = world.request(&key, &token, Value::Null).await;
     assert_eq!(status, 200, "{answer}");
     let view = CertificateView::parse(leaf(&answer).as_bytes()).unwrap();
-    assert_eq!(view.token().size_class, 1536);
+    assert_eq!(view.pair().unwrap().token.size_class, 1536);
     assert!(verify::proofs(view, world.ca.trust()).is_ok());
 }

@@ -11,6 +11,7 @@ mod observing;
 mod profile;
 mod proving;
 mod readers;
+mod schemes;
 mod timestamps;
 mod trust;
 mod verdict;

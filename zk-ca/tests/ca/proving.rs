@@ -1,7 +1,6 @@
 //! Issuance with the circuits themselves: what the stand-in prover of the other tests stands for.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use rand_core::OsRng;
 use serde_json::{Value, json};
@@ -13,7 +12,7 @@ use sigveil_zk_ca::service::local_prover::LocalProver;
 use sigveil_zk_ca::trust::{CheckedTrust, ProofTrust};
 use sigveil_zk_ca::verify;
 
-use crate::world::{Plan, World, leaf};
+use crate::world::{Plan, World, leaf, proven};
 
 /// Keys of the smallest class, made by the first run and kept below target/.
 fn prover() -> LocalProver {
@@ -28,14 +27,14 @@ fn prover() -> LocalProver {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_carries_proofs_of_the_circuits_that_verify() {
     let prover = prover();
-    let plan = Plan { circuits: prover.trust(), prover: Arc::new(prover), ..Plan::simple() };
+    let plan = Plan { circuits: prover.trust(), issuance: proven(prover), ..Plan::simple() };
     let world = World::build(plan).await;
     let key = SigningKeyP256::generate(&mut OsRng);
     let token = world.issuer.token(&world.payload());
     let (status, answer) = world.request(&key, &token, json!({ "profile": "unlinkable" })).await;
     assert_eq!(status, 200, "{answer}");
     let view = CertificateView::parse(leaf(&answer).as_bytes()).unwrap();
-    assert_eq!(view.token().size_class, 768);
+    assert_eq!(view.pair().unwrap().token.size_class, 768);
     verify::proofs(view, world.ca.trust()).unwrap();
     // Under other circuits' keys the same certificate does not verify.
     let view = CertificateView::parse(leaf(&answer).as_bytes()).unwrap();

@@ -26,7 +26,7 @@ use sigveil_zk_ca::profile::Serial;
 use sigveil_zk_ca::service::certificate_log::{CertificateLog, SctFuture};
 use sigveil_zk_ca::service::clock::Clock;
 use sigveil_zk_ca::service::fulcio;
-use sigveil_zk_ca::service::issue::{Ca, CaParts};
+use sigveil_zk_ca::service::issue::{Ca, CaParts, Issuance, Proving};
 use sigveil_zk_ca::service::oidc::{FetchPolicy, IssuerKeys};
 use sigveil_zk_ca::service::prover::{Prover, ProverError, ProverPool};
 use sigveil_zk_ca::trust::{
@@ -171,23 +171,28 @@ fn log_key() -> p256::ecdsa::SigningKey {
     p256::ecdsa::SigningKey::from_slice(&[5; 32]).unwrap()
 }
 
+/// Scheme zk with one prover and room for two more requests.
+pub fn proven(prover: impl Prover) -> Issuance {
+    Issuance::Proven(Proving { prover: Arc::new(prover), pool: ProverPool::new(1, 2), deferral: None })
+}
+
 /// The parts of a CA that a test may choose.
 pub struct Plan {
     pub authority: CertificateAuthority,
     pub certificate_log: Arc<dyn CertificateLog>,
-    pub prover: Arc<dyn Prover>,
+    pub issuance: Issuance,
     pub circuits: CircuitTrust,
 }
 
 impl Plan {
     /// With the prover that proves nothing, which waits for the gate, and the log that only signs.
-    fn gated(gate: Arc<Gate>, size: SizeClass) -> Self {
+    pub fn gated(gate: Arc<Gate>, size: SizeClass) -> Self {
         let prover = NativeProver::new(gate, Class::rsa2048(size));
         let verifying = Base64Bytes(prover.key.verifying_key().to_bytes().to_vec());
         Self {
             authority: authority(),
             certificate_log: Arc::new(Log(log_key())),
-            prover: Arc::new(prover),
+            issuance: proven(prover),
             circuits: CircuitTrust {
                 token: vec![TokenCircuit {
                     size_class: size.bytes() as u16,
@@ -225,6 +230,11 @@ impl World {
     }
 
     pub async fn build(plan: Plan) -> Self {
+        Self::build_for(plan, Kind::Email).await
+    }
+
+    /// A world whose identities are of this kind.
+    pub async fn build_for(plan: Plan, kind: Kind) -> Self {
         let issuer = Issuer::generate();
         let iss = serve_issuer(json!({ "keys": [issuer.jwk()] })).await;
         let mut rng = ChaCha20Rng::seed_from_u64(3);
@@ -235,7 +245,7 @@ impl World {
             issuers: vec![IssuerTrust {
                 issuer: iss.clone(),
                 audience: AUDIENCE.into(),
-                kind: Kind::Email,
+                kind,
                 binding: Binding::Nonce,
                 default_profile: Profile::Stable,
                 allowed: vec![Allowance {
@@ -263,8 +273,7 @@ impl World {
             trust: CheckedTrust::new(&trust).unwrap(),
             issuer_keys: BTreeMap::from([(iss.clone(), IssuerKeys::discover(&iss, policy()).unwrap())]),
             evaluator: Arc::new(evaluator),
-            prover: plan.prover,
-            pool: ProverPool::new(1, 2),
+            issuance: plan.issuance,
             certificate_log: plan.certificate_log,
             clock: Arc::new(FixedClock),
         }));

@@ -5,7 +5,7 @@ mod request;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -16,16 +16,20 @@ use sigveil_vrf_identity::identity::Kind;
 use sigveil_vrf_identity::label::Mode;
 use zeroize::Zeroize;
 
-pub use request::{MAX_REQUEST_BYTES, RequestError, RequestedKey, SigningRequest};
+pub use request::{MAX_REQUEST_BYTES, RequestError, RequestedKey, SigningRequest, Timing};
 
-use super::issue::{Ca, IssueError};
+use super::issue::{Ca, IssueError, NoReceipt};
 use super::oidc::OidcError;
 use super::problem::Problem;
 use super::prover::ProverError;
 use crate::jwks::JwksError;
+use crate::receipt::LoggedReceipt;
 
 /// Path of the endpoint that tells the holder of a token its identity's evaluation.
 pub const IDENTITY_PATH: &str = "/api/sigveil/v1/identity";
+
+/// Path below which the receipt of a deferred certificate is, by SHA-256 of its DER in hexadecimal.
+pub const RECEIPTS_PATH: &str = "/api/sigveil/v1/receipts";
 
 /// The CA's routes.
 pub fn router(ca: Arc<Ca>) -> Router {
@@ -34,6 +38,7 @@ pub fn router(ca: Arc<Ca>) -> Router {
         .route("/api/v2/trustBundle", get(trust_bundle))
         .route("/api/v2/configuration", get(configuration))
         .route(IDENTITY_PATH, post(identity))
+        .route(&format!("{RECEIPTS_PATH}/{{certificate}}"), get(receipt))
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
         .with_state(ca)
 }
@@ -82,6 +87,15 @@ async fn configuration(State(ca): State<Arc<Ca>>) -> Json<Value> {
     Json(json!({ "issuers": issuers }))
 }
 
+async fn receipt(
+    State(ca): State<Arc<Ca>>,
+    Path(certificate): Path<String>,
+) -> Result<Json<LoggedReceipt>, Problem> {
+    let mut digest = [0; 32];
+    hex::decode_to_slice(&certificate, &mut digest).map_err(|_| NoReceipt::Unknown)?;
+    Ok(Json(ca.receipt(&digest)?))
+}
+
 /// Γ (32 bytes), its proof (63 bytes) and the VRF key (32 bytes), each in base64: the token's holder checks the proof
 /// and derives the keys, so that nobody has to be believed. Whoever has Γ can open the identity's events.
 async fn identity(
@@ -99,6 +113,12 @@ async fn identity(
     })))
 }
 
+impl From<NoReceipt> for Problem {
+    fn from(error: NoReceipt) -> Self {
+        Self { status: StatusCode::NOT_FOUND, reason: error.reason(), detail: error.to_string() }
+    }
+}
+
 impl From<IssueError> for Problem {
     fn from(error: IssueError) -> Self {
         let status = match &error {
@@ -109,6 +129,8 @@ impl From<IssueError> for Problem {
             IssueError::Request(_)
             | IssueError::Possession(_)
             | IssueError::BindingUnsupported
+            | IssueError::ClearKind
+            | IssueError::NoProofs
             | IssueError::ProfileNotAllowed(_) => StatusCode::BAD_REQUEST,
             IssueError::Oidc(OidcError::Keys(JwksError::Malformed)) => StatusCode::BAD_GATEWAY,
             IssueError::Oidc(OidcError::Keys(_)) => StatusCode::UNAUTHORIZED,
@@ -120,6 +142,7 @@ impl From<IssueError> for Problem {
             | IssueError::Evaluator(_)
             | IssueError::Evaluation
             | IssueError::Prover(_)
+            | IssueError::Receipt(_)
             | IssueError::Profile(_)
             | IssueError::SelfCheck(_)
             | IssueError::Sct(_) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -49,8 +49,8 @@ pub enum RequestError {
     /// Blind issuance, which comes later.
     #[error("blind issuance is not supported yet")]
     BlindUnsupported,
-    /// Deferred proofs, which come later.
-    #[error("deferred proofs are not supported yet")]
+    /// Deferred proofs where the trust root allows none.
+    #[error("this authority does not defer proofs")]
     DeferredUnsupported,
     /// The bind salt is no base64url of a canonical field element.
     #[error("the bind salt is malformed")]
@@ -85,8 +85,19 @@ pub struct SigningRequest {
     pub key: Option<RequestedKey>,
     /// The profile asked for; else the issuer's default.
     pub profile: Option<Profile>,
+    /// When the proofs are to be made; else as the authority prefers.
+    pub timing: Option<Timing>,
     /// The salt of a bound token's nonce; else the token must be unbound.
     pub bind_salt: Option<BindingSalt>,
+}
+
+/// When a certificate's proofs are made (protocol.md §6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timing {
+    /// Before it is issued: it carries them.
+    Inline,
+    /// After: they follow in the log.
+    Deferred,
 }
 
 /// The key of a request.
@@ -134,8 +145,8 @@ impl SigningRequest {
             (None, None) => None,
         };
         let own = wire.sigveil.unwrap_or_default();
-        own.check_supported()?;
-        Ok(Self { token, key, profile: own.profile()?, bind_salt: own.bind_salt()? })
+        own.check_mode()?;
+        Ok(Self { token, key, profile: own.profile()?, timing: own.timing()?, bind_salt: own.bind_salt()? })
     }
 }
 
@@ -225,15 +236,19 @@ struct OwnWire {
 }
 
 impl OwnWire {
-    fn check_supported(&self) -> Result<(), RequestError> {
+    fn check_mode(&self) -> Result<(), RequestError> {
         match self.mode.as_deref().map(Mode::from_name) {
-            None | Some(Some(Mode::Open)) => {}
-            Some(Some(Mode::Blind)) => return Err(RequestError::BlindUnsupported),
-            Some(None) => return Err(RequestError::UnknownName),
+            None | Some(Some(Mode::Open)) => Ok(()),
+            Some(Some(Mode::Blind)) => Err(RequestError::BlindUnsupported),
+            Some(None) => Err(RequestError::UnknownName),
         }
+    }
+
+    fn timing(&self) -> Result<Option<Timing>, RequestError> {
         match self.proofs.as_deref() {
-            None | Some("inline") => Ok(()),
-            Some("deferred") => Err(RequestError::DeferredUnsupported),
+            None => Ok(None),
+            Some("inline") => Ok(Some(Timing::Inline)),
+            Some("deferred") => Ok(Some(Timing::Deferred)),
             Some(_) => Err(RequestError::UnknownName),
         }
     }

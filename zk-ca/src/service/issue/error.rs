@@ -1,6 +1,7 @@
 //! Why nothing is issued.
 
 use sigveil_circuits::token::Refusal;
+use sigveil_log::engine::AppendError;
 use sigveil_log::sct::SctError;
 use sigveil_vrf_identity::label::Profile;
 use sigveil_vrf_identity::service::EvaluatorError;
@@ -49,6 +50,12 @@ pub enum IssueError {
     /// The nym service's answer is under another key, or does not verify.
     #[error("the nym service's answer does not verify")]
     Evaluation,
+    /// An identity that a certificate in clear has no name type for.
+    #[error("scheme clear certifies e-mail addresses only")]
+    ClearKind,
+    /// Proofs were asked of a scheme that makes none.
+    #[error("this authority's certificates carry no proofs")]
+    NoProofs,
     /// No proof.
     #[error(transparent)]
     Prover(#[from] ProverError),
@@ -58,6 +65,9 @@ pub enum IssueError {
     /// No SCT.
     #[error(transparent)]
     CertificateLog(#[from] CertificateLogError),
+    /// The receipt of a deferred certificate was not logged.
+    #[error("the receipt was not logged: {0}")]
+    Receipt(AppendError),
     /// The certificate cannot be built.
     #[error(transparent)]
     Profile(#[from] ProfileError),
@@ -84,9 +94,12 @@ impl IssueError {
             Self::NoVrfKey => "vrf-key-missing",
             Self::Evaluator(error) => error.reason(),
             Self::Evaluation => "evaluation-invalid",
+            Self::ClearKind => "clear-identity-kind",
+            Self::NoProofs => "proofs-unavailable",
             Self::Prover(error) => error.reason(),
             Self::Busy => "ca-busy",
             Self::CertificateLog(error) => error.reason(),
+            Self::Receipt(error) => error.reason(),
             Self::Profile(error) => error.reason(),
             Self::SelfCheck(_) => "issuance-self-check",
             Self::Sct(error) => error.reason(),

@@ -8,18 +8,22 @@ use crate::key::SubjectKey;
 use crate::profile::IssuerKeyId;
 use crate::service::fulcio::RequestError;
 use crate::service::prover::ProverError;
-use crate::trust;
+use crate::trust::{self, CheckedTrust};
 
 /// A token that passed the native check under a key that verifiers know.
 pub(super) struct AcceptedToken {
     pub(super) token: CheckedToken,
     pub(super) issuer_key: IssuerKeyId,
     pub(super) bound: bool,
-    /// In whose circuit it is proven.
-    pub(super) class: Class,
 }
 
 impl AcceptedToken {
+    /// In whose circuit it is proven: said before anything is.
+    pub(super) fn class(&self, trust: &CheckedTrust) -> Result<Class, ProverError> {
+        let class = self.token.class();
+        trust.smallest_class(class).ok_or(ProverError::NoKey(class))
+    }
+
     /// The token's `iss`.
     pub(super) fn issuer(&self) -> &str {
         self.token.identity().issuer()
@@ -63,14 +67,11 @@ pub(super) async fn accept(
         binding,
     };
     let checked = check(&jwt, &expectation)?;
-    // Said before anything is proven.
-    let class = parts.trust.smallest_class(checked.class());
-    let class = class.ok_or(ProverError::NoKey(checked.class()))?;
     let issuer_key = IssuerKeyId::new(&modulus, jwt.compact().header());
     if issuer.key(&issuer_key, time).is_none() {
         return Err(IssueError::KeyUnlisted);
     }
-    Ok(AcceptedToken { token: checked, issuer_key, bound: salt.is_some(), class })
+    Ok(AcceptedToken { token: checked, issuer_key, bound: salt.is_some() })
 }
 
 /// A top-level string claim as it stands, the first of that name. Only for choosing what to check against.
