@@ -6,11 +6,8 @@
 //! literals occur, and each test is exact on what can stand at its place. Zero bytes change no state. Nothing is
 //! claimed about other texts.
 //!
-//! While a key is expected at the top level of an object, no digit stands outside strings: so 8 and 9 may pass for the
-//! colon there. In a text that is no object they can, and then no string follows them, which `iss` would have to.
-//!
 //! State before byte i: in a string `s`, escaped `x`, depth `d`, key expected `k` (from the top-level object's begin, or
-//! a comma there, to the next colon), pending `p` (from an opening bracket, a closing quote or a top-level colon, through
+//! a comma there, to the next colon there; a text that is no object has no colon at depth 1, and so no value), pending `p` (from an opening bracket, a closing quote or a top-level colon, through
 //! white space). Each is forced by the state and the byte before it, so nothing is left to the prover.
 
 use ark_ff::Field;
@@ -20,9 +17,9 @@ use crate::Fr;
 use crate::gadgets::select::{never_both, zero_where};
 use crate::r1cs::{Cs, Num};
 
-/// `{`, `[`, `}`, `]` and `:` are those bytes outside strings with bits 4 and 3 set that are no digits 8 and 9; bits 1
-/// and 6 tell brackets apart, and from the others.
-const STRUCTURE_BITS: [usize; 4] = [4, 3, 1, 6];
+/// Brackets are those bytes outside strings that have all of these bits: of letters and digits none has. Bit 1 tells those
+/// that open.
+const BRACKET_BITS: [usize; 3] = [6, 4, 3];
 
 /// 1/2.
 const HALF: Fr =
@@ -129,7 +126,7 @@ struct Step<N> {
 /// and a few terms more in the rows that read them.
 const COUNTED: usize = 8;
 
-/// Scans a text: 63 rows for four bytes. Also enforces that no top-level key holds a backslash, and that strings and brackets
+/// Scans a text: 59 rows for four bytes. Also enforces that no top-level key holds a backslash, and that strings and brackets
 /// are closed at the end.
 pub fn scan<C: Cs>(cs: &mut C, bytes: &[Byte<C::Num>]) -> Vec<Place<C::Num>> {
     cs.family("json.scan", |cs| {
@@ -171,22 +168,18 @@ fn advance<C: Cs>(cs: &mut C, state: &State<C::Num>, byte: &Byte<C::Num>) -> (St
     let ends_string = state.in_string.plus(&quote).minus(&in_string).times(HALF);
     let begins_string = quote.minus(&ends_string);
 
-    let structure = structure(cs, state, byte);
-    let comma = top_level_comma(cs, state, byte);
-
-    // A colon while a key is expected is that key's: colon·k = k + comma − k'. Digits cannot stand there.
-    let colon_ends_key = &structure.colon_or_digit;
-    let expects_key = cs.hint(&[colon_ends_key, &state.expects_key, &comma], |v| v[1] + v[2] - v[0] * v[1]);
-    let before = state.expects_key.plus(&comma);
-    cs.enforce(colon_ends_key, &state.expects_key, &before.minus(&expects_key));
-    let top_level_colon = before.minus(&expects_key);
+    let brackets = brackets(cs, state, byte);
+    // k' = k ⊕ delimiter: a colon where a key was expected, else a comma.
+    let delimiter = delimiter(cs, state, byte);
+    let expects_key = toggled(cs, &state.expects_key, &delimiter);
+    let top_level_colon = state.expects_key.plus(&delimiter).minus(&expects_key).times(HALF);
     let begins_key = cs.product(&begins_string, &state.expects_key);
 
     let still_pending = zero_where(cs, &no_white_space(byte), &state.pending);
     let follows = state.pending.minus(&still_pending);
-    let pending = still_pending.plus(&top_level_colon).plus(&ends_string).plus(&structure.open);
+    let pending = still_pending.plus(&top_level_colon).plus(&ends_string).plus(&brackets.open);
 
-    let depth = state.depth.plus(&structure.open).minus(&structure.close);
+    let depth = state.depth.plus(&brackets.open).minus(&brackets.close);
     let quotes = state.quotes.plus(&quote);
 
     let place = Place {
@@ -200,31 +193,39 @@ fn advance<C: Cs>(cs: &mut C, state: &State<C::Num>, byte: &Byte<C::Num>) -> (St
     (step, State { in_string, escaped: escape, depth, expects_key, pending, quotes })
 }
 
-/// Brackets, and colons or digits 8 and 9, outside strings, at any depth.
-struct Structure<N> {
+/// Brackets outside strings, at any depth.
+struct Brackets<N> {
     open: N,
     close: N,
-    colon_or_digit: N,
 }
 
-/// Four rows: with z = ¬s·b4·b3, which outside strings is a bracket, a colon, 8 or 9, z·b6 is a bracket; of brackets, b1
-/// tells those that open.
-fn structure<C: Cs>(cs: &mut C, state: &State<C::Num>, byte: &Byte<C::Num>) -> Structure<C::Num> {
-    let [b4, b3, b1, b6] = STRUCTURE_BITS.map(|i| &byte.bits[i]);
-    let outside = cs.product(&state.in_string.not(), b4);
-    let any = cs.product(&outside, b3);
-    let bracket = cs.product(&any, b6);
-    let open = cs.product(&bracket, b1);
-    Structure { close: bracket.minus(&open), colon_or_digit: any.minus(&bracket), open }
+/// Three rows: how many of a bracket's bits are missing, with four more in a string, is zero for brackets outside
+/// strings alone.
+fn brackets<C: Cs>(cs: &mut C, state: &State<C::Num>, byte: &Byte<C::Num>) -> Brackets<C::Num> {
+    let bracket = zero_where(cs, &no_bracket(byte, &state.in_string), &C::Num::one());
+    let open = cs.product(&bracket, &byte.bits[1]);
+    Brackets { close: bracket.minus(&open), open }
 }
 
-/// A comma outside strings at depth 1: two rows. The sum 256·(d − 1) + (byte − ',') + 2^24·s is zero for nothing else,
-/// since a byte is below 256 and the depth below 2^16.
-fn top_level_comma<C: Cs>(cs: &mut C, state: &State<C::Num>, byte: &Byte<C::Num>) -> C::Num {
+fn no_bracket<N: Num>(byte: &Byte<N>, in_string: &N) -> N {
+    let missing = BRACKET_BITS.iter().fold(N::zero(), |sum, bit| sum.plus(&byte.bits[*bit].not()));
+    missing.plus(&in_string.times(small(4)))
+}
+
+/// What ends a key, or a member, of the top-level object: outside strings at depth 1 a colon where a key is expected, a
+/// comma elsewhere. Two rows.
+fn delimiter<C: Cs>(cs: &mut C, state: &State<C::Num>, byte: &Byte<C::Num>) -> C::Num {
+    zero_where(cs, &no_delimiter(state, byte), &C::Num::one())
+}
+
+/// The sum 256·(d − 1) + (byte − expected) + 2^24·s is zero for nothing else than what [`delimiter`] says, since byte and expected are below 256
+/// and the depth below 2^16.
+fn no_delimiter<N: Num>(state: &State<N>, byte: &Byte<N>) -> N {
     let mut sum = byte.value.minus(&constant(256 + u64::from(b',')));
+    sum.add_scaled(&state.expects_key, small(i64::from(b',') - i64::from(b':')));
     sum.add_scaled(&state.depth, small(256));
     sum.add_scaled(&state.in_string, power(24));
-    zero_where(cs, &sum, &C::Num::one())
+    sum
 }
 
 /// Zero exactly for a quote and a backslash, among all bytes.
@@ -289,6 +290,44 @@ fn constant<N: Num>(value: u64) -> N {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn byte(value: u8) -> Byte<Fr> {
+        Byte::new(std::array::from_fn(|i| Fr::from(value >> i & 1)))
+    }
+
+    /// What can stand outside strings (RFC 8259 §2 to §6), and the zero bytes around a text.
+    const OUTSIDE: &[u8] = b"\0 \t\n\r{}[],:\"0123456789+-.eEtruefalsn";
+
+    #[test]
+    fn a_form_is_zero_for_brackets_outside_strings_alone() {
+        for value in OUTSIDE {
+            let form = no_bracket(&byte(*value), &Fr::from(0u64));
+            assert_eq!(form == Fr::from(0u64), b"{}[]".contains(value), "{value}");
+            assert_eq!(b"{[".contains(value), form == Fr::from(0u64) && value & 2 != 0);
+        }
+        assert!((0..=255).all(|value| no_bracket(&byte(value), &Fr::from(1u64)) != Fr::from(0u64)));
+    }
+
+    #[test]
+    fn a_form_is_zero_for_the_delimiter_that_is_expected_alone() {
+        for value in 0..=255 {
+            for (in_string, expects_key) in [(false, false), (false, true), (true, false), (true, true)] {
+                for depth in [0u64, 1, 2, 3, 2047] {
+                    let state = State {
+                        in_string: Fr::from(in_string),
+                        escaped: Fr::from(0u64),
+                        depth: Fr::from(depth),
+                        expects_key: Fr::from(expects_key),
+                        pending: Fr::from(0u64),
+                        quotes: Fr::from(0u64),
+                    };
+                    let expected = if expects_key { b':' } else { b',' };
+                    let is_delimiter = !in_string && depth == 1 && value == expected;
+                    assert_eq!(no_delimiter(&state, &byte(value)) == Fr::from(0u64), is_delimiter);
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_form_is_zero_for_quote_and_backslash_alone() {
