@@ -42,17 +42,17 @@ impl<N: Num> Byte<N> {
 }
 
 /// Bytes that have one variable together, so that sums over many of them stay short.
-const TOGETHER: usize = 4;
+const TOGETHER: usize = 8;
 
 /// The bytes of a text.
 pub struct Text<N> {
     bytes: Vec<Byte<N>>,
-    /// Of each whole group of four the bytes as one number, big-endian.
+    /// Of each whole group of eight the bytes as one number, big-endian.
     groups: Vec<N>,
 }
 
 impl<N: Num> Text<N> {
-    /// The text of these bytes: one row for four.
+    /// The text of these bytes: one row for eight.
     pub fn new<C: Cs<Num = N>>(cs: &mut C, bytes: Vec<Byte<N>>) -> Self {
         let groups = bytes.chunks_exact(TOGETHER).map(|group| {
             let sum = group.iter().fold(N::zero(), |sum, byte| sum.times(Fr::from(256u64)).plus(&byte.value));
@@ -103,7 +103,7 @@ pub struct Place<N> {
 }
 
 /// log₂ of what each byte of a string's rest adds to [`Place::tail`]: beyond the count of its escapes.
-pub const REST: u32 = 163;
+pub const REST: u32 = 11;
 
 /// The state before a byte.
 struct State<N> {
@@ -124,9 +124,9 @@ struct Step<N> {
 
 /// Bytes after which the counts of depth and quotes become variables again. Between, they are sums: a row less a byte,
 /// and a few terms more in the rows that read them.
-const COUNTED: usize = 8;
+const COUNTED: usize = 16;
 
-/// Scans a text: 59 rows for four bytes. Also enforces that no top-level key holds a backslash, and that strings and brackets
+/// Scans a text: 117 rows for eight bytes. Also enforces that no top-level key holds a backslash, and that strings and brackets
 /// are closed at the end.
 pub fn scan<C: Cs>(cs: &mut C, bytes: &[Byte<C::Num>]) -> Vec<Place<C::Num>> {
     cs.family("json.scan", |cs| {

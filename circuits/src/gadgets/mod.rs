@@ -11,4 +11,5 @@ pub mod poseidon;
 pub mod rsa;
 pub mod select;
 pub mod sha256;
+pub mod starts;
 pub mod strings;

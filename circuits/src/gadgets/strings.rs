@@ -10,9 +10,16 @@
 //! | 8 | [`Place::follows`] |
 //! | 9..20 | [`Place::quotes`] |
 //! | 20..31 | [`Place::depth`] |
-//! | 31..42 | escapes to come in the string, of [`Place::tail`] |
-//! | 42..194 | the key the place belongs to: 19 bytes from its opening quote on |
-//! | 194..205 | bytes to come before the string's closing quote, this one counted, of [`Place::tail`]: its *rest* |
+//! | 31..86 | the key that the group of four bytes begins with, as its [`code`] |
+//! | 86 | a key begins three bytes before |
+//! | 87..98 | escapes to come in the string, of [`Place::tail`] |
+//! | 98..109 | bytes to come before the string's closing quote, this one counted, of [`Place::tail`]: its *rest* |
+//!
+//! The key changes with the groups, since a claim's value begins in a later one than its key: a key of three letters,
+//! its quotes and colon are six bytes. Behind a shorter key a value can stand in the group in which that key begins, but only
+//! in the last byte behind a key in the first, and then the field behind says so: no element passes for one of a key before.
+//! A key's code says which claim it is, or that it is none that the statement reads: the flag in it is one for the
+//! names that were compared in full, and of these no two have their first three letters and their length in common.
 //!
 //! Inside a value that is a string without escapes, a number or a literal, all fields but byte and rest are the same as at
 //! its first byte (which alone *follows* its colon), until the closing quote, which is one quote further; the rest falls by one a
@@ -20,26 +27,31 @@
 //! read off, and a sum base + byte + one quote is the string's end: an escaped quote cannot pass for it, since the string
 //! has no escapes.
 
-use ark_ff::BigInt;
-
-use super::numbers::bit as number_of_bit;
 pub(crate) use super::numbers::power;
+use super::numbers::small;
 use crate::Fr;
 use crate::gadgets::json::{self, Byte, Place, Text};
 use crate::gadgets::select::{self, Cut, bits_of, either};
 use crate::r1cs::{Cs, Num};
 
-/// Bytes of a key that an element carries, from its opening quote on: the longest claim's name and both quotes.
-pub const KEY_BYTES: usize = 19;
+/// Bytes to a group: a key, its colon, a value and a comma are five at least, so of four in a row one at most
+/// begins a key at the top level.
+pub const GROUP: usize = 4;
+/// Bytes of a key, from its opening quote on, that its code shows.
+pub const CODE_BYTES: usize = 4;
 
 const FOLLOWS: u32 = 8;
 const QUOTES: u32 = 9;
 const DEPTH: u32 = 20;
-const ESCAPES: u32 = 31;
-const KEY: u32 = 42;
+const KEY: u32 = 31;
+/// Place of the flag in a code, above the bytes and [`Place::tail`].
+const CODE_FLAG: u32 = 8 * CODE_BYTES as u32 + json::REST + COUNT_BITS as u32;
+const BEGINS: u32 = KEY + CODE_FLAG + 1;
+const ESCAPES: u32 = BEGINS + 1;
+/// The last field: a rest to which a place is added has nothing above it.
 const REST: u32 = ESCAPES + json::REST;
 /// Bits of an element.
-pub const ELEMENT_BITS: u32 = 205;
+pub const ELEMENT_BITS: u32 = REST + COUNT_BITS as u32;
 /// Bits of a count of quotes, or of a string's rest: fewer of them than bytes, fewer bytes than 2^11.
 const COUNT_BITS: usize = 11;
 
@@ -52,62 +64,74 @@ pub fn closing_quote() -> Fr {
     Fr::from(u64::from(b'"')) + power(QUOTES)
 }
 
-/// A number's first bytes as [`KEY_BYTES`] bytes: `"name"` in front, zeros behind.
-pub fn key_pattern(name: &str) -> Fr {
-    let mut quoted = Vec::with_capacity(KEY_BYTES);
-    quoted.push(b'"');
-    quoted.extend_from_slice(name.as_bytes());
-    quoted.push(b'"');
-    assert!(quoted.len() <= KEY_BYTES, "no claim's name is longer");
-    quoted.resize(KEY_BYTES, 0);
-    let mut limbs = [0; 4];
-    for (i, byte) in quoted.iter().rev().enumerate() {
-        limbs[i / 8] |= u64::from(*byte) << (8 * (i % 8));
+/// What [`key_beginning`] is where a key with this name begins.
+pub fn key_pattern(name: &str, bytes: usize) -> Fr {
+    let quoted = format!("\"{name}\"").into_bytes();
+    let beginning =
+        quoted.iter().take(bytes).fold(Fr::from(0u64), |sum, byte| sum * small(256) + small((*byte).into()));
+    let length = Fr::from(name.len() as u64 + 1);
+    beginning + length * power(8 * bytes as u32 + json::REST)
+}
+
+/// The code of a claim's key.
+pub fn code(name: &str) -> Fr {
+    key_pattern(name, CODE_BYTES) + power(CODE_FLAG)
+}
+
+/// The first so many bytes of a key from a position on, and above them its [`Place::tail`], which at its opening quote is its
+/// length and one: no top-level key has escapes.
+pub fn key_beginning<N: Num>(text: &Text<N>, places: &[Place<N>], at: usize, bytes: usize) -> N {
+    let mut beginning = text.window(at as isize, bytes);
+    if let Some(place) = places.get(at) {
+        beginning.add_scaled(&place.tail, power(8 * bytes as u32));
     }
-    Fr::new(BigInt(limbs))
+    beginning
 }
 
-/// Bits behind the closing quote of `"name"` among the bits of [`KEY_BYTES`] bytes.
-pub fn bits_behind(name: &str) -> usize {
-    8 * (KEY_BYTES - name.len() - 2)
+/// What begins in a group of bytes.
+pub struct Beginning<N> {
+    /// One if a top-level key begins there.
+    pub is_there: N,
+    /// One if it is a claim that the statement reads.
+    pub is_named: N,
+    /// [`key_beginning`] of it, with [`CODE_BYTES`] bytes.
+    pub first_bytes: N,
 }
 
-/// The first `length` of the [`KEY_BYTES`] bytes from a position on, zeros behind them: `Σ_{j<length} byte[at + j]·256^(18 − j)`.
-pub fn key_beginning<N: Num>(text: &Text<N>, at: usize, length: usize) -> N {
-    text.window(at as isize, length).times(power(8 * (KEY_BYTES - length) as u32))
-}
-
-/// The key that holds at each byte, as its first [`KEY_BYTES`] bytes, and behind the last: one row a byte.
-///
-/// From the byte behind a key's opening quote on, that key holds: key' = key + begins·(window − key).
-pub fn keys<C: Cs>(cs: &mut C, text: &Text<C::Num>, places: &[Place<C::Num>]) -> Vec<C::Num> {
+/// The code of the key that holds at each group's begin: one row a group.
+pub fn keys<C: Cs>(cs: &mut C, beginnings: &[Beginning<C::Num>]) -> Vec<C::Num> {
     cs.family("strings.elements", |cs| {
         let mut keys = vec![C::Num::zero()];
-        for (at, place) in places.iter().enumerate() {
-            let window = key_beginning(text, at, KEY_BYTES);
-            let key = either(cs, &place.begins_key, &keys[at], &window);
-            keys.push(key);
+        for (group, Beginning { is_there, is_named, first_bytes }) in beginnings.iter().enumerate() {
+            if group + 1 < beginnings.len() {
+                let mut code = first_bytes.clone();
+                code.add_scaled(is_named, power(CODE_FLAG));
+                keys.push(either(cs, is_there, &keys[group], &code));
+            }
         }
         keys
     })
 }
 
-/// The elements of a text, given the key that holds at each byte: linear forms.
+/// The elements of a text, given the key that holds at each group's begin: linear forms.
 pub fn elements<N: Num>(bytes: &[Byte<N>], places: &[Place<N>], keys: &[N]) -> Vec<N> {
-    let element = |((byte, place), key): ((&Byte<N>, &Place<N>), &N)| {
+    let element = |(at, (byte, place)): (usize, (&Byte<N>, &Place<N>))| {
         let mut element = byte.value.clone();
         for (field, shift) in [
             (&place.follows, FOLLOWS),
             (&place.quotes, QUOTES),
             (&place.depth, DEPTH),
             (&place.tail, ESCAPES),
-            (key, KEY),
+            (&keys[at / GROUP], KEY),
         ] {
             element.add_scaled(field, power(shift));
         }
+        if at % GROUP == GROUP - 1 {
+            element.add_scaled(&places[at + 1 - GROUP].begins_key, power(BEGINS));
+        }
         element
     };
-    bytes.iter().zip(places).zip(keys).map(element).collect()
+    bytes.iter().zip(places).enumerate().map(element).collect()
 }
 
 /// A value taken out of a text: elements from its first byte on, and what they have in common.
@@ -120,7 +144,7 @@ pub struct Value<N> {
 }
 
 impl<N: Num> Value<N> {
-    /// `taken` elements from `position` on, of the value under `key` (a form over [`KEY_BYTES`] bytes) at depth 1, and
+    /// `taken` elements from `position` on, of the value under `key` (its code) at depth 1, and
     /// without escapes. That this is so holds once [`Value::first`] is compared with a byte.
     ///
     /// `quotes` is the prover's count of quotes before it: 11 bits, so the base has one reading.
@@ -182,26 +206,34 @@ pub fn follows() -> Fr {
     power(FOLLOWS)
 }
 
-/// The value that the element directly behind a string's closing quote, white space aside, has beyond the string's base,
-/// if it is this byte.
-pub fn behind_string(byte: u8) -> Fr {
-    Fr::from(u64::from(byte)) + power(FOLLOWS) + power(QUOTES)
+/// Bits of a [`delimiting`] field.
+pub const DELIMITING_BITS: usize = KEY as usize;
+
+/// Of an element what tells delimiters: byte, whether it *follows*, quotes and depth.
+pub fn delimiting<N: Num>(bytes: &[Byte<N>], places: &[Place<N>]) -> Vec<N> {
+    let field = |(byte, place): (&Byte<N>, &Place<N>)| {
+        let mut field = byte.value.clone();
+        for (part, shift) in [(&place.follows, FOLLOWS), (&place.quotes, QUOTES), (&place.depth, DEPTH)] {
+            field.add_scaled(part, power(shift));
+        }
+        field
+    };
+    bytes.iter().zip(places).map(field).collect()
 }
 
-/// The `bits` bits behind a key's name, lowest first, as the prover reads them in the key's 19 bytes.
-pub fn behind_name<C: Cs>(cs: &mut C, bits: usize, shown: usize, key: &[u8; KEY_BYTES]) -> Vec<C::Num> {
-    let bit = |i: usize| i < shown && key[KEY_BYTES - 1 - i / 8] >> (i % 8) & 1 == 1;
-    let bits = cs.hint_many(bits, &[], |_| (0..bits).map(|i| number_of_bit(bit(i))).collect());
-    for bit in &bits {
-        cs.enforce(bit, &bit.not(), &C::Num::zero());
-    }
-    bits
+/// The [`delimiting`] field of this byte directly behind the closing quote, white space aside, of the string whose elements
+/// under this key have this base.
+pub fn behind_string<N: Num>(base: &N, key: &N, byte: u8) -> N {
+    let constant = N::constant(Fr::from(u64::from(byte)) + power(FOLLOWS) + power(QUOTES));
+    let mut field = base.plus(&constant);
+    field.add_scaled(key, -power(KEY));
+    field
 }
 
-/// A plain integer of 1 to `digits` digits under `value`, with what ends it: zero where `present` is not.
+/// A plain integer of 1 to `digits` digits at the first of these bytes, with what ends it: zero where `present` is not.
 pub fn integer<C: Cs>(
     cs: &mut C,
-    value: &Value<C::Num>,
+    bytes: &[Byte<C::Num>],
     present: &C::Num,
     digits: usize,
     length: usize,
@@ -211,19 +243,18 @@ pub fn integer<C: Cs>(
     // Present means at least one digit, absent none.
     cs.equal(&end.is_before(0), present);
     let zero = constant::<C::Num>(Fr::from(u64::from(b'0')));
-    let byte = |k: usize| if k == 0 { value.first() } else { value.byte(k) };
     let mut sum = C::Num::zero();
-    for k in 0..digits {
+    for (k, byte) in bytes.iter().enumerate().take(digits) {
         let within = end.is_before(k);
-        let digit = cs.product(&within, &byte(k).minus(&zero));
-        decimal(cs, &digit);
+        let digit = cs.product(&within, &byte.value.minus(&zero));
+        decimal_where(cs, &within, byte);
         // sum' = sum + within·9·sum + digit.
         let grown = cs.product(&within, &sum);
         sum = sum.plus(&grown.times(Fr::from(9u64))).plus(&digit);
     }
     let mut last = C::Num::zero();
-    for k in 1..=digits {
-        let term = cs.product(&end.is_at(k), &byte(k));
+    for (k, byte) in bytes.iter().enumerate().take(digits + 1).skip(1) {
+        let term = cs.product(&end.is_at(k), &byte.value);
         last = last.plus(&term);
     }
     // What ends an integer: comma, end of the object or white space; not `.`, `e` or one more digit.
@@ -240,10 +271,15 @@ pub fn integer<C: Cs>(
     sum
 }
 
-/// Enforces 0 ≤ digit ≤ 9: four bits, of which the highest excludes the two after it.
-fn decimal<C: Cs>(cs: &mut C, digit: &C::Num) {
-    let bits = select::range(cs, 4, digit);
-    cs.enforce(&bits[3], &bits[2].plus(&bits[1]), &C::Num::zero());
+/// Enforces that a byte is a decimal digit where `gate` is not zero: two rows.
+///
+/// Its higher half h is then 3 and t = b3·(b2 + b1), of 0, 1 and 2, is zero: h − 3 is from −3 to 12, so h − 3 + 16·t is zero for
+/// nothing else.
+fn decimal_where<C: Cs>(cs: &mut C, gate: &C::Num, byte: &Byte<C::Num>) {
+    let beyond_nine = cs.product(&byte.bits[3], &byte.bits[2].plus(&byte.bits[1]));
+    let mut sum = select::weighted(&byte.bits[4..]).minus(&constant(Fr::from(3u64)));
+    sum.add_scaled(&beyond_nine, Fr::from(16u64));
+    cs.enforce(gate, &sum, &C::Num::zero());
 }
 
 /// Bytes that a number packs.
@@ -261,4 +297,43 @@ pub fn pack31<N: Num>(bytes: &[N], elements: usize) -> Vec<N> {
         packed[i / PACKED_BYTES].add_scaled(byte, place_value(i % PACKED_BYTES));
     }
     packed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::r1cs::Assignment;
+
+    #[test]
+    fn a_digit_is_told_from_all_other_bytes() {
+        for value in 0..=255u8 {
+            let byte = Byte::new(std::array::from_fn(|i| Fr::from(value >> i & 1)));
+            let holds =
+                |gate: u64| Assignment::of(|cs| decimal_where(cs, &Fr::from(gate), &byte)).is_satisfied();
+            assert_eq!(holds(1), value.is_ascii_digit(), "{value}");
+            assert!(holds(0));
+        }
+    }
+
+    #[test]
+    fn each_claim_has_a_code_of_its_own() {
+        let names = [
+            "iss",
+            "aud",
+            "iat",
+            "exp",
+            "nbf",
+            "sub",
+            "nonce",
+            "email",
+            "workflow_ref",
+            "ci_config_ref_uri",
+            "email_verified",
+            "ref_protected",
+        ];
+        let codes: std::collections::BTreeSet<Fr> = names.iter().map(|name| code(name)).collect();
+        assert_eq!(codes.len(), names.len());
+        // A code fits its field, with a flag that no first bytes and length reach.
+        assert!(codes.iter().all(|code| *code < power(BEGINS - KEY) && *code >= power(CODE_FLAG)));
+    }
 }

@@ -38,20 +38,20 @@ pub enum Statement {
 
 /// Names of `token`, by modulus and size.
 const TOKEN_NAMES: [[&str; 5]; 3] = [
-    ["token_768.v3", "token_1024.v3", "token_1536.v3", "token_2048.v3", "token_2560.v3"],
+    ["token_768.v4", "token_1024.v4", "token_1536.v4", "token_2048.v4", "token_2560.v4"],
     [
-        "token_768_rsa3072.v3",
-        "token_1024_rsa3072.v3",
-        "token_1536_rsa3072.v3",
-        "token_2048_rsa3072.v3",
-        "token_2560_rsa3072.v3",
+        "token_768_rsa3072.v4",
+        "token_1024_rsa3072.v4",
+        "token_1536_rsa3072.v4",
+        "token_2048_rsa3072.v4",
+        "token_2560_rsa3072.v4",
     ],
     [
-        "token_768_rsa4096.v3",
-        "token_1024_rsa4096.v3",
-        "token_1536_rsa4096.v3",
-        "token_2048_rsa4096.v3",
-        "token_2560_rsa4096.v3",
+        "token_768_rsa4096.v4",
+        "token_1024_rsa4096.v4",
+        "token_1536_rsa4096.v4",
+        "token_2048_rsa4096.v4",
+        "token_2560_rsa4096.v4",
     ],
 ];
 
@@ -68,7 +68,7 @@ impl Statement {
         all
     };
 
-    /// Name and version, such as `token_1024.v3` or `token_1024_rsa4096.v3`; a modulus of 2,048 bits is not said. A
+    /// Name and version, such as `token_1024.v4` or `token_1024_rsa4096.v4`; a modulus of 2,048 bits is not said. A
     /// circuit that changes gets another version.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -19,8 +19,6 @@ pub(crate) struct Found {
     pub cut: Option<usize>,
     /// Position of the first byte behind the value's end, white space aside.
     pub behind: usize,
-    /// 19 bytes from the key's opening quote on.
-    pub key: [u8; 19],
     pub present: bool,
     pub in_array: bool,
 }
@@ -115,10 +113,6 @@ fn find(bytes: &[u8], starts: &[Start], name: &str) -> Option<Found> {
         bytes[start.at..].iter().take_while(|byte| byte.is_ascii_digit()).count()
     };
     let behind = starts.iter().find(|other| other.at > start.at).map_or(0, |other| other.at);
-    let mut key = [0; 19];
-    for (to, from) in key.iter_mut().zip(&bytes[start.key..]) {
-        *to = *from;
-    }
     let cut = text[..length.min(text.len())].iter().position(|byte| *byte == b'@');
-    Some(Found { at: start.at, quotes: start.quotes, length, cut, behind, key, present: true, in_array })
+    Some(Found { at: start.at, quotes: start.quotes, length, cut, behind, present: true, in_array })
 }

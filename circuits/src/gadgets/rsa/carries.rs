@@ -1,24 +1,24 @@
-//! That a polynomial with small coefficients, known by its values, is zero at 2^24 over the integers.
+//! That a polynomial with small coefficients, known by its values, is zero at 2^21 over the integers.
 //!
 //! 1. Its values at as many small points as it has coefficients determine them: every coefficient is a fixed linear form
 //!    in the values, no row for interpolation.
 //! 2. Schoolbook carrying from the low end, several coefficients to a carry: the carry out of the coefficients below
-//!    `end` is `2^(−24·end)·Σ_{i<end} 2^(24·i)·P_i`, in the field a linear form again. Forced into its exact signed
+//!    `end` is `2^(−21·end)·Σ_{i<end} 2^(21·i)·P_i`, in the field a linear form again. Forced into its exact signed
 //!    range, it is the integer quotient. At the top nothing may be left.
 //!
 //! # Bound
 //! With all limbs in range, coefficient i is an integer in a known interval. For the coefficients `start..end` between
-//! two carries let `S = carry_in + Σ 2^(24·(i − start))·P_i`, an integer in `[S_low, S_high]` by those intervals and that
-//! of the carry in. The carry out is forced to be `low + u`, `0 ≤ u < 2^bits`, and equals `S·2^(−24·(end − start))` modulo
-//! r, that is: r divides `S − 2^(24·(end − start))·carry_out`, which lies between
+//! two carries let `S = carry_in + Σ 2^(21·(i − start))·P_i`, an integer in `[S_low, S_high]` by those intervals and that
+//! of the carry in. The carry out is forced to be `low + u`, `0 ≤ u < 2^bits`, and equals `S·2^(−21·(end − start))` modulo
+//! r, that is: r divides `S − 2^(21·(end − start))·carry_out`, which lies between
 //!
 //! ```text
-//! S_low − 2^(24·(end − start))·(low + 2^bits − 1)   and   S_high − 2^(24·(end − start))·low.
+//! S_low − 2^(21·(end − start))·(low + 2^bits − 1)   and   S_high − 2^(21·(end − start))·low.
 //! ```
 //!
-//! Both are less than r in size, so it is zero, over the integers. Here `low = ⌈S_low / 2^(24·(end − start))⌉`, and
-//! `bits` is the length of `⌊S_high / 2^(24·(end − start))⌋ − low`: every honest carry fits. After the last
-//! coefficients S = P(2^24)/2^(24·start) itself is less than r in size, and is zero modulo r.
+//! Both are less than r in size, so it is zero, over the integers. Here `low = ⌈S_low / 2^(21·(end − start))⌉`, and
+//! `bits` is the length of `⌊S_high / 2^(21·(end − start))⌋ − low`: every honest carry fits. After the last
+//! coefficients S = P(2^21)/2^(21·start) itself is less than r in size, and is zero modulo r.
 
 use ark_ff::{AdditiveGroup, Field, PrimeField, batch_inversion};
 use num_bigint::{BigInt, BigUint, Sign};
@@ -93,7 +93,7 @@ impl Identity {
         self.coefficients.len()
     }
 
-    /// Enforces that the polynomial with these values is zero at 2^24.
+    /// Enforces that the polynomial with these values is zero at 2^21.
     pub(super) fn enforce<C: Cs>(&self, cs: &mut C, values: &[C::Num]) {
         for carry in &self.carries {
             let value = carry.of(values);
@@ -144,7 +144,7 @@ fn longest(coefficients: &[Interval], start: usize, carry: &Interval) -> (usize,
         }
         best = Some((end, Some(range)));
     }
-    best.expect("one coefficient has 112 bits and its carry 90: far less than r")
+    best.expect("one coefficient has 101 bits and its carry fewer than r has beyond them")
 }
 
 impl Carry {

@@ -1,4 +1,4 @@
-//! Long integers as limbs of 24 bits, the lowest first.
+//! Long integers as limbs of 21 bits, the lowest first.
 
 use ark_ff::{BigInteger, PrimeField};
 use num_bigint::{BigInt, BigUint, Sign};
@@ -8,7 +8,7 @@ use crate::Fr;
 use crate::gadgets::bits::{Bit, pack};
 use crate::r1cs::{Cs, Num};
 
-/// Numbers whose sum, each times 2^(24·index), is meant; ranges are what rows force.
+/// Numbers whose sum, each times 2^(21·index), is meant; ranges are what rows force.
 pub(super) struct Integer<N> {
     limbs: Vec<N>,
 }

@@ -9,7 +9,7 @@ use super::carries::{Identity, Interval, difference, product};
 use crate::Fr;
 
 /// Bits of a limb; the top limb has what remains.
-pub(super) const LIMB_BITS: usize = 24;
+pub(super) const LIMB_BITS: usize = 21;
 
 /// Length of a modulus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -14,11 +14,12 @@
 //! signing key.
 //!
 //! # Cost
-//! 78,348 rows at 2,048 bits, 86,929 when powers were integers below n. Of the rows, two in three are the bits of sixteen
+//! 77,833 rows at 2,048 bits, 86,929 when powers were integers below n. Of the rows, two in three are the bits of sixteen
 //! fractions (2 halves of the modulus each), fifteen quotients (1), the last quotient (3) and the modulus (2).
 //! One identity for the last two steps saves the fraction s^65536 with its identity, and costs a quotient twice
-//! as long. Limbs of 24 bits balance what is left: smaller ones have smaller carries (one row a bit) and more evaluation
-//! points (two to five rows each); 17 bits would save 667 rows for 40 % more entries; 24 are whole bytes. Dense rows are
+//! as long. Limbs of 21 bits balance what is left: smaller ones have smaller carries (one row a bit) and more evaluation
+//! points (two to five rows each, and as many entries as there are limbs); 17 bits would save 152 rows for a quarter more
+//! points, 24 cost 515 more. Dense rows are
 //! cheap: an entry costs one field multiplication a proof, a row hundreds in the transforms and multi-exponentiations.
 //!
 //! Left to the caller: that the digest is that of the message, and that the modulus is the issuer's, by

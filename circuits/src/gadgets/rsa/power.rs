@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Each side is a polynomial in the limbs, whose values at small points are products of the limbs' (two rows a point for
-//! the squares, three for the rest); `super::carries` shows it to be zero at 2^24. A square has fewer coefficients than the
+//! the squares, three for the rest); `super::carries` shows it to be zero at 2^21. A square has fewer coefficients than the
 //! whole has points: further values of it are linear forms.
 
 use num_bigint::{BigInt, BigUint};

@@ -11,7 +11,8 @@ use crate::gadgets::excerpt::{self, Excerpt, Packing};
 use crate::gadgets::json::{self, Byte, Place, Text};
 use crate::gadgets::poseidon;
 use crate::gadgets::select::{self, Cut, either, zero_where};
-use crate::gadgets::strings::{self, Value};
+use crate::gadgets::starts::{self, Start, Starts};
+use crate::gadgets::strings::{self, Beginning, GROUP, Value};
 use crate::r1cs::{Cs, Num};
 use crate::token::instance::{AUDIENCE_ELEMENTS, ISSUER_ELEMENTS, ISSUER_OFFSET};
 use crate::token::layout::{Found, Layout};
@@ -58,6 +59,8 @@ impl<N: Num> Kinds<N> {
 pub(super) struct Payload<'a, N> {
     text: &'a Text<N>,
     pub(super) elements: Vec<N>,
+    starts: Starts<N>,
+    delimiting: Vec<N>,
     pub(super) kinds: Kinds<N>,
 }
 
@@ -70,8 +73,15 @@ impl<N: Num> Payload<'_, N> {
         taken: usize,
         found: &Found,
     ) -> Value<N> {
-        let key = key(cs, name, found);
-        Value::take(cs, &self.elements, taken, found.at, found.quotes, &key)
+        Value::take(cs, &self.elements, taken, found.at, found.quotes, &key(name))
+    }
+
+    /// Takes out the start of the value under this key at depth 1, of which nothing is said unless `read`; `rest` is zero for what
+    /// is no string.
+    fn start<C: Cs<Num = N>>(&self, cs: &mut C, (key, rest): (&N, &N), found: &Found, read: &N) -> Start<N> {
+        let mut expected = strings::base(cs, found.quotes, key, &N::one());
+        expected.add_scaled(rest, strings::rest_unit());
+        Start::take(cs, &self.starts, found.at, &expected, read)
     }
 
     /// Takes out the string under the claim `name` at this depth, packed; also what the elements of its value have in
@@ -83,19 +93,16 @@ impl<N: Num> Payload<'_, N> {
         packing: &Packing,
         found: &Found,
     ) -> (Excerpt<N>, N) {
-        let key = key(cs, name, found);
-        let base = strings::base(cs, found.quotes, &key, depth);
-        let source = excerpt::Source { text: self.text, elements: &self.elements };
+        let base = strings::base(cs, found.quotes, &key(name), depth);
+        let source = excerpt::Source { text: self.text, starts: &self.starts };
         let hint = excerpt::Hint { at: found.at, length: found.length };
         (excerpt::excerpt(cs, &source, &base, packing, &hint), base)
     }
 }
 
-/// The 19 bytes from a key's opening quote on: the name, then anything.
-pub(super) fn key<C: Cs>(cs: &mut C, name: &str, found: &Found) -> C::Num {
-    let bits = strings::bits_behind(name);
-    let rest = strings::behind_name(cs, bits, bits, &found.key);
-    select::weighted(&rest).plus(&C::Num::constant(strings::key_pattern(name)))
+/// The code of a claim's key.
+pub(super) fn key<N: Num>(name: &str) -> N {
+    N::constant(strings::code(name))
 }
 
 /// Enforces every rule on the payload whose bytes, with zeros before and after it, these are. Hints come from `witness`,
@@ -111,10 +118,16 @@ pub(crate) fn claims<C: Cs>(
     let text = cs.family("strings.elements", |cs| Text::new(cs, bytes));
     let places = json::scan(cs, text.bytes());
     let kinds = cs.family("claims.kind", |cs| Kinds::of(cs, &public.kind, instance.kind));
-    let keys = strings::keys(cs, &text, &places);
-    let named = names(cs, &text, &places, &keys, &kinds);
+    let beginnings = names(cs, &text, &places, &kinds);
+    let keys = strings::keys(cs, &beginnings);
     let elements = strings::elements(text.bytes(), &places, &keys);
-    let text = Payload { text: &text, elements, kinds };
+    let starts = cs.family("strings.starts", |cs| {
+        let read = ["iss", "aud", "iat", "exp", "nbf", flag(instance.kind)];
+        let found = read.map(|name| layout.claim(name)).into_iter().filter(|found| found.present);
+        Starts::new(cs, &text, &elements, &found.map(|found| found.at).collect::<Vec<_>>())
+    });
+    let delimiting = strings::delimiting(text.bytes(), &places);
+    let text = Payload { text: &text, elements, starts, delimiting, kinds };
 
     let (nonce_present, not_before_present) = cs.family("claims.once", |cs| {
         let nonce_present = present(cs, layout.claim("nonce").present);
@@ -122,7 +135,7 @@ pub(crate) fn claims<C: Cs>(
         // Each claim that is read below is there; as many keys as claims are: so each is there once.
         let demanded = text.kinds.any(|kind| kind.demands_verified_email() || kind.demands_protected_ref());
         let expected = constant::<C::Num>(5).plus(&demanded).plus(&nonce_present).plus(&not_before_present);
-        let count = named.iter().fold(C::Num::zero(), |sum, flag| sum.plus(flag));
+        let count = beginnings.iter().fold(C::Num::zero(), |sum, key| sum.plus(&key.is_named));
         cs.equal(&count, &expected);
         (nonce_present, not_before_present)
     });
@@ -147,46 +160,55 @@ pub(crate) fn claims<C: Cs>(
     binding::enforce(cs, public, &audience, &nonce, instance, witness);
 }
 
-/// Bytes to a group: a key, its colon, a value and a comma are five at least, so of four in a row one at most
-/// begins a key at the top level.
-const GROUP: usize = 4;
+/// Bytes of a key that are compared, and names that those and the length tell from all others.
+const LONG_NAMES: [(usize, &[&str]); 3] =
+    [(14, &["workflow_ref", "ref_protected"]), (15, &["email_verified"]), (18, &["ci_config_ref_uri"])];
+/// As many for `nonce` and `email`.
+const FIVE: usize = 6;
 
-/// For each group of bytes whether one begins a top-level key that is one of the names the statement reads under this
+/// For each group of bytes the top-level key that begins in it, and whether it is one of the names the statement reads under this
 /// kind: 27 rows a group.
+///
+/// A key's length and, of each name, all letters are compared.
 fn names<C: Cs>(
     cs: &mut C,
     text: &Text<C::Num>,
     places: &[Place<C::Num>],
-    keys: &[C::Num],
     kinds: &Kinds<C::Num>,
-) -> Vec<C::Num> {
+) -> Vec<Beginning<C::Num>> {
     // Names that only some kinds read: where the kind does not, their difference is never zero.
     let never_zero = strings::power(NEVER_ZERO_BITS);
     let where_read = |holds: &dyn Fn(Kind) -> bool| kinds.any(holds).not().times(never_zero);
-    let claim = |name: &'static str| where_read(&move |kind| kind.claim() == name);
-    let (sub, email) = (claim("sub"), claim("email"));
-    let some = [
-        ("workflow_ref", claim("workflow_ref")),
-        ("ci_config_ref_uri", claim("ci_config_ref_uri")),
-        ("email_verified", where_read(&Kind::demands_verified_email)),
-        ("ref_protected", where_read(&Kind::demands_protected_ref)),
-    ];
+    let is_read = |name: &'static str| match name {
+        "email_verified" => where_read(&Kind::demands_verified_email),
+        "ref_protected" => where_read(&Kind::demands_protected_ref),
+        claim => where_read(&move |kind| kind.claim() == claim),
+    };
+    let pattern = |name, bytes| C::Num::constant(strings::key_pattern(name, bytes));
+    let conditional = |name, bytes| is_read(name).minus(&pattern(name, bytes));
+    let (nbf, sub) = (pattern("nbf", strings::CODE_BYTES), conditional("sub", strings::CODE_BYTES));
+    let (nonce, email) = (pattern("nonce", FIVE), conditional("email", FIVE));
+    let long = LONG_NAMES
+        .map(|(bytes, names)| (bytes, names.iter().map(|name| conditional(name, bytes)).collect::<Vec<_>>()));
     let group = |cs: &mut C, at: usize| {
-        let key = KeyOfGroup::new(text, places, keys, at);
-        let three = key.beginning(cs, 3);
+        let key = KeyOfGroup::new(text, places, at);
+        let three = key.beginning(cs, strings::CODE_BYTES);
         let six_names = {
-            let two = cs.product(&differs(&three, "nbf"), &differs(&three, "sub").plus(&sub));
+            let two = cs.product(&three.minus(&nbf), &three.plus(&sub));
             let four = four_names(cs, &three);
             cs.product(&four, &two)
         };
-        let five = key.beginning(cs, 5);
-        let two = cs.product(&differs(&five, "nonce"), &differs(&five, "email").plus(&email));
+        let five = key.beginning(cs, FIVE);
+        let two = cs.product(&five.minus(&nonce), &five.plus(&email));
         let mut product = cs.product(&six_names, &two);
-        for (name, offset) in &some {
-            let beginning = key.beginning(cs, name.len());
-            product = cs.product(&product, &differs(&beginning, name).plus(offset));
+        for (bytes, names) in &long {
+            let beginning = key.beginning(cs, *bytes);
+            for name in names {
+                product = cs.product(&product, &beginning.plus(name));
+            }
         }
-        zero_where(cs, &product, &key.is_there)
+        let is_named = zero_where(cs, &product, &key.is_there);
+        Beginning { is_there: key.is_there, is_named, first_bytes: three }
     };
     cs.family("claims.names", |cs| (0..text.bytes().len()).step_by(GROUP).map(|at| group(cs, at)).collect())
 }
@@ -198,49 +220,34 @@ struct KeyOfGroup<'a, N> {
     /// Bits of its place in the group, lowest first.
     place: [N; 2],
     text: &'a Text<N>,
+    places: &'a [Place<N>],
     /// Where the group begins.
     at: usize,
-    /// The key that holds behind the group.
-    whole: N,
 }
 
 impl<'a, N: Num> KeyOfGroup<'a, N> {
-    fn new(text: &'a Text<N>, places: &[Place<N>], keys: &[N], at: usize) -> Self {
+    fn new(text: &'a Text<N>, places: &'a [Place<N>], at: usize) -> Self {
         let begins = |i: usize| places.get(at + i).map_or_else(N::zero, |place| place.begins_key.clone());
         let [first, second, third, fourth] = [0, 1, 2, 3].map(begins);
         let place = [second.plus(&fourth), third.plus(&fourth)];
-        Self {
-            is_there: first.plus(&second).plus(&place[1]),
-            place,
-            text,
-            at,
-            whole: keys[keys.len().min(at + GROUP + 1) - 1].clone(),
-        }
+        Self { is_there: first.plus(&second).plus(&place[1]), place, text, places, at }
     }
 
-    /// As many of its bytes as a name of this length has with both quotes: three rows, or none for the longest.
-    fn beginning<C: Cs<Num = N>>(&self, cs: &mut C, name_length: usize) -> N {
-        let length = name_length + 2;
-        if length == strings::KEY_BYTES {
-            return self.whole.clone();
-        }
-        let [w0, w1, w2, w3] = [0, 1, 2, 3].map(|i| strings::key_beginning(self.text, self.at + i, length));
+    /// Its first bytes and its length: three rows.
+    fn beginning<C: Cs<Num = N>>(&self, cs: &mut C, bytes: usize) -> N {
+        let [w0, w1, w2, w3] =
+            [0, 1, 2, 3].map(|i| strings::key_beginning(self.text, self.places, self.at + i, bytes));
         let even = either(cs, &self.place[1], &w0, &w2);
         let odd = either(cs, &self.place[1], &w1, &w3);
         either(cs, &self.place[0], &even, &odd)
     }
 }
 
-/// Zero where a key's first bytes are this name in its quotes.
-fn differs<N: Num>(beginning: &N, name: &str) -> N {
-    beginning.minus(&N::constant(strings::key_pattern(name)))
-}
-
 /// (x − iss)(x − aud)(x − iat)(x − exp) in two rows, by way of x².
 fn four_names<C: Cs>(cs: &mut C, x: &C::Num) -> C::Num {
     let square = cs.product(x, x);
     let pair = |a: &str, b: &str| {
-        let (a, b) = (strings::key_pattern(a), strings::key_pattern(b));
+        let [a, b] = [a, b].map(|name| strings::key_pattern(name, strings::CODE_BYTES));
         let mut out = square.minus(&x.times(a + b));
         out.add_scaled(&C::Num::one(), a * b);
         out
@@ -271,7 +278,7 @@ fn issuer<C: Cs>(
     public: &Inputs<C::Num>,
     found: &Found,
 ) -> Issuer<C::Num> {
-    const PACKING: Packing = Packing { offset: ISSUER_OFFSET, elements: ISSUER_ELEMENTS, shown: &[-1, -2] };
+    const PACKING: Packing = Packing { offset: ISSUER_OFFSET, elements: ISSUER_ELEMENTS };
     let (Excerpt { length, packed, .. }, _) = text.excerpt(cs, ("iss", &C::Num::one()), &PACKING, found);
     let end = Cut::new(cs, ISSUER_BYTES, &length);
     let digest = poseidon::hash(cs, Domain::Issuer, &[std::slice::from_ref(&length), &packed].concat());
@@ -303,8 +310,8 @@ fn times<C: Cs>(
     select::range(cs, TIME_BITS, &public.time);
     let integer = |cs: &mut C, name, present: &C::Num| {
         let found = layout.claim(name);
-        let value = text.take(cs, name, MAX_TIME_DIGITS + 1, &found);
-        strings::integer(cs, &value, present, MAX_TIME_DIGITS, found.length)
+        let value = text.start(cs, (&key(name), &C::Num::zero()), &found, present);
+        strings::integer(cs, value.bytes(), present, MAX_TIME_DIGITS, found.length)
     };
     let issued_at = integer(cs, "iat", &C::Num::one());
     let expires = integer(cs, "exp", &C::Num::one());
@@ -319,29 +326,23 @@ fn times<C: Cs>(
 fn demanded_flags<C: Cs>(cs: &mut C, text: &Payload<'_, C::Num>, layout: &Layout, kind: Kind) {
     let email = text.kinds.any(Kind::demands_verified_email);
     let protected = text.kinds.any(Kind::demands_protected_ref);
-    let name = if kind.demands_protected_ref() { "ref_protected" } else { "email_verified" };
-    let found = layout.claim(name);
+    let found = layout.claim(flag(kind));
     // One value is taken for both: its key is the one that the kind demands.
-    let bits = strings::bits_behind("ref_protected");
-    let shown = strings::bits_behind(name);
-    let rest = strings::behind_name(cs, bits, shown, &found.key);
-    let beyond =
-        rest[strings::bits_behind("email_verified")..].iter().fold(C::Num::zero(), |sum, b| sum.plus(b));
-    cs.enforce(&email, &beyond, &C::Num::zero());
-    let mut key = select::weighted(&rest);
-    key.add_scaled(&email, strings::key_pattern("email_verified"));
-    key.add_scaled(&protected, strings::key_pattern("ref_protected"));
-    let value = Value::take(cs, &text.elements, 6, found.at, found.quotes, &key);
+    let mut key = email.times(strings::code("email_verified"));
+    key.add_scaled(&protected, strings::code("ref_protected"));
     // Of the string `"true"` the rest is five.
-    let value = value.string(protected.times(Fr::from(5u64)), protected.clone());
-    let byte = |k: usize| if k == 0 { value.first() } else { value.byte(k) };
-    for (k, character) in b"true".iter().enumerate() {
-        cs.enforce(&email, &byte(k).minus(&constant(u64::from(*character))), &C::Num::zero());
+    let rest = protected.times(Fr::from(5u64));
+    let value = text.start(cs, (&key, &rest), &found, &email.plus(&protected));
+    for (read, text) in [(&email, &b"true"[..]), (&protected, b"\"true\"")] {
+        for (byte, character) in value.bytes().iter().zip(text) {
+            select::equal_where(cs, read, &byte.value, &constant(u64::from(*character)));
+        }
     }
-    for (k, character) in b"\"true".iter().enumerate() {
-        cs.enforce(&protected, &byte(k).minus(&constant(u64::from(*character))), &C::Num::zero());
-    }
-    cs.enforce(&protected, &byte(5).minus(&C::Num::constant(strings::closing_quote())), &C::Num::zero());
+}
+
+/// The claim beside the identity's that a kind demands; of a kind that demands none, any.
+fn flag(kind: Kind) -> &'static str {
+    if kind.demands_protected_ref() { "ref_protected" } else { "email_verified" }
 }
 
 /// The audience.
@@ -359,16 +360,16 @@ pub(super) struct Audience<N> {
 /// In an array it stands at depth 2 and follows an opening bracket: of this claim's value, since only the value's own
 /// bracket leads from depth 1 to 2. What follows the string then is `]`: so it is no key, and alone.
 fn audience<C: Cs>(cs: &mut C, text: &Payload<'_, C::Num>, found: &Found) -> Audience<C::Num> {
-    const PACKING: Packing =
-        Packing { offset: 0, elements: AUDIENCE_ELEMENTS, shown: &[1, 2, 3, 4, 5, 6, 7] };
+    const PACKING: Packing = Packing { offset: 0, elements: AUDIENCE_ELEMENTS };
     let in_array = present(cs, found.in_array);
     let depth = C::Num::one().plus(&in_array);
-    let (Excerpt { length, packed, shown }, base) = text.excerpt(cs, ("aud", &depth), &PACKING, found);
-    let behind = select::window(cs, &text.elements, 1, found.behind).remove(0);
-    let closes = base.plus(&C::Num::constant(strings::behind_string(b']')));
+    let (Excerpt { length, packed, start }, base) = text.excerpt(cs, ("aud", &depth), &PACKING, found);
+    let behind = starts::field(cs, &text.delimiting, strings::DELIMITING_BITS, found.behind);
+    let closes = strings::behind_string(&base, &key("aud"), b']');
     select::equal_where(cs, &in_array, &behind, &closes);
     let digest = poseidon::hash(cs, Domain::Audience, &[std::slice::from_ref(&length), &packed].concat());
-    Audience { length, packed, opening: shown, digest }
+    let opening = start.bytes()[1..].iter().map(|byte| byte.value.clone()).collect();
+    Audience { length, packed, opening, digest }
 }
 
 pub(super) fn constant<N: Num>(value: u64) -> N {

@@ -35,7 +35,7 @@ pub(super) fn enforce<C: Cs>(
     kind: Kind,
     witness: &Witness,
 ) {
-    let key = key(cs, text, found, kind);
+    let key = key(text);
     let mut base = strings::base(cs, found.quotes, &key, &C::Num::one());
     let mut elements = aligned(cs, text, found, issuer.hinted_length);
     // At place j of the encoding the value's rest is what it is at the opening quote, less as many as lie between: with
@@ -92,19 +92,12 @@ pub(super) fn enforce<C: Cs>(
     cs.equal(&commitment, &public.linking_commitment);
 }
 
-/// The 19 bytes from the key's opening quote on, for the claim that the kind names.
-fn key<C: Cs>(cs: &mut C, text: &Payload<'_, C::Num>, found: &Found, kind: Kind) -> C::Num {
-    let rest =
-        strings::behind_name(cs, strings::bits_behind("sub"), strings::bits_behind(kind.claim()), &found.key);
-    let mut key = select::weighted(&rest);
-    for name in NAMES {
-        let named = text.kinds.any(|kind| kind.claim() == name);
-        key.add_scaled(&named, strings::key_pattern(name));
-        // Behind a longer name there are fewer bits: a sum of bits is zero only if all are.
-        let beyond = rest[strings::bits_behind(name)..].iter().fold(C::Num::zero(), |sum, bit| sum.plus(bit));
-        cs.enforce(&named, &beyond, &C::Num::zero());
-    }
-    key
+/// The code of the key of the claim that the kind names.
+fn key<N: Num>(text: &Payload<'_, N>) -> N {
+    NAMES.iter().fold(N::zero(), |mut key, name| {
+        key.add_scaled(&text.kinds.any(|kind| kind.claim() == *name), strings::code(name));
+        key
+    })
 }
 
 /// The elements from which the value lands behind the issuer: zeros are put in front, so that it can move back as far

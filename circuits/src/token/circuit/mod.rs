@@ -7,7 +7,7 @@
 //! | `token.payload`, `base64.*` | the characters behind it decode, strictly, to the payload |
 //! | `json.scan` | strings, nesting, keys; no top-level key with a backslash |
 //! | `claims.names`, `claims.once` | each claim that is read is at the top level once, nonce and nbf at most once |
-//! | `strings.elements`, `claims.*` | the claims' values: issuer, audience, times, flags, identity, nonce, binding |
+//! | `strings.*`, `claims.*` | the claims' values: issuer, audience, times, flags, identity, nonce, binding |
 //! | `poseidon`, `public` | digests; the public input |
 //!
 //! What each family costs is in `docs/constraints.md` (see [`crate::constraints`]).

@@ -256,6 +256,43 @@ fn each_claim_is_demanded_once_by_both() {
     }
 }
 
+/// Keys that differ from a name in one letter, or are one shorter or longer, are other keys.
+#[test]
+fn names_are_compared_in_full_by_both() {
+    let modulus = modulus();
+    for kind in Kind::ALL {
+        let expected = expectation(&modulus, kind);
+        for name in crate::token::native::claim_names(kind) {
+            let altered = (0..name.len()).map(|at| format!("{}X{}", &name[..at], &name[at + 1..]));
+            let keys: Vec<String> = altered
+                .chain([name[1..].to_owned(), name[..name.len() - 1].to_owned(), format!("{name}s")])
+                .collect();
+            for keys in keys.chunks(6) {
+                let mut members = good(kind);
+                members.extend(keys.iter().map(|key| (key.clone(), "1".to_owned())));
+                assert_eq!(verdict(&object(&members), &expected), Ok(()), "{kind} {keys:?}");
+            }
+        }
+    }
+}
+
+/// Values behind one another as close as can be, at each place in a group.
+#[test]
+fn values_are_read_wherever_they_begin_by_both() {
+    let modulus = modulus();
+    let expected = expectation(&modulus, Kind::Sub);
+    for spaces in 0..8 {
+        let members = [("iat", "1"), ("nbf", "2"), ("sub", "\"u\""), ("aud", &format!("[\"{AUDIENCE}\"]"))];
+        let mut all = good(Kind::Sub);
+        all.retain(|(key, _)| !members.iter().any(|(name, _)| name == key));
+        all.splice(0..0, members.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        let payload = format!("{}{}", " ".repeat(spaces), object(&all));
+        assert_eq!(verdict(&payload, &expected), Ok(()), "{spaces}");
+        let others = payload.replace(&format!("[\"{AUDIENCE}\"]"), &format!("[\"{AUDIENCE}\",[]]"));
+        assert!(verdict(&others, &expected).is_err());
+    }
+}
+
 #[test]
 fn workflows_are_cut_by_both() {
     let modulus = modulus();
