@@ -119,10 +119,10 @@ impl CertificateLog {
         let mut fingerprints = Vec::new();
         for certificate in chain {
             let fingerprint = Hash::of(&[certificate]);
-            let path = self.log.reader().folder().join("issuer").join(fingerprint.to_hex());
             if !kept.contains(&fingerprint) {
-                let files = self.log.reader().files();
-                files.ensure_durable(&path, certificate).map_err(|_| AppendError::Unavailable)?;
+                let name = format!("issuer/{}", fingerprint.to_hex());
+                let objects = self.log.reader().objects();
+                objects.ensure_durable(&name, certificate).map_err(|_| AppendError::Unavailable)?;
                 kept.insert(fingerprint);
             }
             fingerprints.push(fingerprint);
@@ -184,8 +184,8 @@ async fn issuer(State(log): State<CertificateLog>, Path(fingerprint): Path<Strin
     let canonical =
         fingerprint.len() == 64 && fingerprint.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let reader = log.log.reader().clone();
-    let path = reader.folder().join("issuer").join(&fingerprint);
-    let read = move || if canonical { reader.files().read(&path).ok() } else { None };
+    let name = format!("issuer/{fingerprint}");
+    let read = move || if canonical { reader.objects().read(&name).ok().flatten() } else { None };
     match tokio::task::spawn_blocking(read).await {
         Ok(Some(bytes)) => ([(header::CONTENT_TYPE, "application/pkix-cert")], bytes).into_response(),
         _ => problem(404, "ct-no-issuer", "there is no such issuer"),

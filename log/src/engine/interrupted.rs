@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::common;
 use super::crash::disk::{Fault, Faulty, Plan};
 use super::redact::{Coverage, RedactError};
+use super::run::Writer as _;
 use super::sequencer::Sequencer;
 use super::{Config, OpenError};
 use crate::checkpoint::VerifiedCheckpoint;

@@ -1,4 +1,4 @@
-//! The engine: one sequencer per log, over one folder.
+//! The engine: one sequencer per log, over one folder; or several front ends over what they share ([`Shared`]).
 //!
 //! Accept → one write-ahead append with one `fdatasync` per batch → assign indices → tiles → sign → ask the
 //! witnesses → publish. An answer means durable *and* included: it carries the inclusion proof under the
@@ -17,12 +17,15 @@ mod common;
 #[cfg(test)]
 mod crash;
 mod edge;
+mod front_end;
 #[cfg(test)]
 mod interrupted;
 mod known;
 mod metrics;
+mod place;
 mod publish;
 mod redact;
+mod run;
 mod sequencer;
 mod tree;
 
@@ -42,11 +45,14 @@ use crate::checkpoint::CheckpointError;
 use crate::entry::{Entry, EntryError, ProofReceipt, SealedPayload};
 use crate::hash::Hash;
 use crate::note::NoteSigner;
+use crate::store::bucket::Bucket;
 use crate::store::files::Files;
-use crate::store::{ReadError, Reader};
+use crate::store::shared::Connect;
+use crate::store::{Objects, ReadError, Reader};
 use crate::tile::{TileError, TileKind};
 use crate::witness::Cosigner;
-use sequencer::{Command, Draft, Interlude};
+use front_end::FrontEnd;
+use sequencer::{Command, Draft, Interlude, Sequencer};
 
 /// Which bundles a log keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +116,28 @@ pub struct Config {
     pub clock: Clock,
     /// Redaction authorities; without them no redaction record is accepted.
     pub redaction: Option<RedactionPolicy>,
+    /// What several front ends of this log share; without it, this is the only writer, and all is in the folder.
+    pub shared: Option<Shared>,
+}
+
+/// What several front ends of one log share. Each has the log's key.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// The way to the log's order.
+    pub journal: Arc<dyn Connect>,
+    /// Where tiles and checkpoint lie, if not in the log's folder.
+    pub bucket: Option<Arc<dyn Bucket>>,
+    /// How long the front end that publishes may be silent before another does.
+    pub lease: Duration,
+    /// How long an entry waits for its checkpoint before its sender is told [`AppendError::Unavailable`].
+    pub patience: Duration,
+}
+
+impl Shared {
+    /// With the order that `journal` leads to, a lease of five seconds, and ten seconds for an answer.
+    pub fn new(journal: Arc<dyn Connect>, bucket: Option<Arc<dyn Bucket>>) -> Self {
+        Self { journal, bucket, lease: Duration::from_secs(5), patience: Duration::from_secs(10) }
+    }
 }
 
 impl Config {
@@ -130,11 +158,19 @@ impl Config {
             queue: 8192,
             clock,
             redaction: None,
+            shared: None,
+        }
+    }
+
+    fn objects(&self) -> Objects {
+        match self.shared.as_ref().and_then(|shared| shared.bucket.as_ref()) {
+            Some(bucket) => Objects::Bucket(Arc::clone(bucket)),
+            None => Objects::Folder(self.files.clone(), self.folder.clone()),
         }
     }
 
     fn reader(&self) -> Reader {
-        Reader::on(self.files.clone(), &self.folder)
+        Reader::on(self.objects())
     }
 }
 
@@ -145,7 +181,7 @@ pub enum OpenError {
     #[error("another process writes to this log")]
     Locked,
     /// From the file system.
-    #[error("the log's folder: {0}")]
+    #[error("what the log lies on: {0}")]
     Io(#[from] io::Error),
     /// The published checkpoint is not this log's.
     #[error("the published checkpoint is not of this log: {0}")]
@@ -248,10 +284,10 @@ pub struct Receipt {
 #[derive(Clone)]
 pub struct Log {
     commands: mpsc::Sender<Command>,
-    shared: Arc<Shared>,
+    handle: Arc<Handle>,
 }
 
-struct Shared {
+struct Handle {
     reader: Reader,
     key: crate::note::NoteKey,
     redaction: Option<RedactionPolicy>,
@@ -265,15 +301,18 @@ impl Log {
     /// [`OpenError`].
     pub fn open(config: Config) -> Result<Self, OpenError> {
         let metrics = Arc::new(Metrics::default());
-        let shared = Shared {
+        let handle = Handle {
             metrics: Arc::clone(&metrics),
             reader: config.reader(),
             key: config.signer.public().clone(),
             redaction: config.redaction.clone(),
         };
         let (commands, receiver) = mpsc::channel(config.queue.max(1));
-        sequencer::start(config, metrics, receiver)?;
-        Ok(Self { commands, shared: Arc::new(shared) })
+        match config.shared.clone() {
+            None => run::start(Sequencer::open(config)?, metrics, receiver)?,
+            Some(shared) => run::start(FrontEnd::open(config, shared)?, metrics, receiver)?,
+        }
+        Ok(Self { commands, handle: Arc::new(handle) })
     }
 
     /// Appends an entry after verifying its signatures.
@@ -285,7 +324,7 @@ impl Log {
             Entry::HashedRekord(entry) => entry.verify()?,
             Entry::Redaction(record) => {
                 let refused = EntryError::KindNotServed("redaction");
-                let policy = self.shared.redaction.as_ref().ok_or(refused)?;
+                let policy = self.handle.redaction.as_ref().ok_or(refused)?;
                 record.verify(&policy.authorities, policy.threshold)?;
             }
             Entry::Sealed(_) => return Err(EntryError::KindNotServed("sealed without its payload").into()),
@@ -353,7 +392,7 @@ impl Log {
         let command = Command::Append { draft, answer };
         self.commands.try_send(command).map_err(|error| match error {
             TrySendError::Full(_) => {
-                metrics::add(&self.shared.metrics.refused_busy, 1);
+                metrics::add(&self.handle.metrics.refused_busy, 1);
                 AppendError::Busy
             }
             TrySendError::Closed(_) => AppendError::Unavailable,
@@ -387,17 +426,17 @@ impl Log {
 
     /// What the log counts.
     pub fn metrics(&self) -> &Metrics {
-        &self.shared.metrics
+        &self.handle.metrics
     }
 
     /// The log's folder, for reading.
     pub fn reader(&self) -> &Reader {
-        &self.shared.reader
+        &self.handle.reader
     }
 
     /// The log's public key; its name is the origin.
     pub fn key(&self) -> &crate::note::NoteKey {
-        &self.shared.key
+        &self.handle.key
     }
 
     /// The published checkpoint.
@@ -405,7 +444,7 @@ impl Log {
     /// # Errors
     /// [`ReadError`].
     pub fn checkpoint(&self) -> Result<Vec<u8>, ReadError> {
-        self.shared.reader.checkpoint()
+        self.handle.reader.checkpoint()
     }
 }
 

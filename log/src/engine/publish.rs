@@ -1,6 +1,5 @@
 //! Signing a checkpoint, having it cosigned, and publishing it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::tree::RecentTiles;
@@ -8,15 +7,14 @@ use super::{AppendError, Clock, Config, OpenError};
 use crate::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use crate::merkle::{consistency_proof, root};
 use crate::note::{NoteKey, NoteSigner, SignedNote};
-use crate::store::Reader;
-use crate::store::files::Files;
+use crate::store::{Objects, Reader, Standing};
 use crate::tile::TileTree;
 use crate::witness::{AddCheckpoint, CosignError, Cosigner};
 
 /// Publishes the checkpoints of one log.
 pub(super) struct Publisher {
-    files: Files,
-    path: PathBuf,
+    objects: Objects,
+    standing: Standing,
     signer: NoteSigner,
     clock: Clock,
     /// Latest time signed, which no later one is before.
@@ -37,8 +35,8 @@ pub(super) struct Published {
 impl Publisher {
     pub(super) fn new(config: &Config) -> Self {
         Self {
-            files: config.files.clone(),
-            path: config.folder.join("checkpoint"),
+            objects: config.objects(),
+            standing: Standing::default(),
             signer: config.signer.clone(),
             clock: Arc::clone(&config.clock),
             time: 0,
@@ -50,7 +48,9 @@ impl Publisher {
 
     /// Reads what was published, and returns the size of its tree.
     pub(super) fn recover(&mut self) -> Result<u64, OpenError> {
-        let Some(bytes) = self.files.read_optional(&self.path)? else { return Ok(0) };
+        let (bytes, standing) = self.objects.checkpoint()?;
+        self.standing = standing;
+        let Some(bytes) = bytes else { return Ok(0) };
         let opened = VerifiedCheckpoint::open(&bytes, self.signer.public(), &[])?;
         let checkpoint = opened.checkpoint().clone();
         let size = checkpoint.size;
@@ -96,7 +96,7 @@ impl Publisher {
             return Err(AppendError::Unwitnessed);
         }
         let text: Arc<str> = note.to_string().into();
-        self.files.write_durable(&self.path, text.as_bytes()).map_err(|error| {
+        self.objects.publish(text.as_bytes(), &mut self.standing).map_err(|error| {
             tracing::error!(%error, "the checkpoint cannot be written");
             AppendError::Unavailable
         })?;

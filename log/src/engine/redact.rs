@@ -54,6 +54,9 @@ pub enum RedactError {
     /// From the file system.
     #[error("the log's folder: {0}")]
     Io(#[from] io::Error),
+    /// Withholding over what several front ends share is not built.
+    #[error("a log of several front ends takes no redactions yet")]
+    SharedStore,
     /// The log stopped.
     #[error("the log does not accept redactions now")]
     Unavailable,
@@ -72,6 +75,7 @@ impl RedactError {
             Self::NotCovered => "redaction-not-covered",
             Self::Read(error) => error.reason(),
             Self::Io(_) => "log-unreadable",
+            Self::SharedStore => "redaction-not-built",
             Self::Unavailable => "log-unavailable",
         }
     }
@@ -169,7 +173,7 @@ fn erase(sequencer: &mut Sequencer, intent: &Intent) -> Result<(), RedactError> 
     match &intent.withheld {
         Withholding::WholeBody => {
             let tombstone = Withheld { leaf_hash: intent.leaf_hash, record: intent.record }.body();
-            sequencer.tree.withhold(intent.index, Some(&tombstone), &[])?;
+            sequencer.withhold(intent.index, Some(&tombstone), &[])?;
         }
         Withholding::Fields(fields) => {
             let reader = sequencer.config.reader();
@@ -181,7 +185,7 @@ fn erase(sequencer: &mut Sequencer, intent: &Intent) -> Result<(), RedactError> 
                 }
             }
             let kept = serde_json_canonicalizer::to_vec(&payload).map_err(io::Error::from)?;
-            sequencer.tree.withhold(intent.index, None, &kept)?;
+            sequencer.withhold(intent.index, None, &kept)?;
         }
     }
     Ok(())

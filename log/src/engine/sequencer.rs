@@ -1,22 +1,24 @@
-//! The one thread that writes to a log.
+//! The one writer of a log that lies in a folder.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::runtime::Runtime;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::known::Known;
 use super::metrics::{self, Metrics};
+use super::place::{Distinct, Leaves, place};
 use super::publish::{Published, Publisher};
 use super::redact::{self, Coverage, RedactError, Redacted};
+use super::run::Writer;
 use super::tree::{CommittedTree, leaves};
 use super::{AppendError, Config, Layout, OpenError, Receipt};
 use crate::hash::Hash;
-use crate::merkle::{inclusion_proof, leaf_hash};
+use crate::merkle::leaf_hash;
 use crate::store::files::FolderLock;
-use crate::store::wal::Sequenced;
-use crate::tile::TileTree;
+use crate::store::wal::{Batch, Sequenced, WriteAheadLog};
+use crate::tile::TILE_WIDTH;
 
 /// An entry before it has its index.
 pub(super) enum Draft {
@@ -59,9 +61,12 @@ pub(super) enum Interlude {
     Stop { answer: oneshot::Sender<()> },
 }
 
-/// Everything the thread owns.
+/// Everything that the log's thread owns.
 pub(super) struct Sequencer {
     pub(super) config: Config,
+    wal: WriteAheadLog,
+    /// Bytes of the write-ahead log at which it is trimmed behind full bundles.
+    trim_at: u64,
     pub(super) tree: CommittedTree,
     pub(super) publisher: Publisher,
     /// The leaves, where the layout lets equal submissions have equal ones.
@@ -72,42 +77,50 @@ pub(super) struct Sequencer {
     _lock: FolderLock,
 }
 
-/// Opens the folder and starts the thread.
-pub(super) fn start(
-    config: Config,
-    metrics: Arc<Metrics>,
-    commands: mpsc::Receiver<Command>,
-) -> Result<(), OpenError> {
-    let mut sequencer = Sequencer::open(config)?;
-    sequencer.metrics = metrics;
-    sequencer.measure();
-    let timer = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let name = format!("log {}", sequencer.publisher.log_key().name());
-    let thread = std::thread::Builder::new().name(name.chars().take(15).collect());
-    thread.spawn(move || sequencer.run(&timer, commands))?;
-    Ok(())
+/// What a folder holds.
+struct Recovered {
+    wal: WriteAheadLog,
+    publisher: Publisher,
+    tree: CommittedTree,
+    known: Known,
 }
 
-/// Reads what the folder holds and makes it consistent.
-fn recover(config: &Config) -> Result<(Publisher, CommittedTree, Known), OpenError> {
+/// Reads what the folder holds and makes it consistent. If fewer entries are there than were published, nothing is
+/// changed.
+fn recover(config: &Config) -> Result<Recovered, OpenError> {
     let mut publisher = Publisher::new(config);
     let published = publisher.recover()?;
-    let tree = CommittedTree::open(config, published)?;
+    let (mut wal, batches) = WriteAheadLog::open(&config.files, &config.folder.join("wal"))?;
+    let committed = batches.last().map_or(0, Batch::end);
+    if committed < published {
+        return Err(OpenError::PublishedAhead { published, committed });
+    }
+    wal.settle()?;
+    let tree = CommittedTree::open(config.objects(), config.layout, &batches)?;
     let reader = config.reader();
     publisher.compare(&reader)?;
     let mut known = Known::with_capacity(if config.layout == Layout::TlogTiles { tree.size() } else { 0 });
     if config.layout == Layout::TlogTiles {
         leaves(&reader, tree.size(), |index, leaf| known.insert(&leaf, index))?;
     }
-    Ok((publisher, tree, known))
+    Ok(Recovered { wal, publisher, tree, known })
 }
 
 impl Sequencer {
     pub(super) fn open(config: Config) -> Result<Self, OpenError> {
         let lock = config.files.lock(&config.folder)?.ok_or(OpenError::Locked)?;
-        let (publisher, tree, known) = recover(&config)?;
-        let mut sequencer =
-            Self { config, tree, publisher, known, failed: None, metrics: Arc::default(), _lock: lock };
+        let Recovered { wal, publisher, tree, known } = recover(&config)?;
+        let mut sequencer = Self {
+            trim_at: config.wal_limit,
+            config,
+            wal,
+            tree,
+            publisher,
+            known,
+            failed: None,
+            metrics: Arc::default(),
+            _lock: lock,
+        };
         sequencer.complete()?;
         Ok(sequencer)
     }
@@ -115,7 +128,9 @@ impl Sequencer {
     /// Opens the folder anew after storage failed; the lock is kept.
     pub(super) fn heal(&mut self) -> Result<(), OpenError> {
         self.failed = Some(Instant::now());
-        (self.publisher, self.tree, self.known) = recover(&self.config)?;
+        let Recovered { wal, publisher, tree, known } = recover(&self.config)?;
+        (self.wal, self.publisher, self.tree, self.known) = (wal, publisher, tree, known);
+        self.trim_at = self.config.wal_limit;
         self.complete()?;
         self.failed = None;
         Ok(())
@@ -134,39 +149,102 @@ impl Sequencer {
         Ok(())
     }
 
-    /// Brings the gauges up to date.
-    fn measure(&self) {
-        let published = self.publisher.published().map_or(0, |published| published.checkpoint.size);
-        metrics::set(&self.metrics.committed, self.tree.size());
-        metrics::set(&self.metrics.published, published);
-        metrics::set(&self.metrics.storage_failing, u64::from(self.failed.is_some()));
-    }
-
     /// Whether entries are committed and not published.
     fn is_behind(&self) -> bool {
         let size = self.tree.size();
         self.publisher.published().is_none_or(|published| published.checkpoint.size < size)
     }
 
-    /// The next command. While storage fails or entries wait for witnesses, both are tried again at intervals.
-    fn next(&mut self, timer: &Runtime, commands: &mut mpsc::Receiver<Command>) -> Option<Command> {
-        loop {
-            let due = match self.failed {
-                Some(since) => since + self.config.storage_retry,
-                None if self.is_behind() => Instant::now() + self.config.witness_retry,
-                None => return commands.blocking_recv(),
-            };
-            match timer.block_on(async { tokio::time::timeout_at(due.into(), commands.recv()).await }) {
-                Ok(command) => return command,
-                Err(_) => {
-                    self.try_again();
-                    self.measure();
-                }
-            }
+    fn fail(&mut self) {
+        self.failed = Some(Instant::now());
+        metrics::add(&self.metrics.storage_failures, 1);
+    }
+
+    pub(super) fn commit(&mut self, entries: Vec<Sequenced>) -> Result<Published, AppendError> {
+        if !entries.is_empty()
+            && let Err(error) = self.append(entries)
+        {
+            tracing::error!(%error, "storage failed; nothing is accepted until it works again");
+            self.fail();
+            return Err(AppendError::Unavailable);
+        }
+        match self.publisher.published() {
+            Some(published) if published.checkpoint.size == self.tree.size() => Ok(published.clone()),
+            _ => self.publish(),
         }
     }
 
-    fn try_again(&mut self) {
+    /// Makes entries durable, and integrates them.
+    fn append(&mut self, entries: Vec<Sequenced>) -> io::Result<()> {
+        let batch = Batch { first: self.tree.size(), entries };
+        self.wal.append(&batch)?;
+        self.tree.append(std::slice::from_ref(&batch))?;
+        if self.wal.bytes() > self.trim_at {
+            let size = self.tree.size();
+            self.wal.trim(size - size % TILE_WIDTH, size)?;
+            // What has to stay may be larger than the limit: rewriting it at every append gains nothing.
+            self.trim_at = self.wal.bytes() + self.config.wal_limit;
+        }
+        Ok(())
+    }
+
+    /// Replaces the item at `index` (if `item` is given) and its attachment in every file.
+    pub(super) fn withhold(&mut self, index: u64, item: Option<&[u8]>, attachment: &[u8]) -> io::Result<()> {
+        self.wal.withhold(index, item, attachment)?;
+        self.tree.withhold(index, item, attachment)
+    }
+
+    fn publish(&mut self) -> Result<Published, AppendError> {
+        let published = self.publisher.publish(&self.tree.tiles(), self.tree.size());
+        match published {
+            Err(AppendError::Unavailable) => self.fail(),
+            Err(AppendError::Unwitnessed) => metrics::add(&self.metrics.unwitnessed, 1),
+            _ => {}
+        }
+        published
+    }
+}
+
+/// The leaves of this log and of the batch at hand.
+struct Held<'a> {
+    known: &'a mut Known,
+    tree: &'a CommittedTree,
+}
+
+impl Leaves for Held<'_> {
+    fn find(&self, leaf: &Hash, placed: &[Sequenced]) -> Option<u64> {
+        self.known.find(leaf, |index| match index.checked_sub(self.tree.size()) {
+            None => self.tree.leaf(index) == Some(*leaf),
+            Some(at) => {
+                usize::try_from(at).is_ok_and(|at| placed.get(at).is_some_and(|entry| entry.leaf == *leaf))
+            }
+        })
+    }
+
+    fn insert(&mut self, leaf: &Hash, index: u64) {
+        self.known.insert(leaf, index);
+    }
+}
+
+impl Writer for Sequencer {
+    fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn metrics(&mut self) -> &mut Arc<Metrics> {
+        &mut self.metrics
+    }
+
+    /// While storage fails or entries wait for witnesses, both are tried again at intervals.
+    fn due(&self) -> Option<Instant> {
+        match self.failed {
+            Some(since) => Some(since + self.config.storage_retry),
+            None if self.is_behind() => Some(Instant::now() + self.config.witness_retry),
+            None => None,
+        }
+    }
+
+    fn tend(&mut self) {
         if self.failed.is_some() {
             match self.heal() {
                 Ok(()) => tracing::info!(size = self.tree.size(), "storage works again"),
@@ -180,66 +258,24 @@ impl Sequencer {
         }
     }
 
-    fn fail(&mut self) {
-        self.failed = Some(Instant::now());
-        metrics::add(&self.metrics.storage_failures, 1);
-    }
-
-    /// Runs until the last sender is gone or asks for it.
-    fn run(mut self, timer: &Runtime, mut commands: mpsc::Receiver<Command>) {
-        while let Some(command) = self.next(timer, &mut commands) {
-            let (batch, interlude) = self.gather(command, &mut commands);
-            let begun = Instant::now();
-            self.process(batch);
-            let spent = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-            metrics::add(&self.metrics.batch_microseconds, spent);
-            self.measure();
-            match interlude {
-                None => {}
-                Some(Interlude::Redact { record, coverage, answer }) => {
-                    let _ = answer.send(self.redact(record, coverage.as_ref()));
-                }
-                Some(Interlude::Stop { answer }) => {
-                    // The folder is free once this is answered.
-                    drop(self);
-                    let _ = answer.send(());
-                    return;
-                }
-            }
+    fn process(&mut self, batch: Vec<(Draft, Answer)>) {
+        if self.failed.is_some() {
+            batch.into_iter().for_each(|(_, answer)| drop(answer.send(Err(AppendError::Unavailable))));
+            return;
         }
-    }
-
-    /// A batch: what comes within its age, up to its size or what ends it.
-    fn gather(
-        &self,
-        first: Command,
-        commands: &mut mpsc::Receiver<Command>,
-    ) -> (Vec<(Draft, Answer)>, Option<Interlude>) {
-        let (mut batch, opened) = (Vec::new(), Instant::now());
-        let mut command = first;
-        loop {
-            match command {
-                Command::Append { draft, answer } => batch.push((draft, answer)),
-                Command::Interlude(interlude) => return (batch, Some(interlude)),
+        let mut placed = match self.config.layout {
+            Layout::StaticCt => place(batch, self.tree.size(), &mut Distinct),
+            Layout::TlogTiles => {
+                place(batch, self.tree.size(), &mut Held { known: &mut self.known, tree: &self.tree })
             }
-            if batch.len() >= self.config.batch_size {
-                return (batch, None);
-            }
-            command = loop {
-                match commands.try_recv() {
-                    Ok(command) => break command,
-                    Err(mpsc::error::TryRecvError::Empty) if opened.elapsed() < self.config.batch_age => {
-                        std::thread::sleep(self.config.batch_age / 10);
-                    }
-                    Err(_) => return (batch, None),
-                }
-            };
-        }
+        };
+        let published = self.commit(std::mem::take(&mut placed.entries));
+        placed.answer(published, self.tree.tiles(), &self.metrics);
     }
 
     /// Withholds. When storage fails in between, what is on disk is unknown until the folder is opened again,
     /// which completes the erasure.
-    pub(super) fn redact(&mut self, record: u64, coverage: &dyn Coverage) -> Result<Redacted, RedactError> {
+    fn redact(&mut self, record: u64, coverage: &dyn Coverage) -> Result<Redacted, RedactError> {
         if self.failed.is_some() {
             return Err(RedactError::Unavailable);
         }
@@ -250,102 +286,10 @@ impl Sequencer {
         redacted
     }
 
-    /// Commits a batch, publishes, and answers.
-    pub(super) fn process(&mut self, batch: Vec<(Draft, Answer)>) {
-        if batch.is_empty() {
-            return;
-        }
-        if self.failed.is_some() {
-            batch.into_iter().for_each(|(_, answer)| drop(answer.send(Err(AppendError::Unavailable))));
-            return;
-        }
-        let mut waiting = Vec::new();
-        let mut duplicates = Vec::new();
-        let mut entries = Vec::new();
-        for (draft, answer) in batch {
-            let index = self.tree.size() + entries.len() as u64;
-            let (entry, recurring) = match draft {
-                Draft::Fixed { entry, recurring } => (entry, recurring),
-                Draft::Indexed(build) => {
-                    let (item, leaf) = build(index);
-                    (Sequenced { leaf, item, attachment: Vec::new() }, false)
-                }
-            };
-            if self.config.layout == Layout::TlogTiles {
-                let (tree, leaf) = (&self.tree, entry.leaf);
-                let is = |index: u64| match index.checked_sub(tree.size()) {
-                    None => tree.leaf(index) == Some(leaf),
-                    Some(at) => usize::try_from(at)
-                        .is_ok_and(|at| entries.get(at).is_some_and(|e: &Sequenced| e.leaf == leaf)),
-                };
-                let known = self.known.find(&leaf, is);
-                if let Some(known) = known.filter(|known| !recurring || known + 1 == index) {
-                    duplicates.push((known, answer));
-                    continue;
-                }
-                self.known.insert(&entry.leaf, index);
-            }
-            waiting.push((index, entry.leaf, answer));
-            entries.push(entry);
-        }
-        let published = self.commit(entries);
-        metrics::add(&self.metrics.duplicates, duplicates.len() as u64);
-        for (index, answer) in duplicates {
-            let _ = answer.send(Err(match &published {
-                Ok(_) => AppendError::Duplicate(index),
-                Err(error) => error.clone(),
-            }));
-        }
-        match published {
-            Err(error) => {
-                waiting.into_iter().for_each(|(_, _, answer)| drop(answer.send(Err(error.clone()))))
-            }
-            Ok(published) => {
-                metrics::add(&self.metrics.batches, 1);
-                metrics::add(&self.metrics.acknowledged, waiting.len() as u64);
-                self.answer(waiting, &published);
-            }
-        }
-    }
-
-    pub(super) fn commit(&mut self, entries: Vec<Sequenced>) -> Result<Published, AppendError> {
-        if !entries.is_empty()
-            && let Err(error) = self.tree.append(entries)
-        {
-            tracing::error!(%error, "storage failed; nothing is accepted until it works again");
-            self.fail();
-            return Err(AppendError::Unavailable);
-        }
-        match self.publisher.published() {
-            Some(published) if published.checkpoint.size == self.tree.size() => Ok(published.clone()),
-            _ => self.publish(),
-        }
-    }
-
-    fn publish(&mut self) -> Result<Published, AppendError> {
-        let published = self.publisher.publish(&self.tree.tiles(), self.tree.size());
-        match published {
-            Err(AppendError::Unavailable) => self.fail(),
-            Err(AppendError::Unwitnessed) => metrics::add(&self.metrics.unwitnessed, 1),
-            _ => {}
-        }
-        published
-    }
-
-    fn answer(&self, waiting: Vec<(u64, Hash, Answer)>, published: &Published) {
-        let checkpoint = &published.checkpoint;
-        let tree = TileTree::new(self.tree.tiles(), checkpoint.size);
-        for (index, leaf_hash, answer) in waiting {
-            let receipt = inclusion_proof(&tree, index, checkpoint.size).map(|proof| Receipt {
-                index,
-                leaf_hash,
-                tree_size: checkpoint.size,
-                root: checkpoint.root,
-                proof,
-                checkpoint: published.note.clone(),
-            });
-            // Whoever went away finds the entry by its index or as a duplicate.
-            let _ = answer.send(receipt.map_err(|_| AppendError::Unavailable));
-        }
+    fn measure(&self) {
+        let published = self.publisher.published().map_or(0, |published| published.checkpoint.size);
+        metrics::set(&self.metrics.committed, self.tree.size());
+        metrics::set(&self.metrics.published, published);
+        metrics::set(&self.metrics.storage_failing, u64::from(self.failed.is_some()));
     }
 }

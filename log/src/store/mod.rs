@@ -1,4 +1,4 @@
-//! A log's folder: what lies where, and how it gets there durably.
+//! Where a log lies. In a folder:
 //!
 //! | path | what | durable |
 //! |---|---|---|
@@ -10,12 +10,26 @@
 //! | `sealed/<index>` | openings of sealed entries | synced before acknowledgement |
 //! | `withheld/<index>` | which record withholds the entry | synced before anything is erased |
 //!
-//! The folder is trusted for availability only: whoever can write it can make the log refuse to start, and
-//! cannot make a verifier accept another tree.
+//! With several front ends, what `lock` and `wal` are for is done by a database (`shared`, `postgres`), and the rest lies
+//! in a folder or, under the same names, in a bucket (`bucket`, `s3`).
+//!
+//! All of it is trusted for availability only: whoever can write it can make the log refuse to start, and cannot make a
+//! verifier accept another tree.
 
+#[cfg(any(feature = "postgres", feature = "s3"))]
+mod background;
+pub mod bucket;
 pub mod disk;
 pub mod files;
+mod objects;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod reader;
+#[cfg(feature = "s3")]
+pub mod s3;
+pub mod shared;
 pub mod wal;
 
+pub use objects::Objects;
+pub(crate) use objects::Standing;
 pub use reader::{ReadError, Reader};

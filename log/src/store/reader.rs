@@ -1,10 +1,11 @@
-//! Reading a log from its folder, by whoever has only the folder.
+//! Reading a log from where it lies, by whoever has only that.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::bundle::{self, BundleError};
 use crate::entry::{EntryError, Stored};
+use crate::store::Objects;
 use crate::store::files::Files;
 use crate::tile::{TILE_WIDTH, TileError, TileKind, TilePath, TileSource, TileTree};
 
@@ -42,33 +43,32 @@ impl ReadError {
     }
 }
 
-/// A log's folder, read only. Nothing read is trusted: trees are compared with a checkpoint's root, entries
+/// A log, read only. Nothing read is trusted: trees are compared with a checkpoint's root, entries
 /// with their leaf.
 #[derive(Debug, Clone)]
 pub struct Reader {
-    folder: PathBuf,
-    files: Files,
+    objects: Objects,
 }
 
 impl Reader {
     /// Reads the log in `folder`.
     pub fn new(folder: &Path) -> Self {
-        Self::on(Files::default(), folder)
+        Self::on(Objects::Folder(Files::default(), folder.to_owned()))
     }
 
-    /// Reads the log in a folder of these files.
-    pub fn on(files: Files, folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), files }
+    /// Reads the log that lies there.
+    pub fn on(objects: Objects) -> Self {
+        Self { objects }
     }
 
-    /// The folder.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// Where the log lies.
+    pub(crate) fn objects(&self) -> &Objects {
+        &self.objects
     }
 
-    /// What the folder lies on.
-    pub(crate) fn files(&self) -> &Files {
-        &self.files
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, ReadError> {
+        let located = |error| ReadError::Io { path: self.objects.locate(name), error };
+        self.objects.read(name).map_err(located)
     }
 
     /// The published checkpoint, not verified.
@@ -76,8 +76,11 @@ impl Reader {
     /// # Errors
     /// [`ReadError::Io`].
     pub fn checkpoint(&self) -> Result<Vec<u8>, ReadError> {
-        let path = self.folder.join("checkpoint");
-        self.files.read(&path).map_err(|error| ReadError::Io { path, error })
+        let missing = || ReadError::Io {
+            path: self.objects.locate("checkpoint"),
+            error: io::ErrorKind::NotFound.into(),
+        };
+        self.read("checkpoint")?.ok_or_else(missing)
     }
 
     /// The stored openings of a sealed entry; `None` when there are none (any more).
@@ -85,8 +88,7 @@ impl Reader {
     /// # Errors
     /// [`ReadError::Io`].
     pub fn sealed(&self, index: u64) -> Result<Option<Vec<u8>>, ReadError> {
-        let path = self.folder.join("sealed").join(index.to_string());
-        self.files.read_optional(&path).map_err(|error| ReadError::Io { path, error })
+        self.read(&format!("sealed/{index}"))
     }
 
     /// What stands at `begin..end` (cut at the tree's size), each compared with its leaf in `tree`.
@@ -124,16 +126,12 @@ impl Reader {
 
     /// A wider tile at the same place: the newest partial one, or the full one.
     fn wider(&self, path: &TilePath) -> Option<(TilePath, Vec<u8>)> {
-        let full = TilePath { width: 256, ..*path };
-        if let Ok(bytes) = self.files.read(&self.folder.join(full.to_string())) {
-            return Some((full, bytes));
-        }
-        let folder = self.folder.join(format!("{full}.p"));
-        let names = self.files.list(&folder).ok()?;
-        let widths = names.iter().filter_map(|(name, _)| name.to_str()?.parse().ok());
-        let width = widths.filter(|width| *width >= path.width && *width < 256).max()?;
-        let partial = TilePath { width, ..*path };
-        self.files.read(&self.folder.join(partial.to_string())).ok().map(|bytes| (partial, bytes))
+        let read = |tile: TilePath| Some((tile, self.objects.read(&tile.to_string()).ok()??));
+        read(TilePath { width: 256, ..*path }).or_else(|| {
+            let widths = self.objects.widths(path).ok()?.into_iter();
+            let width = widths.filter(|width| *width >= path.width && *width < 256).max()?;
+            read(TilePath { width, ..*path })
+        })
     }
 }
 
@@ -165,7 +163,7 @@ impl TileSource for Reader {
         // A partial tile is removed once a wider one is published: between looking and reading, that can
         // happen again, but a tile becomes full at some point.
         for _ in 0..8 {
-            if let Ok(bytes) = self.files.read(&self.folder.join(path.to_string())) {
+            if let Ok(Some(bytes)) = self.objects.read(&path.to_string()) {
                 return Ok(bytes);
             }
             if let Some((wider, bytes)) = self.wider(path)

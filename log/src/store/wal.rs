@@ -44,7 +44,8 @@ impl Batch {
         self.first + self.entries.len() as u64
     }
 
-    fn to_record(&self) -> Vec<u8> {
+    /// As one record of the write-ahead log.
+    pub(crate) fn to_record(&self) -> Vec<u8> {
         let mut body = self.first.to_be_bytes().to_vec();
         body.extend(length(self.entries.len()));
         for entry in &self.entries {
@@ -55,6 +56,17 @@ impl Batch {
             }
         }
         [&MAGIC[..], &length(body.len()), &Hash::of(&[&body]).0, &body].concat()
+    }
+
+    /// The batch of exactly one record.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn from_record(record: &[u8]) -> Option<Self> {
+        let (batches, length) = parse(record);
+        if length == record.len() as u64 {
+            <[Self; 1]>::try_from(batches).ok().map(|[batch]| batch)
+        } else {
+            None
+        }
     }
 
     fn parse_body(mut body: &[u8]) -> Option<Self> {

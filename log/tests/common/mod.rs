@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 pub mod certificates;
+#[cfg(all(feature = "postgres", feature = "s3"))]
+pub mod servers;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,16 +1,18 @@
 //! A client that sends until everything is acknowledged, a witness that forgets nothing, and what both check.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use tokio::sync::oneshot;
 
 use crate::checkpoint::VerifiedCheckpoint;
 use crate::engine::common;
-use crate::engine::sequencer::{Draft, Sequencer};
-use crate::engine::{AppendError, Config};
+use crate::engine::run::Writer;
+use crate::engine::sequencer::Draft;
+use crate::engine::{AppendError, Config, Shared};
 use crate::entry::Stored;
 use crate::hash::Hash;
 use crate::merkle::root;
@@ -19,6 +21,8 @@ use crate::store::Reader;
 use crate::store::files::Files;
 use crate::tile::TileTree;
 use crate::witness::{AddCheckpoint, CosignError, Cosigner, Refusal, Seen, decide};
+
+use super::place::Place;
 
 /// A witness whose memory no crash touches.
 pub(super) struct Unforgetting {
@@ -80,9 +84,10 @@ fn attachment(number: usize) -> Vec<u8> {
     if number == ATTACHED { b"kept beside the log".to_vec() } else { Vec::new() }
 }
 
-/// One run over one folder, through any number of restarts.
+/// One run over one place, through any number of restarts.
 pub(super) struct Run {
-    pub files: Files,
+    files: Files,
+    shared: Option<Shared>,
     pub folder: PathBuf,
     pub witness: Arc<Unforgetting>,
     /// Index under which each body was acknowledged.
@@ -92,23 +97,36 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new(files: Files, folder: &Path) -> Self {
-        let witness = Arc::new(Unforgetting::new());
-        Self { files, folder: folder.to_owned(), witness, acknowledged: BTreeMap::new(), refusal: None }
+    pub(super) fn new(place: &Place) -> Self {
+        Self {
+            files: place.files(),
+            shared: place.shared(),
+            folder: place.folder.clone(),
+            witness: Arc::new(Unforgetting::new()),
+            acknowledged: BTreeMap::new(),
+            refusal: None,
+        }
+    }
+
+    /// From now on, as a process that has just begun.
+    pub(super) fn begin(&mut self, place: &Place) {
+        (self.files, self.shared) = (place.files(), place.shared());
     }
 
     pub(super) fn config(&self) -> Config {
         Config {
             files: self.files.clone(),
+            shared: self.shared.clone(),
             witnesses: vec![self.witness.clone()],
             witness_threshold: 1,
+            witness_retry: Duration::ZERO,
             wal_limit: 4 << 10,
             ..common::config(&self.folder)
         }
     }
 
     /// Sends what is not acknowledged yet, batch by batch. Returns whether all is acknowledged.
-    pub(super) fn send(&mut self, log: &mut Sequencer) -> Result<bool, String> {
+    pub(super) fn send(&mut self, log: &mut impl Writer) -> Result<bool, String> {
         let mut first = 0;
         for size in BATCHES {
             let batch: Vec<_> =
@@ -120,7 +138,21 @@ impl Run {
         Ok(self.acknowledged.len() == BODIES)
     }
 
-    fn send_batch(&mut self, log: &mut Sequencer, batch: &[usize]) -> Result<(), String> {
+    /// Sends what is not acknowledged of the first batch that is not.
+    pub(super) fn send_next(&mut self, log: &mut impl Writer) -> Result<(), String> {
+        let mut first = 0;
+        for size in BATCHES {
+            let batch: Vec<_> =
+                (first..first + size).filter(|n| !self.acknowledged.contains_key(n)).collect();
+            if !batch.is_empty() {
+                return self.send_batch(log, &batch);
+            }
+            first += size;
+        }
+        Ok(())
+    }
+
+    fn send_batch(&mut self, log: &mut impl Writer, batch: &[usize]) -> Result<(), String> {
         let (drafts, receivers): (Vec<_>, Vec<_>) = batch
             .iter()
             .map(|number| {
@@ -153,7 +185,7 @@ impl Run {
     /// beginning of the last.
     pub(super) fn check(&self) -> Result<(), String> {
         let words = |error: &dyn std::fmt::Display| format!("the folder cannot be read: {error}");
-        let reader = Reader::on(self.files.clone(), &self.folder.join("log"));
+        let reader = Reader::on(self.config().objects());
         let keys = [self.witness.key().clone()];
         let bytes = reader.checkpoint().map_err(|error| words(&error))?;
         let log = common::log_signer().public().clone();

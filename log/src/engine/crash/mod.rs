@@ -1,4 +1,4 @@
-//! The crash suite: every call of the file system made to go wrong in turn, the process ended at it, the power lost
+//! The crash suite: every call of the file system, of the object store and of the database made to go wrong in turn, the process ended at it, the power lost
 //! there, the disk filled there. After each: restart, and all that was acknowledged is there, once, in order, and no
 //! witness was shown a fork; then the power fails once more, and it still is.
 //!
@@ -9,6 +9,8 @@
 mod client;
 pub(super) mod disk;
 mod place;
+mod remote;
+mod together;
 mod witness;
 
 use std::collections::BTreeMap;
@@ -16,7 +18,10 @@ use std::collections::BTreeMap;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
 
+use super::front_end::FrontEnd;
+use super::run::Writer;
 use super::sequencer::Sequencer;
+use super::{Config, OpenError};
 use client::{BODIES, Run};
 use disk::{Fault, Survival};
 use place::Place;
@@ -42,6 +47,42 @@ const FAULTS: [(&str, Fault); 7] = [
     ("death within the call", Fault::DeathWithin),
 ];
 
+const REMOTE_FAULTS: [(&str, Fault); 6] = [
+    ("failure", Fault::Io),
+    ("answer lost", Fault::IoLate),
+    ("delivered twice", Fault::Twice),
+    ("delivered late", Fault::Delayed),
+    ("death before the call", Fault::Death),
+    ("death within the call", Fault::DeathWithin),
+];
+
+/// What writes a log.
+trait Engine: Writer {
+    fn open(config: Config) -> Result<Self, OpenError>;
+    fn heal(&mut self) -> Result<(), OpenError>;
+}
+
+impl Engine for Sequencer {
+    fn open(config: Config) -> Result<Self, OpenError> {
+        Self::open(config)
+    }
+
+    fn heal(&mut self) -> Result<(), OpenError> {
+        self.heal()
+    }
+}
+
+impl Engine for FrontEnd {
+    fn open(config: Config) -> Result<Self, OpenError> {
+        let shared = config.shared.clone().unwrap();
+        Self::open(config, shared)
+    }
+
+    fn heal(&mut self) -> Result<(), OpenError> {
+        self.heal()
+    }
+}
+
 /// One thing that goes wrong: the call, how, whether from then on, and what comes after.
 #[derive(Debug, Clone, Copy)]
 struct Case {
@@ -56,10 +97,10 @@ fn is_death(fault: Fault) -> bool {
 }
 
 /// Runs until the fault stops it, and restarts; the log is open and complete again, or `Err` says what is wrong.
-fn crash(place: &Place, run: &mut Run, case: Case) -> Result<Sequencer, String> {
-    run.files = place.files();
+fn crash<E: Engine>(place: &Place, run: &mut Run, case: Case) -> Result<E, String> {
+    run.begin(place);
     place.plan.arm(case.fault, case.call, case.lasting);
-    if let Ok(mut log) = Sequencer::open(run.config()) {
+    if let Ok(mut log) = E::open(run.config()) {
         // As the sequencer's thread does: open anew after a failure, and go on.
         for _ in 0..2 {
             if run.send(&mut log)? {
@@ -79,44 +120,47 @@ fn crash(place: &Place, run: &mut Run, case: Case) -> Result<Sequencer, String> 
 }
 
 /// Starts again.
-fn open(place: &Place, run: &mut Run, restart: Restart) -> Result<Sequencer, String> {
+fn open<E: Engine>(place: &Place, run: &mut Run, restart: Restart) -> Result<E, String> {
     if let (Some(memory), Restart::Power(survival)) = (&place.memory, restart) {
         memory.lose_power(survival);
     }
-    run.files = place.files();
-    let log = Sequencer::open(run.config()).map_err(|error| format!("refused to start: {error}"))?;
+    run.begin(place);
+    let log = E::open(run.config()).map_err(|error| format!("refused to start: {error}"))?;
     run.check()?;
     Ok(log)
 }
 
 /// Sends the rest, and looks at what is left once the power was lost with all that was not synced.
-fn finish(place: &Place, run: &mut Run, mut log: Sequencer) -> Result<(), String> {
+fn finish<E: Engine>(place: &Place, run: &mut Run, mut log: E) -> Result<(), String> {
     for _ in 0..2 {
         if run.send(&mut log)? {
             break;
         }
+        // What was delivered late may have been a checkpoint.
+        let _ = log.heal();
     }
+    place.late.deliver_all();
     if run.acknowledged.len() != BODIES {
         let (refusal, forks) = (&run.refusal, run.witness.forks.lock().unwrap());
         return Err(format!("not everything is acknowledged without a fault: {refusal:?}, {forks:?}"));
     }
     run.check()?;
     drop(log);
-    open(place, run, Restart::Power(Survival::Nothing)).map(drop)
+    open::<E>(place, run, Restart::Power(Survival::Nothing)).map(drop)
 }
 
-fn one(place: &Place, case: Case) -> Result<usize, String> {
-    let mut run = Run::new(place.files(), &place.folder);
-    let log = crash(place, &mut run, case)?;
+fn one<E: Engine>(place: &Place, case: Case) -> Result<usize, String> {
+    let mut run = Run::new(place);
+    let log = crash::<E>(place, &mut run, case)?;
     let acknowledged = run.acknowledged.len();
     finish(place, &mut run, log)?;
     Ok(acknowledged)
 }
 
 /// Calls that a run without a fault makes.
-fn calls(place: &Place) -> u64 {
-    let mut run = Run::new(place.files(), &place.folder);
-    let mut log = Sequencer::open(run.config()).unwrap();
+fn calls<E: Engine>(place: &Place) -> u64 {
+    let mut run = Run::new(place);
+    let mut log = E::open(run.config()).unwrap();
     assert!(run.send(&mut log).unwrap());
     run.check().unwrap();
     place.plan.calls()
@@ -162,11 +206,18 @@ impl Outcomes {
 }
 
 /// Runs cases on a store, one in `every`, and prints the table.
-fn suite(store: &str, new: impl Fn() -> Place, restarts: &[(&'static str, Restart)], every: u32, seed: u64) {
+fn suite<E: Engine>(
+    store: &str,
+    new: impl Fn() -> Place,
+    faults: &[(&'static str, Fault)],
+    restarts: &[(&'static str, Restart)],
+    every: u32,
+    seed: u64,
+) {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    let calls = calls(&new());
+    let calls = calls::<E>(&new());
     let mut rows: BTreeMap<(usize, bool, usize), Outcomes> = BTreeMap::new();
-    for (row, (_, fault)) in FAULTS.into_iter().enumerate() {
+    for (row, (_, fault)) in faults.iter().copied().enumerate() {
         for (column, (_, restart)) in restarts.iter().enumerate() {
             for lasting in [false, true] {
                 if is_death(fault) && (!lasting || *restart == Restart::InPlace) {
@@ -175,7 +226,7 @@ fn suite(store: &str, new: impl Fn() -> Place, restarts: &[(&'static str, Restar
                 let drawn = (0..calls).filter(|_| rng.next_u32().is_multiple_of(every)).collect::<Vec<_>>();
                 for call in drawn {
                     let case = Case { call, fault, lasting, restart: *restart };
-                    rows.entry((row, lasting, column)).or_default().count(case, one(&new(), case));
+                    rows.entry((row, lasting, column)).or_default().count(case, one::<E>(&new(), case));
                 }
             }
         }
@@ -187,7 +238,7 @@ fn suite(store: &str, new: impl Fn() -> Place, restarts: &[(&'static str, Restar
     );
     for ((row, lasting, column), outcomes) in &rows {
         let long = if *lasting { "for ever" } else { "once" };
-        let (fault, then) = (FAULTS[*row].0, restarts[*column].0);
+        let (fault, then) = (faults[*row].0, restarts[*column].0);
         let Outcomes { runs, acknowledged, lost, forks, refused, .. } = outcomes;
         println!(
             "| {fault:21} | {long:8} | {then:24} | {runs:5} | {acknowledged:7} | {lost:4} | {forks:5} | {refused:7} |"
@@ -207,20 +258,25 @@ fn each_call_goes_wrong_on_a_disk_that_loses_what_was_not_synced() {
         ("power lost, drawn", Restart::Power(Survival::Drawn(seed))),
         ("power lost, none unsynced", Restart::Power(Survival::Everything)),
     ];
-    suite("POSIX model", Place::memory, &restarts, if all() { 1 } else { 10 }, seed);
+    suite::<Sequencer>("POSIX model", Place::memory, &FAULTS, &restarts, if all() { 1 } else { 10 }, seed);
 }
 
 #[test]
 fn each_call_goes_wrong_in_a_real_folder() {
     let restarts = [("opened anew in place", Restart::InPlace), ("process restarts", Restart::Process)];
-    suite("POSIX folder", Place::real, &restarts, if all() { 1 } else { 60 }, seed());
+    suite::<Sequencer>("POSIX folder", Place::real, &FAULTS, &restarts, if all() { 1 } else { 60 }, seed());
 }
 
 /// A fault, a restart that is itself interrupted, and so on, with the power lost now and then.
-fn crash_after_crash(place: &Place, rng: &mut ChaCha20Rng, calls: u64) -> Result<(), String> {
-    let mut run = Run::new(place.files(), &place.folder);
+fn crash_after_crash<E: Engine>(
+    place: &Place,
+    faults: &[(&str, Fault)],
+    rng: &mut ChaCha20Rng,
+    calls: u64,
+) -> Result<(), String> {
+    let mut run = Run::new(place);
     for _ in 0..1 + rng.next_u32() % 6 {
-        let (_, fault) = FAULTS[rng.next_u32() as usize % FAULTS.len()];
+        let (_, fault) = faults[rng.next_u32() as usize % faults.len()];
         let survival = match rng.next_u32() % 3 {
             0 => Survival::Nothing,
             _ => Survival::Drawn(rng.next_u64()),
@@ -228,9 +284,9 @@ fn crash_after_crash(place: &Place, rng: &mut ChaCha20Rng, calls: u64) -> Result
         let within = if rng.next_u32().is_multiple_of(2) { calls } else { calls / 8 };
         let call = rng.next_u64() % within;
         // Without checks in between: what is wrong must show in the end.
-        run.files = place.files();
+        run.begin(place);
         place.plan.arm(fault, call, is_death(fault) || rng.next_u32().is_multiple_of(2));
-        if let Ok(mut log) = Sequencer::open(run.config()) {
+        if let Ok(mut log) = E::open(run.config()) {
             run.send(&mut log)?;
             if rng.next_u32().is_multiple_of(2) {
                 let _ = log.heal();
@@ -242,30 +298,62 @@ fn crash_after_crash(place: &Place, rng: &mut ChaCha20Rng, calls: u64) -> Result
             memory.lose_power(survival);
         }
     }
-    let log = open(place, &mut run, Restart::Process)?;
+    let log = open::<E>(place, &mut run, Restart::Process)?;
     finish(place, &mut run, log)
 }
 
-#[test]
-fn crash_after_crash_loses_nothing() {
+fn rounds<E: Engine>(new: impl Fn() -> Place, faults: &[(&str, Fault)], rounds: u64) {
     let seed = seed();
-    let calls = calls(&Place::memory());
-    for round in 0..if all() { 20_000 } else { 400 } {
+    let calls = calls::<E>(&new());
+    for round in 0..rounds {
         let mut rng = ChaCha20Rng::seed_from_u64(seed.wrapping_add(round));
-        if let Err(error) = crash_after_crash(&Place::memory(), &mut rng, calls) {
+        if let Err(error) = crash_after_crash::<E>(&new(), faults, &mut rng, calls) {
             panic!("SIGVEIL_TEST_SEED={} round 0: {error}", seed.wrapping_add(round));
         }
     }
 }
 
+#[test]
+fn crash_after_crash_loses_nothing() {
+    rounds::<Sequencer>(Place::memory, &FAULTS, if all() { 20_000 } else { 400 });
+}
+
+#[test]
+fn crash_after_crash_loses_nothing_of_what_is_shared() {
+    let number = if all() { 5_000 } else { 100 };
+    rounds::<FrontEnd>(Place::bucket_and_order, &REMOTE_FAULTS, number);
+    rounds::<FrontEnd>(Place::memory_and_order, &FAULTS, number);
+}
+
+/// Remote calls, those to the order among them.
+#[test]
+fn each_call_goes_wrong_on_a_bucket_with_the_order_elsewhere() {
+    let restarts = [("opened anew in place", Restart::InPlace), ("process restarts", Restart::Process)];
+    let every = if all() { 1 } else { 5 };
+    suite::<FrontEnd>("S3 model, order", Place::bucket_and_order, &REMOTE_FAULTS, &restarts, every, seed());
+}
+
+#[test]
+fn each_call_goes_wrong_in_a_folder_with_the_order_elsewhere() {
+    let seed = seed();
+    let restarts = [
+        ("opened anew in place", Restart::InPlace),
+        ("process restarts", Restart::Process),
+        ("power lost, all unsynced", Restart::Power(Survival::Nothing)),
+        ("power lost, drawn", Restart::Power(Survival::Drawn(seed))),
+    ];
+    let every = if all() { 1 } else { 20 };
+    suite::<FrontEnd>("POSIX model, order", Place::memory_and_order, &FAULTS, &restarts, every, seed);
+}
+
 /// The suite is worth what it finds: an engine that leaves out one sync must be caught by it.
 fn is_caught(new: impl Fn() -> Place) -> bool {
-    let calls = calls(&new());
+    let calls = calls::<Sequencer>(&new());
     let restarts = [Restart::Process, Restart::Power(Survival::Nothing), Restart::Power(Survival::Drawn(1))];
     (0..calls).any(|call| {
         restarts.iter().any(|restart| {
             let case = Case { call, fault: Fault::Death, lasting: true, restart: *restart };
-            one(&new(), case).is_err()
+            one::<Sequencer>(&new(), case).is_err()
         })
     })
 }

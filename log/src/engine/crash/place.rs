@@ -2,24 +2,41 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::disk::{Faulty, Forgetful, Memory, Plan};
+use super::remote::{FaultyBucket, FaultyConnect, Late, MemoryBucket, MemoryOrder};
+use crate::engine::Shared;
+use crate::store::bucket::Bucket;
 use crate::store::disk::{Disk, Posix};
 use crate::store::files::Files;
+use crate::store::shared::Connect;
 
 /// A disk with a folder on it, and the plan of what goes wrong there.
 pub(super) struct Place {
     pub plan: Arc<Plan>,
     pub memory: Option<Memory>,
     pub folder: PathBuf,
+    /// Remote requests under way.
+    pub late: Late,
     disk: Arc<dyn Disk>,
+    order: Option<Arc<dyn Connect>>,
+    bucket: Option<Arc<dyn Bucket>>,
     _temporary: Option<tempfile::TempDir>,
 }
 
 impl Place {
     fn new(disk: Arc<dyn Disk>, memory: Memory) -> Self {
-        let folder = PathBuf::from("/store");
-        Self { plan: Arc::default(), memory: Some(memory), folder, disk, _temporary: None }
+        Self {
+            plan: Arc::default(),
+            memory: Some(memory),
+            folder: PathBuf::from("/store"),
+            late: Late::default(),
+            disk,
+            order: None,
+            bucket: None,
+            _temporary: None,
+        }
     }
 
     pub(super) fn memory() -> Self {
@@ -34,14 +51,39 @@ impl Place {
 
     pub(super) fn real() -> Self {
         let temporary = tempfile::tempdir().unwrap();
+        let memory = Memory::with_folder(Path::new("/"));
         let folder = temporary.path().to_owned();
-        Self {
-            plan: Arc::default(),
-            memory: None,
-            folder,
-            disk: Arc::new(Posix),
-            _temporary: Some(temporary),
-        }
+        Self { memory: None, folder, _temporary: Some(temporary), ..Self::new(Arc::new(Posix), memory) }
+    }
+
+    /// With the log's order elsewhere, and tiles and checkpoint too if there is a bucket.
+    pub(super) fn sharing(self, order: Arc<dyn Connect>, bucket: Option<Arc<dyn Bucket>>) -> Self {
+        Self { order: Some(order), bucket, ..self }
+    }
+
+    pub(super) fn memory_and_order() -> Self {
+        Self::memory().sharing(Arc::new(MemoryOrder::default()), None)
+    }
+
+    pub(super) fn bucket_and_order() -> Self {
+        let bucket: Arc<dyn Bucket> = Arc::new(MemoryBucket::default());
+        Self::memory().sharing(Arc::new(MemoryOrder::default()), Some(bucket))
+    }
+
+    /// The shared stores as a process that has just begun sees them.
+    pub(super) fn shared(&self) -> Option<Shared> {
+        let (plan, order) = (&self.plan, Arc::clone(self.order.as_ref()?));
+        let bucket = self.bucket.as_ref().map(|bucket| {
+            let (bucket, plan, late) = (Arc::clone(bucket), Arc::clone(plan), self.late.clone());
+            Arc::new(FaultyBucket { bucket, plan, late }) as Arc<dyn Bucket>
+        });
+        let journal = Arc::new(FaultyConnect { order, plan: Arc::clone(plan) });
+        // Looked at once a run: which call goes wrong must not depend on how fast this machine is.
+        Some(Shared {
+            lease: Duration::from_secs(3600),
+            patience: Duration::ZERO,
+            ..Shared::new(journal, bucket)
+        })
     }
 
     /// The files as a process that has just begun sees them.

@@ -24,6 +24,10 @@ pub enum Fault {
     Interrupted,
     /// Half of the bytes are written.
     Short,
+    /// It is done twice. Of remote calls alone.
+    Twice,
+    /// It fails, and is done some calls later. Of remote calls alone.
+    Delayed,
     /// The process ends before the call.
     Death,
     /// The process ends in the call: of a write, half is done; of others, all.
@@ -61,7 +65,7 @@ impl Plan {
     }
 
     /// What goes wrong with the call that begins now.
-    fn next(&self) -> Result<Option<Fault>, io::Error> {
+    pub(in crate::engine::crash) fn next(&self) -> Result<Option<Fault>, io::Error> {
         let mut state = self.0.lock().unwrap();
         let call = state.calls;
         state.calls += 1;
@@ -108,7 +112,7 @@ impl Faulty {
 
     fn call<T>(&self, nature: Nature, run: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         match self.plan.next()? {
-            None | Some(Fault::Short) => run(),
+            None | Some(Fault::Short | Fault::Twice | Fault::Delayed) => run(),
             Some(Fault::Full) if nature != Nature::Takes => run(),
             Some(Fault::Io) => Err(Errno::IO.into()),
             Some(Fault::IoLate) if nature != Nature::Reads => run().and(Err(Errno::IO.into())),
@@ -132,7 +136,7 @@ impl DiskFile for FaultyFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let half = &bytes[..bytes.len().div_ceil(2)];
         match self.disk.plan.next()? {
-            None => self.file.write_at(bytes, offset),
+            None | Some(Fault::Twice | Fault::Delayed) => self.file.write_at(bytes, offset),
             Some(Fault::Short) => self.file.write_at(half, offset),
             Some(Fault::IoLate | Fault::DeathWithin) => {
                 self.file.write_at(half, offset).and(Err(Errno::IO.into()))
@@ -151,7 +155,7 @@ impl DiskFile for FaultyFile {
             Err(error.into())
         };
         match self.disk.plan.next()? {
-            None | Some(Fault::Short) => self.file.sync(),
+            None | Some(Fault::Short | Fault::Twice | Fault::Delayed) => self.file.sync(),
             Some(Fault::Io | Fault::IoLate) => failed(Errno::IO),
             Some(Fault::Full) => failed(Errno::NOSPC),
             Some(Fault::Interrupted) => Err(Errno::INTR.into()),

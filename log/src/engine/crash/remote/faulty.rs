@@ -1,0 +1,182 @@
+//! Remote calls that fail, whose answer is lost, that are delivered twice, or late.
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::super::disk::{Fault, Plan};
+use crate::hash::Hash;
+use crate::store::bucket::{Bucket, Created, Replaced, Version};
+use crate::store::shared::{Connect, Journal, Turn};
+use crate::store::wal::Batch;
+
+/// After how many more calls a delayed one is delivered: soon, or when much else has happened.
+fn delay(call: u64) -> u64 {
+    1 + call * 7 % 60
+}
+
+pub type Request = Box<dyn FnOnce() + Send>;
+
+/// What happens in between: requests that are under way while whoever sent them has given up, perhaps ended, and what
+/// others do.
+#[derive(Clone, Default)]
+pub struct Late(Arc<Mutex<Vec<(u64, Request)>>>);
+
+impl fmt::Debug for Late {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Late")
+    }
+}
+
+impl Late {
+    /// Before the first call once there were so many.
+    pub fn push(&self, calls: u64, request: Request) {
+        self.0.lock().unwrap().push((calls, request));
+    }
+
+    /// Delivers what is due once there were so many calls.
+    fn deliver(&self, calls: u64) {
+        let mut waiting = self.0.lock().unwrap();
+        let due: Vec<_> = waiting.extract_if(.., |(due, _)| *due <= calls).collect();
+        drop(waiting);
+        due.into_iter().for_each(|(_, request)| request());
+    }
+
+    /// Delivers everything.
+    pub fn deliver_all(&self) {
+        self.deliver(u64::MAX);
+    }
+}
+
+fn lost() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "no answer")
+}
+
+/// A bucket whose calls the plan lets go wrong.
+#[derive(Debug, Clone)]
+pub struct FaultyBucket {
+    pub bucket: Arc<dyn Bucket>,
+    pub plan: Arc<Plan>,
+    pub late: Late,
+}
+
+impl FaultyBucket {
+    fn call<T>(&self, run: impl Fn(&dyn Bucket) -> io::Result<T> + Send + 'static) -> io::Result<T> {
+        self.late.deliver(self.plan.calls());
+        match self.plan.next()? {
+            Some(Fault::Io) => Err(io::Error::other("refused")),
+            Some(Fault::IoLate | Fault::DeathWithin) => run(self.bucket.as_ref()).and(Err(lost())),
+            Some(Fault::Twice) => run(self.bucket.as_ref()).and(run(self.bucket.as_ref())),
+            Some(Fault::Delayed) => {
+                let bucket = Arc::clone(&self.bucket);
+                let request = Box::new(move || drop(run(bucket.as_ref())));
+                let calls = self.plan.calls();
+                self.late.push(calls + delay(calls), request);
+                Err(lost())
+            }
+            Some(Fault::Death) => Err(io::Error::other("this process ends")),
+            _ => run(self.bucket.as_ref()),
+        }
+    }
+}
+
+impl Bucket for FaultyBucket {
+    fn name(&self) -> String {
+        self.bucket.name()
+    }
+
+    fn get(&self, name: &str) -> io::Result<Option<(Vec<u8>, Version)>> {
+        let name = name.to_owned();
+        self.call(move |bucket| bucket.get(&name))
+    }
+
+    fn create(&self, name: &str, bytes: &[u8]) -> io::Result<Created> {
+        let (name, bytes) = (name.to_owned(), bytes.to_vec());
+        self.call(move |bucket| bucket.create(&name, &bytes))
+    }
+
+    fn replace(&self, name: &str, bytes: &[u8], version: &Version) -> io::Result<Replaced> {
+        let (name, bytes, version) = (name.to_owned(), bytes.to_vec(), version.clone());
+        self.call(move |bucket| bucket.replace(&name, &bytes, &version))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let name = name.to_owned();
+        self.call(move |bucket| bucket.remove(&name))
+    }
+
+    fn list(&self, prefix: &str) -> io::Result<Vec<String>> {
+        let prefix = prefix.to_owned();
+        self.call(move |bucket| bucket.list(&prefix))
+    }
+}
+
+/// The way to an order whose calls the plan lets go wrong.
+#[derive(Debug, Clone)]
+pub struct FaultyConnect {
+    pub order: Arc<dyn Connect>,
+    pub plan: Arc<Plan>,
+}
+
+#[derive(Debug)]
+struct FaultyJournal {
+    journal: Box<dyn Journal>,
+    plan: Arc<Plan>,
+}
+
+/// A session carries out a call once or not at all, and never later than its own end: what is delayed is done, and the
+/// answer lost.
+fn call<T>(plan: &Plan, run: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    match plan.next()? {
+        Some(Fault::Io) => Err(io::Error::other("refused")),
+        Some(Fault::IoLate | Fault::Delayed | Fault::DeathWithin) => run().and(Err(lost())),
+        Some(Fault::Death) => Err(io::Error::other("this process ends")),
+        _ => run(),
+    }
+}
+
+impl Connect for FaultyConnect {
+    fn connect(&self, origin: &str) -> io::Result<Box<dyn Journal>> {
+        let journal = call(&self.plan, || self.order.connect(origin))?;
+        Ok(Box::new(FaultyJournal { journal, plan: Arc::clone(&self.plan) }))
+    }
+}
+
+impl Journal for FaultyJournal {
+    fn begin(&mut self, leaves: &[Hash]) -> io::Result<Turn> {
+        call(&self.plan, || self.journal.begin(leaves))
+    }
+
+    fn commit(&mut self, batch: &Batch) -> io::Result<()> {
+        call(&self.plan, || self.journal.commit(batch))
+    }
+
+    fn pass(&mut self) -> io::Result<()> {
+        call(&self.plan, || self.journal.pass())
+    }
+
+    fn read(&mut self, from: Option<u64>) -> io::Result<(Vec<Batch>, u64)> {
+        call(&self.plan, || self.journal.read(from))
+    }
+
+    fn trim(&mut self, keep_from: u64) -> io::Result<()> {
+        call(&self.plan, || self.journal.trim(keep_from))
+    }
+
+    fn lease(&mut self, duration: Duration) -> io::Result<bool> {
+        call(&self.plan, || self.journal.lease(duration))
+    }
+
+    fn release(&mut self) -> io::Result<()> {
+        call(&self.plan, || self.journal.release())
+    }
+
+    fn announce(&mut self, published: u64) -> io::Result<()> {
+        call(&self.plan, || self.journal.announce(published))
+    }
+
+    fn announced(&mut self) -> io::Result<u64> {
+        call(&self.plan, || self.journal.announced())
+    }
+}

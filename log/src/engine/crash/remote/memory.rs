@@ -1,0 +1,161 @@
+//! A bucket and the order of a log, in memory.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::hash::Hash;
+use crate::store::bucket::{Bucket, Created, Replaced, Version};
+use crate::store::shared::{Connect, Journal, Turn};
+use crate::store::wal::Batch;
+
+/// Clones are the same bucket.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryBucket(Arc<Mutex<BTreeMap<String, Vec<u8>>>>);
+
+fn version(bytes: &[u8]) -> Version {
+    Version(Hash::of(&[bytes]).to_hex())
+}
+
+impl Bucket for MemoryBucket {
+    fn name(&self) -> String {
+        "memory".to_owned()
+    }
+
+    fn get(&self, name: &str) -> io::Result<Option<(Vec<u8>, Version)>> {
+        Ok(self.0.lock().unwrap().get(name).map(|bytes| (bytes.clone(), version(bytes))))
+    }
+
+    fn create(&self, name: &str, bytes: &[u8]) -> io::Result<Created> {
+        let mut objects = self.0.lock().unwrap();
+        if objects.contains_key(name) {
+            return Ok(Created::Before);
+        }
+        objects.insert(name.to_owned(), bytes.to_vec());
+        Ok(Created::Now(version(bytes)))
+    }
+
+    fn replace(&self, name: &str, bytes: &[u8], replaced: &Version) -> io::Result<Replaced> {
+        match self.0.lock().unwrap().get_mut(name) {
+            Some(there) if version(there) == *replaced => {
+                *there = bytes.to_vec();
+                Ok(Replaced::Now(version(bytes)))
+            }
+            _ => Ok(Replaced::Other),
+        }
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.0.lock().unwrap().remove(name);
+        Ok(())
+    }
+
+    fn list(&self, prefix: &str) -> io::Result<Vec<String>> {
+        let objects = self.0.lock().unwrap();
+        Ok(objects.keys().filter(|name| name.starts_with(prefix)).cloned().collect())
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    size: u64,
+    batches: Vec<Batch>,
+    leaves: HashMap<Hash, u64>,
+    published: u64,
+    /// Sessions so far, and the one that has the lease.
+    sessions: u64,
+    holder: Option<u64>,
+    /// The session whose turn it is.
+    turn: Option<u64>,
+}
+
+/// Clones are the same order.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryOrder(Arc<Mutex<State>>);
+
+impl MemoryOrder {
+    /// The lease's time is over, whatever its holder thinks.
+    pub fn expire(&self) {
+        self.0.lock().unwrap().holder = None;
+    }
+}
+
+impl Connect for MemoryOrder {
+    fn connect(&self, _: &str) -> io::Result<Box<dyn Journal>> {
+        let mut state = self.0.lock().unwrap();
+        state.sessions += 1;
+        Ok(Box::new(Session { order: self.clone(), number: state.sessions }))
+    }
+}
+
+#[derive(Debug)]
+struct Session {
+    order: MemoryOrder,
+    number: u64,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let mut state = self.order.0.lock().unwrap();
+        state.holder = state.holder.filter(|holder| *holder != self.number);
+        state.turn = state.turn.filter(|turn| *turn != self.number);
+    }
+}
+
+impl Journal for Session {
+    fn begin(&mut self, leaves: &[Hash]) -> io::Result<Turn> {
+        let mut state = self.order.0.lock().unwrap();
+        assert_eq!(state.turn.replace(self.number), None, "nobody keeps the turn");
+        let known = leaves.iter().filter_map(|leaf| Some((*leaf, *state.leaves.get(leaf)?))).collect();
+        Ok(Turn { next: state.size, known })
+    }
+
+    fn commit(&mut self, batch: &Batch) -> io::Result<()> {
+        let mut state = self.order.0.lock().unwrap();
+        assert_eq!((state.turn.take(), batch.first), (Some(self.number), state.size));
+        (batch.first..).zip(&batch.entries).for_each(|(index, entry)| {
+            state.leaves.insert(entry.leaf, index);
+        });
+        state.size = batch.end();
+        state.batches.push(batch.clone());
+        Ok(())
+    }
+
+    fn pass(&mut self) -> io::Result<()> {
+        self.order.0.lock().unwrap().turn = None;
+        Ok(())
+    }
+
+    fn read(&mut self, from: Option<u64>) -> io::Result<(Vec<Batch>, u64)> {
+        let state = self.order.0.lock().unwrap();
+        let wanted = |batch: &&Batch| from.is_none_or(|from| batch.end() > from);
+        Ok((state.batches.iter().filter(wanted).cloned().collect(), state.size))
+    }
+
+    fn trim(&mut self, keep_from: u64) -> io::Result<()> {
+        self.order.0.lock().unwrap().batches.retain(|batch| batch.end() > keep_from);
+        Ok(())
+    }
+
+    fn lease(&mut self, _: Duration) -> io::Result<bool> {
+        let mut state = self.order.0.lock().unwrap();
+        Ok(*state.holder.get_or_insert(self.number) == self.number)
+    }
+
+    fn release(&mut self) -> io::Result<()> {
+        let mut state = self.order.0.lock().unwrap();
+        state.holder = state.holder.filter(|holder| *holder != self.number);
+        Ok(())
+    }
+
+    fn announce(&mut self, published: u64) -> io::Result<()> {
+        let mut state = self.order.0.lock().unwrap();
+        state.published = state.published.max(published);
+        Ok(())
+    }
+
+    fn announced(&mut self) -> io::Result<u64> {
+        Ok(self.order.0.lock().unwrap().published)
+    }
+}

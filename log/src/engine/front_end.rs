@@ -1,0 +1,370 @@
+//! One of several writers of a log whose order lies in a database.
+//!
+//! Every front end takes entries, and gives them their places in the shared order, batch by batch. The one that has the
+//! lease also integrates what all of them ordered, stores tiles, and publishes; the others wait for its checkpoint and
+//! answer from what is stored. When the lease is free, whoever sees that first takes it, and begins as a log does that
+//! starts: from the order, the tiles and the published checkpoint.
+//!
+//! Two that think they have the lease do each other no harm: the order makes of them two that write the same tiles, and
+//! the checkpoint is replaced only by whoever knows what stands there (a bucket), or holds the folder's lock. So a front
+//! end that hangs and wakes up later publishes nothing older than what stands there. In a folder, one that hangs keeps the
+//! lock: there the others publish again when it works or dies.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::metrics::{self, Metrics};
+use super::place::{Distinct, Leaves, Placed, place};
+use super::publish::{Published, Publisher};
+use super::redact::{Coverage, RedactError, Redacted};
+use super::run::Writer;
+use super::sequencer::{Answer, Draft};
+use super::tree::{CommittedTree, RecentTiles};
+use super::{AppendError, Config, Layout, OpenError, Shared};
+use crate::hash::Hash;
+use crate::store::files::FolderLock;
+use crate::store::shared::Journal;
+use crate::store::wal::{Batch, Sequenced};
+use crate::tile::TILE_WIDTH;
+
+/// How often a front end that waits for a checkpoint looks for it.
+const LOOK: Duration = Duration::from_millis(4);
+/// How often a front end without the lease looks whether it is free.
+const CONTEND: Duration = Duration::from_millis(100);
+
+/// Everything that the log's thread owns.
+pub(super) struct FrontEnd {
+    config: Config,
+    shared: Shared,
+    /// The order; `None` when it could not be reached, or what it did is unknown.
+    journal: Option<Box<dyn Journal>>,
+    leading: Option<Leading>,
+    /// When the lease was last looked at.
+    looked: Instant,
+    /// When storage failed or was last tried again.
+    failed: Option<Instant>,
+    /// What this front end last saw published, and committed.
+    seen: (u64, u64),
+    metrics: Arc<Metrics>,
+}
+
+/// What the front end that has the lease has besides.
+struct Leading {
+    tree: CommittedTree,
+    publisher: Publisher,
+    /// When the witnesses may be asked again after too few of them cosigned.
+    again: Option<Instant>,
+    _lock: Option<FolderLock>,
+}
+
+/// What the database says of the leaves of a batch, and the batch itself.
+struct Told(HashMap<Hash, u64>);
+
+impl Leaves for Told {
+    fn find(&self, leaf: &Hash, _: &[Sequenced]) -> Option<u64> {
+        self.0.get(leaf).copied()
+    }
+
+    fn insert(&mut self, leaf: &Hash, index: u64) {
+        self.0.insert(*leaf, index);
+    }
+}
+
+impl Leading {
+    /// Begins to lead: reads what is ordered and stored, and completes what was interrupted. `None` when another process
+    /// still writes to the folder.
+    fn begin(config: &Config, journal: &mut dyn Journal) -> Result<Option<Self>, OpenError> {
+        let lock = match config.shared.as_ref().is_some_and(|shared| shared.bucket.is_some()) {
+            true => None,
+            false => match config.files.lock(&config.folder)? {
+                None => return Ok(None),
+                held => held,
+            },
+        };
+        let mut publisher = Publisher::new(config);
+        let published = publisher.recover()?;
+        let (mut batches, committed) = journal.read(None)?;
+        if committed < published {
+            return Err(OpenError::PublishedAhead { published, committed });
+        }
+        if batches.is_empty() {
+            batches.push(Batch { first: committed, entries: Vec::new() });
+        }
+        let tree = CommittedTree::open(config.objects(), config.layout, &batches)?;
+        publisher.compare(&config.reader())?;
+        Ok(Some(Self { tree, publisher, again: None, _lock: lock }))
+    }
+
+    /// Integrates and publishes what was ordered since.
+    fn lead(&mut self, config: &Config, journal: &mut dyn Journal) -> Result<Published, AppendError> {
+        let storage = |error: std::io::Error| {
+            tracing::error!(%error, "storage failed; this front end begins anew");
+            AppendError::Unavailable
+        };
+        let (batches, _) = journal.read(Some(self.tree.size())).map_err(storage)?;
+        if let Some(first) = batches.first().filter(|batch| batch.first != self.tree.size()) {
+            tracing::error!(first = first.first, size = self.tree.size(), "others have published since");
+            return Err(AppendError::Unavailable);
+        }
+        if !batches.is_empty() {
+            let filled = self.tree.append(&batches).map_err(storage)?;
+            if filled {
+                let size = self.tree.size();
+                journal.trim(size - size % TILE_WIDTH).map_err(storage)?;
+            }
+        }
+        if let Some(published) = self.published() {
+            return Ok(published.clone());
+        }
+        if self.again.is_some_and(|again| Instant::now() < again) {
+            return Err(AppendError::Unwitnessed);
+        }
+        let published = self.publisher.publish(&self.tree.tiles(), self.tree.size());
+        let unwitnessed = matches!(published, Err(AppendError::Unwitnessed));
+        self.again = unwitnessed.then(|| Instant::now() + config.witness_retry);
+        let published = published?;
+        journal.announce(published.checkpoint.size).map_err(storage)?;
+        Ok(published)
+    }
+
+    /// What is published, if that is everything.
+    fn published(&self) -> Option<&Published> {
+        self.publisher.published().filter(|published| published.checkpoint.size == self.tree.size())
+    }
+}
+
+impl FrontEnd {
+    /// Joins the front ends of a log; as the first, begins to lead.
+    pub(super) fn open(config: Config, shared: Shared) -> Result<Self, OpenError> {
+        let now = Instant::now();
+        let mut front_end = Self {
+            config,
+            shared,
+            journal: None,
+            leading: None,
+            looked: now,
+            failed: None,
+            seen: (0, 0),
+            metrics: Arc::default(),
+        };
+        front_end.join()?;
+        Ok(front_end)
+    }
+
+    /// Joins anew after storage failed.
+    pub(super) fn heal(&mut self) -> Result<(), OpenError> {
+        self.failed = Some(Instant::now());
+        (self.leading, self.journal) = (None, None);
+        self.join()?;
+        self.failed = None;
+        Ok(())
+    }
+
+    fn join(&mut self) -> Result<(), OpenError> {
+        self.journal = Some(self.shared.journal.connect(self.config.signer.public().name())?);
+        self.contend()?;
+        match self.lead() {
+            // They are asked again after a while; until then the last checkpoint stands.
+            None | Some(Ok(_) | Err(AppendError::Unwitnessed)) => Ok(()),
+            Some(Err(error)) => Err(error.into()),
+        }
+    }
+
+    /// Whether it has to be healed.
+    #[cfg(test)]
+    pub(super) fn is_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    fn fail(&mut self) {
+        self.failed = Some(Instant::now());
+        (self.leading, self.journal) = (None, None);
+        metrics::add(&self.metrics.storage_failures, 1);
+    }
+
+    /// Takes the lease if it is free, or prolongs it.
+    fn contend(&mut self) -> Result<(), OpenError> {
+        self.looked = Instant::now();
+        let Some(journal) = self.journal.as_deref_mut() else { return Ok(()) };
+        if !journal.lease(self.shared.lease)? {
+            self.leading = None;
+        } else if self.leading.is_none() {
+            self.leading = Leading::begin(&self.config, journal)?;
+            match &self.leading {
+                Some(leading) => tracing::info!(size = leading.tree.size(), "this front end publishes now"),
+                None => journal.release()?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Contends when it is time to. Returns whether storage works.
+    fn keep_lease(&mut self) -> bool {
+        let every = if self.leading.is_some() { self.shared.lease / 3 } else { CONTEND };
+        if self.looked.elapsed() >= every
+            && let Err(error) = self.contend()
+        {
+            tracing::error!(%error, "this front end cannot publish");
+            self.fail();
+        }
+        self.failed.is_none()
+    }
+
+    /// Publishes what is ordered, if this front end leads.
+    fn lead(&mut self) -> Option<Result<Published, AppendError>> {
+        let (leading, journal) = (self.leading.as_mut()?, self.journal.as_deref_mut()?);
+        let published = leading.lead(&self.config, journal);
+        self.seen.1 = leading.tree.size();
+        match &published {
+            Ok(published) => self.seen.0 = published.checkpoint.size,
+            Err(AppendError::Unwitnessed) => metrics::add(&self.metrics.unwitnessed, 1),
+            Err(_) => self.fail(),
+        }
+        Some(published)
+    }
+
+    /// Gives a batch its places.
+    fn order(&mut self, batch: Vec<(Draft, Answer)>) -> Result<Placed, Placed> {
+        let leaf = |(draft, _): &(Draft, Answer)| match draft {
+            Draft::Fixed { entry, .. } => Some(entry.leaf),
+            Draft::Indexed(_) => None,
+        };
+        let leaves: Vec<_> = batch.iter().filter_map(leaf).collect();
+        let turn = self.journal.as_deref_mut().map(|journal| journal.begin(&leaves));
+        let turn = match turn {
+            Some(Ok(turn)) => turn,
+            other => {
+                tracing::error!(error = ?other, "the log's order cannot be reached");
+                let waiting = batch.into_iter().map(|(_, answer)| (0, Hash([0; 32]), answer)).collect();
+                return Err(Placed { waiting, ..Placed::default() });
+            }
+        };
+        let mut placed = match self.config.layout {
+            Layout::StaticCt => place(batch, turn.next, &mut Distinct),
+            Layout::TlogTiles => place(batch, turn.next, &mut Told(turn.known)),
+        };
+        let batch = Batch { first: turn.next, entries: std::mem::take(&mut placed.entries) };
+        let done = match self.journal.as_deref_mut() {
+            Some(journal) if batch.entries.is_empty() => journal.pass(),
+            Some(journal) => journal.commit(&batch),
+            None => Ok(()),
+        };
+        match done {
+            Ok(()) => Ok(placed),
+            Err(error) => {
+                tracing::error!(%error, "whether a batch is in the log's order is unknown");
+                Err(placed)
+            }
+        }
+    }
+
+    /// Waits until a tree of this size is published, by this front end or another.
+    fn await_published(&mut self, size: u64) -> Result<Published, AppendError> {
+        let deadline = Instant::now() + self.shared.patience;
+        loop {
+            if !self.keep_lease() {
+                return Err(AppendError::Unavailable);
+            }
+            if let Some(published) = self.lead() {
+                return published;
+            }
+            match self.look(size) {
+                Ok(Some(published)) => return Ok(published),
+                Ok(None) if Instant::now() < deadline => std::thread::sleep(LOOK),
+                Ok(None) => return Err(AppendError::Unavailable),
+                Err(error) => {
+                    tracing::error!(%error, "what is published cannot be read");
+                    self.fail();
+                    return Err(AppendError::Unavailable);
+                }
+            }
+        }
+    }
+
+    /// The published checkpoint, once it is said to be of this size or larger.
+    fn look(&mut self, size: u64) -> Result<Option<Published>, OpenError> {
+        let Some(journal) = self.journal.as_deref_mut() else { return Ok(None) };
+        if journal.announced()? < size {
+            return Ok(None);
+        }
+        let mut publisher = Publisher::new(&self.config);
+        let read = publisher.recover()?;
+        self.seen = (read, self.seen.1.max(read));
+        Ok(publisher.published().filter(|_| read >= size).cloned())
+    }
+}
+
+impl Writer for FrontEnd {
+    fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn metrics(&mut self) -> &mut Arc<Metrics> {
+        &mut self.metrics
+    }
+
+    fn due(&self) -> Option<Instant> {
+        Some(match (self.failed, &self.leading) {
+            (Some(since), _) => since + self.config.storage_retry,
+            (None, Some(_)) => Instant::now() + self.config.batch_age,
+            (None, None) => self.looked + CONTEND,
+        })
+    }
+
+    fn tend(&mut self) {
+        if self.failed.is_some() {
+            match self.heal() {
+                Ok(()) => tracing::info!("storage works again"),
+                Err(error) => tracing::error!(%error, "storage still fails"),
+            }
+        } else if self.keep_lease() {
+            let _ = self.lead();
+        }
+    }
+
+    fn process(&mut self, batch: Vec<(Draft, Answer)>) {
+        if self.failed.is_some() {
+            batch.into_iter().for_each(|(_, answer)| drop(answer.send(Err(AppendError::Unavailable))));
+            return;
+        }
+        let (placed, published) = match self.order(batch) {
+            Err(placed) => {
+                self.fail();
+                (placed, Err(AppendError::Unavailable))
+            }
+            Ok(placed) => {
+                let waiting = placed.waiting.iter().map(|(index, _, _)| *index);
+                let indices = waiting.chain(placed.duplicates.iter().map(|(index, _)| *index));
+                let size = indices.max().map_or(0, |last| last + 1);
+                self.seen.1 = self.seen.1.max(size);
+                (placed, self.await_published(size))
+            }
+        };
+        let tiles = match &self.leading {
+            Some(leading) => leading.tree.tiles(),
+            None => RecentTiles::new(self.config.reader()),
+        };
+        placed.answer(published, tiles, &self.metrics);
+    }
+
+    fn redact(&mut self, _: u64, _: &dyn Coverage) -> Result<Redacted, RedactError> {
+        Err(RedactError::SharedStore)
+    }
+
+    fn measure(&self) {
+        metrics::set(&self.metrics.committed, self.seen.1);
+        metrics::set(&self.metrics.published, self.seen.0);
+        metrics::set(&self.metrics.storage_failing, u64::from(self.failed.is_some()));
+    }
+}
+
+impl Drop for FrontEnd {
+    fn drop(&mut self) {
+        // The folder is free before another may think so.
+        self.leading = None;
+        if let Some(journal) = self.journal.as_deref_mut() {
+            let _ = journal.release();
+        }
+    }
+}

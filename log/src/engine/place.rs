@@ -1,0 +1,103 @@
+//! Giving the entries of a batch their indices, telling duplicates, and answering.
+
+use super::metrics::{self, Metrics};
+use super::publish::Published;
+use super::sequencer::{Answer, Draft};
+use super::{AppendError, Receipt};
+use crate::hash::Hash;
+use crate::merkle::inclusion_proof;
+use crate::store::wal::Sequenced;
+use crate::tile::{TileSource, TileTree};
+
+/// Which leaves a log holds, those of the batch at hand with them.
+pub(super) trait Leaves {
+    /// The last index of a leaf; `placed` are the entries of the batch so far.
+    fn find(&self, leaf: &Hash, placed: &[Sequenced]) -> Option<u64>;
+    /// Notes a leaf.
+    fn insert(&mut self, leaf: &Hash, index: u64);
+}
+
+/// No leaf is a duplicate of another: each depends on its index.
+pub(super) struct Distinct;
+
+impl Leaves for Distinct {
+    fn find(&self, _: &Hash, _: &[Sequenced]) -> Option<u64> {
+        None
+    }
+
+    fn insert(&mut self, _: &Hash, _: u64) {}
+}
+
+/// A batch with its places decided.
+#[derive(Default)]
+pub(super) struct Placed {
+    /// What is appended.
+    pub entries: Vec<Sequenced>,
+    /// Who waits for it, with index and leaf.
+    pub waiting: Vec<(u64, Hash, Answer)>,
+    /// Who sent what the log holds at this index.
+    pub duplicates: Vec<(u64, Answer)>,
+}
+
+/// Places a batch from the index `next` on.
+pub(super) fn place(batch: Vec<(Draft, Answer)>, next: u64, leaves: &mut impl Leaves) -> Placed {
+    let mut placed = Placed::default();
+    for (draft, answer) in batch {
+        let index = next + placed.entries.len() as u64;
+        let (entry, recurring) = match draft {
+            Draft::Fixed { entry, recurring } => (entry, recurring),
+            Draft::Indexed(build) => {
+                let (item, leaf) = build(index);
+                (Sequenced { leaf, item, attachment: Vec::new() }, false)
+            }
+        };
+        let known = leaves.find(&entry.leaf, &placed.entries);
+        if let Some(known) = known.filter(|known| !recurring || known + 1 == index) {
+            placed.duplicates.push((known, answer));
+            continue;
+        }
+        leaves.insert(&entry.leaf, index);
+        placed.waiting.push((index, entry.leaf, answer));
+        placed.entries.push(entry);
+    }
+    placed
+}
+
+impl Placed {
+    /// Answers everybody: duplicates too only once what they repeat is published.
+    pub(super) fn answer(
+        self,
+        published: Result<Published, AppendError>,
+        tiles: impl TileSource,
+        metrics: &Metrics,
+    ) {
+        metrics::add(&metrics.duplicates, self.duplicates.len() as u64);
+        let Published { checkpoint, note } = match published {
+            Ok(published) => published,
+            Err(error) => {
+                let waiting = self.waiting.into_iter().map(|(_, _, answer)| answer);
+                let all = waiting.chain(self.duplicates.into_iter().map(|(_, answer)| answer));
+                all.for_each(|answer| drop(answer.send(Err(error.clone()))));
+                return;
+            }
+        };
+        for (index, answer) in self.duplicates {
+            let _ = answer.send(Err(AppendError::Duplicate(index)));
+        }
+        metrics::add(&metrics.batches, 1);
+        metrics::add(&metrics.acknowledged, self.waiting.len() as u64);
+        let tree = TileTree::new(tiles, checkpoint.size);
+        for (index, leaf_hash, answer) in self.waiting {
+            let receipt = inclusion_proof(&tree, index, checkpoint.size).map(|proof| Receipt {
+                index,
+                leaf_hash,
+                tree_size: checkpoint.size,
+                root: checkpoint.root,
+                proof,
+                checkpoint: note.clone(),
+            });
+            // Whoever went away finds the entry by its index or as a duplicate.
+            let _ = answer.send(receipt.map_err(|_| AppendError::Unavailable));
+        }
+    }
+}

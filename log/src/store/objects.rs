@@ -1,0 +1,256 @@
+//! Where what readers see of a log lies: tiles, bundles, checkpoint, and what is kept beside entries. A folder, or a
+//! bucket of an S3-compatible store.
+//!
+//! In a bucket nothing but the checkpoint is ever overwritten. A tile, partial or full, is created once: its name says
+//! how many entries it covers, and the entries before an index never change, so that whoever writes it, however late or
+//! often, writes the same. The checkpoint is replaced only by whoever knows what stands there.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::bucket::{Bucket, Created, Replaced, Version};
+use super::disk::Kind;
+use super::files::Files;
+use crate::tile::TilePath;
+
+/// Most puts that are under way at once.
+const PUTS: usize = 16;
+
+/// The readable part of a log. Clones are the same.
+#[derive(Debug, Clone)]
+pub enum Objects {
+    /// A folder.
+    Folder(Files, PathBuf),
+    /// A bucket, or the part of one below a prefix.
+    Bucket(Arc<dyn Bucket>),
+}
+
+/// Which checkpoint stands there, for whoever replaces it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Standing(Option<Version>);
+
+/// A name at which a bucket holds something else than what belongs there.
+fn differs(name: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("{name} stands there with other content"))
+}
+
+#[allow(clippy::missing_errors_doc, reason = "all errors are the store's")]
+impl Objects {
+    /// Where a name is, for messages.
+    pub(crate) fn locate(&self, name: &str) -> PathBuf {
+        match self {
+            Self::Folder(_, folder) => folder.join(name),
+            Self::Bucket(bucket) => PathBuf::from(format!("{}/{name}", bucket.name())),
+        }
+    }
+
+    /// A whole object; `None` when it is not there.
+    pub(crate) fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        match self {
+            Self::Folder(files, folder) => files.read_optional(&folder.join(name)),
+            Self::Bucket(bucket) => Ok(bucket.get(name)?.map(|(bytes, _)| bytes)),
+        }
+    }
+
+    /// Has an object with this content stand there durably.
+    pub(crate) fn ensure_durable(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Folder(files, folder) => files.ensure_durable(&folder.join(name), bytes),
+            Self::Bucket(bucket) => create(bucket.as_ref(), name, bytes),
+        }
+    }
+
+    /// As [`Objects::ensure_durable`] for several.
+    pub(crate) fn ensure_all_durable(&self, contents: &[(String, &[u8])]) -> io::Result<()> {
+        match self {
+            Self::Folder(files, folder) => {
+                let contents: Vec<_> =
+                    contents.iter().map(|(name, bytes)| (folder.join(name), *bytes)).collect();
+                files.ensure_all_durable(&contents)
+            }
+            Self::Bucket(bucket) => {
+                let put = |(name, bytes): &(String, &[u8])| create(bucket.as_ref(), name, bytes);
+                contents.chunks(PUTS).try_for_each(|some| match some {
+                    [one] => put(one),
+                    some => std::thread::scope(|scope| {
+                        let puts: Vec<_> = some.iter().map(|one| scope.spawn(|| put(one))).collect();
+                        let failed = |_| Err(io::Error::other("a put's thread failed"));
+                        puts.into_iter().try_for_each(|put| put.join().unwrap_or_else(failed))
+                    }),
+                })
+            }
+        }
+    }
+
+    /// Writes partial tiles, which can be derived again.
+    pub(crate) fn write_partials(&self, tiles: &[(TilePath, &[u8])]) -> io::Result<()> {
+        match self {
+            Self::Folder(files, folder) => tiles.iter().try_for_each(|(tile, bytes)| {
+                let path = folder.join(tile.to_string());
+                // It is there already only at replay.
+                match files.read(&path) {
+                    Ok(old) if old == *bytes => Ok(()),
+                    Ok(_) => files.erase(&path, Some(bytes)),
+                    Err(_) => files.write_derived(&path, bytes),
+                }
+            }),
+            Self::Bucket(_) => {
+                let named: Vec<_> = tiles.iter().map(|(tile, bytes)| (tile.to_string(), *bytes)).collect();
+                self.ensure_all_durable(&named)
+            }
+        }
+    }
+
+    /// Removes a partial tile that was outgrown, if it is there.
+    pub(crate) fn remove_partial(&self, tile: &TilePath) -> io::Result<()> {
+        match self {
+            Self::Folder(files, folder) => files.remove_derived(&folder.join(tile.to_string())),
+            Self::Bucket(bucket) => bucket.remove(&tile.to_string()),
+        }
+    }
+
+    /// Removes what is left of a tile's partial ones once it is full. In a bucket there is nothing to do: those that one
+    /// writer wrote, it removes one by one.
+    pub(crate) fn remove_partials_of(&self, tile: &TilePath) -> io::Result<()> {
+        match self {
+            Self::Folder(files, folder) => files.remove_derived_folder(&folder.join(partials(tile))),
+            Self::Bucket(_) => Ok(()),
+        }
+    }
+
+    /// How wide the partial tiles are that stand at a tile's place.
+    pub(crate) fn widths(&self, tile: &TilePath) -> io::Result<Vec<u16>> {
+        let prefix = partials(tile);
+        match self {
+            Self::Folder(files, folder) => {
+                let names = files.list(&folder.join(prefix))?;
+                Ok(names.iter().filter_map(|(name, _)| name.to_str()?.parse().ok()).collect())
+            }
+            Self::Bucket(bucket) => {
+                let names = bucket.list(&format!("{prefix}/"))?;
+                Ok(names.iter().filter_map(|name| name.rsplit_once('/')?.1.parse().ok()).collect())
+            }
+        }
+    }
+
+    /// Replaces an object, or removes it, and overwrites what stood there, where there is something.
+    pub(crate) fn erase(&self, name: &str, replacement: Option<&[u8]>) -> io::Result<()> {
+        match self {
+            Self::Folder(files, folder) => files.erase(&folder.join(name), replacement),
+            Self::Bucket(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// Removes temporary files that a crash left. A bucket has none.
+    pub(crate) fn remove_temporaries(&self) -> io::Result<()> {
+        match self {
+            Self::Folder(files, folder) => files.remove_temporaries(folder),
+            Self::Bucket(_) => Ok(()),
+        }
+    }
+
+    /// Removes the partial tiles that a crash left beside those `kept`, and beside full ones.
+    pub(crate) fn remove_stray_partials(&self, kept: &[TilePath]) -> io::Result<()> {
+        match self {
+            Self::Folder(files, folder) => {
+                for tile in kept {
+                    let beside = folder.join(partials(tile));
+                    for (name, _) in files.list(&beside)? {
+                        let path = beside.join(name);
+                        if path != folder.join(tile.to_string()) {
+                            files.erase(&path, None)?;
+                        }
+                    }
+                }
+                remove_outgrown(files, &folder.join("tile"))
+            }
+            // Wider ones may be those of a writer that has taken over since.
+            Self::Bucket(bucket) => kept.iter().try_for_each(|tile| {
+                let narrower = self.widths(tile)?.into_iter().filter(|width| *width < tile.width);
+                narrower
+                    .map(|width| TilePath { width, ..*tile })
+                    .try_for_each(|path| bucket.remove(&path.to_string()))
+            }),
+        }
+    }
+
+    /// The published checkpoint, and what replacing it takes.
+    pub(crate) fn checkpoint(&self) -> io::Result<(Option<Vec<u8>>, Standing)> {
+        match self {
+            Self::Folder(..) => Ok((self.read("checkpoint")?, Standing(None))),
+            Self::Bucket(bucket) => Ok(match bucket.get("checkpoint")? {
+                Some((bytes, version)) => (Some(bytes), Standing(Some(version))),
+                None => (None, Standing(None)),
+            }),
+        }
+    }
+
+    /// Publishes a checkpoint in the place of the one that `standing` says. In a folder that holds because only the
+    /// holder of its lock writes.
+    pub(crate) fn publish(&self, bytes: &[u8], standing: &mut Standing) -> io::Result<()> {
+        let bucket = match self {
+            Self::Folder(files, folder) => return files.write_durable(&folder.join("checkpoint"), bytes),
+            Self::Bucket(bucket) => bucket,
+        };
+        let replaced = match &standing.0 {
+            Some(version) => bucket.replace("checkpoint", bytes, version)?,
+            None => match bucket.create("checkpoint", bytes)? {
+                Created::Now(version) => Replaced::Now(version),
+                Created::Before => Replaced::Other,
+            },
+        };
+        standing.0 = match replaced {
+            Replaced::Now(version) => Some(version),
+            // A put that was delivered twice finds itself there.
+            Replaced::Other => match bucket.get("checkpoint")? {
+                Some((there, version)) if there == bytes => Some(version),
+                _ => return Err(io::Error::other("another writer published meanwhile")),
+            },
+        };
+        Ok(())
+    }
+}
+
+/// Creates an object, or finds it there as it should be.
+fn create(bucket: &dyn Bucket, name: &str, bytes: &[u8]) -> io::Result<()> {
+    match bucket.create(name, bytes)? {
+        Created::Now(_) => Ok(()),
+        Created::Before => match bucket.get(name)? {
+            Some((there, _)) if there == bytes => Ok(()),
+            Some(_) => Err(differs(name)),
+            None => Err(io::ErrorKind::NotFound.into()),
+        },
+    }
+}
+
+/// Name of the folder of a tile's partial ones.
+fn partials(tile: &TilePath) -> String {
+    format!("{}.p", TilePath { width: 256, ..*tile })
+}
+
+/// Removes partial files beside full ones. Their removal was not synced, and after a power failure they may be back, with
+/// anything in them.
+fn remove_outgrown(files: &Files, folder: &Path) -> io::Result<()> {
+    let names = files.list(folder)?;
+    let full: HashSet<&OsStr> =
+        names.iter().filter(|(_, kind)| *kind == Kind::File).map(|(name, _)| name.as_os_str()).collect();
+    for (name, _) in names.iter().filter(|(_, kind)| *kind == Kind::Folder) {
+        let path = folder.join(name);
+        match Path::new(name).file_stem() {
+            Some(stem) if path.extension() == Some(OsStr::new("p")) => {
+                if full.contains(stem) {
+                    files
+                        .list(&path)?
+                        .iter()
+                        .try_for_each(|(width, _)| files.erase(&path.join(width), None))?;
+                    files.remove_derived_folder(&path)?;
+                }
+            }
+            _ => remove_outgrown(files, &path)?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! Where several front ends of one log agree on its order: batches with their places, which leaves the log holds, and who
+//! publishes.
+//!
+//! The order alone decides what the tree is. It is extended by one front end at a time and never changed, so any two that
+//! publish a tree of one size publish the same one; the lease only saves them the work of doing it twice.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use super::wal::Batch;
+use crate::hash::Hash;
+
+/// What a front end sees once it is its turn to extend the order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// Index of the next entry.
+    pub next: u64,
+    /// Of the leaves asked for, those that the log holds, each with the last of its indices.
+    pub known: HashMap<Hash, u64>,
+}
+
+/// The order of one log, as one front end reaches it.
+///
+/// After an error it is unknown whether the call was carried out, and the value is not used again.
+#[allow(clippy::missing_errors_doc, reason = "all errors are the database's or the way's to it")]
+pub trait Journal: Send + fmt::Debug {
+    /// Waits for the turn to extend the order; until [`Journal::commit`] or [`Journal::pass`], nobody else has it.
+    fn begin(&mut self, leaves: &[Hash]) -> io::Result<Turn>;
+    /// Extends the order by this batch, which begins where [`Turn::next`] says; it is durable when this returns.
+    fn commit(&mut self, batch: &Batch) -> io::Result<()>;
+    /// Gives the turn back unused.
+    fn pass(&mut self) -> io::Result<()>;
+
+    /// The batches from this index on, or all that are kept if it is `None`; then the number of entries.
+    fn read(&mut self, from: Option<u64>) -> io::Result<(Vec<Batch>, u64)>;
+    /// Drops the batches that end at or before an index.
+    fn trim(&mut self, keep_from: u64) -> io::Result<()>;
+
+    /// Takes the lease for so long, if nobody has it, or prolongs it. Returns whether this front end has it now.
+    fn lease(&mut self, duration: Duration) -> io::Result<bool>;
+    /// Gives the lease up, if this front end has it.
+    fn release(&mut self) -> io::Result<()>;
+    /// Says that a tree of this size was published.
+    fn announce(&mut self, published: u64) -> io::Result<()>;
+    /// The size of the largest tree of which that was said.
+    fn announced(&mut self) -> io::Result<u64>;
+}
+
+/// The way to the order of one log, for whoever begins or begins anew.
+#[allow(clippy::missing_errors_doc, reason = "all errors are the database's or the way's to it")]
+pub trait Connect: Send + Sync + fmt::Debug {
+    /// Opens it; a log that has no order yet gets an empty one.
+    fn connect(&self, origin: &str) -> io::Result<Box<dyn Journal>>;
+}

@@ -1,0 +1,252 @@
+//! Real servers for tests: PostgreSQL from npm, an S3 server (versitygw, over a folder) by `go install`. Installed once
+//! into the user's cache, started on a free port of loopback, and stopped when this process ends, however it does.
+//!
+//! Without npm or go the tests that need them say so and pass; with CI=true that is a failure.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use sigveil_log::store::postgres::Postgres;
+use sigveil_log::store::s3::{S3, S3Config};
+use sigveil_log::store::shared::{Connect, Journal};
+
+const POSTGRES: &str = "18.4.0-beta.17";
+const VERSITYGW: &str = "github.com/versity/versitygw/cmd/versitygw@v1.8.0";
+/// Whom the servers run as where tests run as root, which PostgreSQL refuses.
+const NOBODY: u32 = 65534;
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
+}
+
+/// Where programs are kept: of root, where others may run them too.
+fn cache() -> PathBuf {
+    if is_root() {
+        return PathBuf::from("/var/cache/sigveil");
+    }
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache");
+    std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from).join("sigveil")
+}
+
+/// Whether a program is there; if not, whether that may be passed over.
+fn available(program: &str, argument: &str) -> bool {
+    if Command::new(program).arg(argument).output().is_ok_and(|output| output.status.success()) {
+        return true;
+    }
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "CI needs {program}");
+    eprintln!("skipped: {program} is not installed");
+    false
+}
+
+fn succeed(command: &mut Command) {
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {said}");
+}
+
+/// A folder that `fill` fills, once for all processes.
+fn installed(name: &str, fill: impl FnOnce(&Path)) -> PathBuf {
+    let folder = cache().join(name);
+    if !folder.exists() {
+        std::fs::create_dir_all(cache()).unwrap();
+        let fresh = tempfile::tempdir_in(cache()).unwrap();
+        fill(fresh.path());
+        std::fs::set_permissions(fresh.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        // Of two processes that install at once, the second finds the first one's.
+        let _ = std::fs::rename(fresh.path(), &folder);
+    }
+    folder
+}
+
+/// The programs of PostgreSQL.
+fn postgres_programs() -> Option<PathBuf> {
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "linux-x64",
+        _ => "linux-arm64",
+    };
+    available("npm", "--version").then(|| {
+        let package = format!("@embedded-postgres/{architecture}");
+        let folder = installed(&format!("postgres-{POSTGRES}"), |folder| {
+            std::fs::write(folder.join("package.json"), "{}").unwrap();
+            let mut install = Command::new("npm");
+            install.args(["install", "--no-audit", "--no-fund", "--ignore-scripts"]);
+            succeed(install.arg(format!("{package}@{POSTGRES}")).current_dir(folder));
+            let package = folder.join("node_modules").join(&package);
+            for program in std::fs::read_dir(package.join("native/bin")).unwrap() {
+                let mode = std::fs::Permissions::from_mode(0o755);
+                std::fs::set_permissions(program.unwrap().path(), mode).unwrap();
+            }
+            // A package holds no links: a script of its own would make them.
+            let links = std::fs::read(package.join("native/pg-symlinks.json")).unwrap();
+            let links: Vec<BTreeMap<String, PathBuf>> = serde_json::from_slice(&links).unwrap();
+            for link in links {
+                let to = link["source"].file_name().unwrap();
+                std::os::unix::fs::symlink(to, package.join(&link["target"])).unwrap();
+            }
+        });
+        folder.join("node_modules").join(package).join("native/bin")
+    })
+}
+
+fn versitygw() -> Option<PathBuf> {
+    available("go", "version").then(|| {
+        let folder = installed(&VERSITYGW.replace('/', "_"), |folder| {
+            succeed(Command::new("go").args(["install", VERSITYGW]).env("GOBIN", folder));
+        });
+        folder.join("versitygw")
+    })
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A folder of the servers' user.
+fn folder() -> PathBuf {
+    let folder = tempfile::tempdir().unwrap().keep();
+    if is_root() {
+        chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    folder
+}
+
+fn as_nobody(command: &mut Command) -> &mut Command {
+    if is_root() { command.uid(NOBODY).gid(NOBODY) } else { command }
+}
+
+/// A server, and the shell that stops it by its process number and removes its folder once its own input ends.
+pub struct Server {
+    shell: Child,
+    pub port: u16,
+}
+
+impl Server {
+    fn start(command: &mut Command, folder: &Path, port: u16) -> Self {
+        const WATCH: &str = r#"folder=$1; shift
+"$@" & server=$!
+read -r _
+kill -TERM "$server"; kill -INT "$server"; wait "$server"; rm -rf "$folder""#;
+        let mut shell = Command::new("sh");
+        shell.args(["-c", WATCH, "sh"]).arg(folder).arg(command.get_program()).args(command.get_args());
+        shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        // Of another process group: what stops this process from the keyboard does not stop it before its shell.
+        shell
+            .current_dir("/")
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let shell = as_nobody(&mut shell).spawn().unwrap();
+        let begun = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{command:?} does not listen");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Self { shell, port }
+    }
+
+    /// PostgreSQL with an empty database; `None` where it may be missing.
+    pub fn postgres(settings: &[&str]) -> Option<Self> {
+        let programs = postgres_programs()?;
+        let (folder, port) = (folder(), free_port());
+        let mut init = Command::new(programs.join("initdb"));
+        init.arg("-D").arg(&folder).args(["-U", "sigveil", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"]);
+        succeed(as_nobody(&mut init).current_dir("/"));
+        let mut server = Command::new(programs.join("postgres"));
+        server.arg("-D").arg(&folder).args(["-h", "127.0.0.1", "-k", "", "-p"]).arg(port.to_string());
+        server.args(settings.iter().flat_map(|setting| ["-c", setting]));
+        let server = Self::start(&mut server, &folder, port);
+        // It listens before it answers.
+        let database = Postgres::new(&server.address()).unwrap();
+        let begun = Instant::now();
+        while let Err(error) = database.connect("ready") {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{error}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Some(server)
+    }
+
+    pub fn address(&self) -> String {
+        format!("host=127.0.0.1 port={} user=sigveil dbname=postgres", self.port)
+    }
+
+    /// An S3 server with one bucket; `None` where it may be missing.
+    pub fn s3() -> Option<Self> {
+        let program = versitygw()?;
+        let (folder, port) = (folder(), free_port());
+        for name in ["data/log", "sidecar"] {
+            succeed(as_nobody(Command::new("mkdir").arg("-p").arg(folder.join(name))));
+        }
+        let mut server = Command::new(program);
+        server.args(["--quiet", "--keep-alive", "--access", "access", "--secret", "secret", "--port"]);
+        server.arg(format!("127.0.0.1:{port}")).args(["posix", "--sidecar"]).arg(folder.join("sidecar"));
+        Some(Self::start(server.arg(folder.join("data")), &folder, port))
+    }
+
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Stops it, and waits until it has.
+    pub fn stop(mut self) {
+        drop(self.shell.stdin.take());
+        self.shell.wait().unwrap();
+    }
+}
+
+/// The database of this process.
+pub fn postgres() -> Option<&'static Server> {
+    static SERVER: OnceLock<Option<Server>> = OnceLock::new();
+    SERVER.get_or_init(|| Server::postgres(&[])).as_ref()
+}
+
+/// The object store of this process.
+pub fn s3() -> Option<&'static Server> {
+    static SERVER: OnceLock<Option<Server>> = OnceLock::new();
+    SERVER.get_or_init(Server::s3).as_ref()
+}
+
+/// A part of a bucket.
+pub fn bucket(endpoint: &str, prefix: &str) -> S3 {
+    let [region, bucket, key, secret] = ["us-east-1", "log", "access", "secret"].map(str::to_owned);
+    let (endpoint, prefix) = (endpoint.to_owned(), format!("{prefix}/"));
+    S3::new(S3Config { endpoint, region, bucket, prefix, key, secret }).unwrap()
+}
+
+/// A name that nothing of this process had before.
+pub fn fresh() -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    format!("{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Orders of logs that have one origin and are different logs.
+#[derive(Debug)]
+pub struct Labelled {
+    pub postgres: Postgres,
+    pub label: String,
+}
+
+impl Labelled {
+    pub fn new(address: &str, label: &str) -> Self {
+        Self { postgres: Postgres::new(address).unwrap(), label: label.to_owned() }
+    }
+}
+
+impl Connect for Labelled {
+    fn connect(&self, origin: &str) -> std::io::Result<Box<dyn Journal>> {
+        self.postgres.connect(&format!("{origin} {}", self.label))
+    }
+}
+
+/// Says something at once, whole, on standard output.
+pub fn say(line: &str) {
+    std::io::stdout().lock().write_all(format!("\n{line}\n").as_bytes()).unwrap();
+}

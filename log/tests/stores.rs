@@ -1,0 +1,316 @@
+//! The engine over each of its stores: a folder; a folder with the order in PostgreSQL; an S3 bucket with the order in
+//! PostgreSQL. What is asked of a log is the same on all of them.
+#![cfg(feature = "service")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod common;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use common::*;
+use sigveil_log::checkpoint::VerifiedCheckpoint;
+use sigveil_log::engine::{AppendError, Config, Log, OpenError, Receipt, Shared};
+use sigveil_log::entry::Stored;
+use sigveil_log::merkle::{leaf_hash, verify_inclusion};
+use sigveil_log::note::{NoteKey, NoteSignature, NoteSigner};
+use sigveil_log::tile::TileTree;
+use sigveil_log::witness::{AddCheckpoint, CosignError, Cosigner};
+
+/// Where a log lies, and its witness beside it.
+struct Place {
+    folder: tempfile::TempDir,
+    shared: Option<Shared>,
+}
+
+impl Place {
+    fn folder() -> Option<Self> {
+        Some(Self { folder: tempfile::tempdir().unwrap(), shared: None })
+    }
+
+    #[cfg(all(feature = "postgres", feature = "s3"))]
+    fn shared(objects: bool) -> Option<Self> {
+        let label = servers::fresh();
+        let journal = Arc::new(servers::Labelled::new(&servers::postgres()?.address(), &label));
+        let bucket = match objects {
+            true => Some(Arc::new(servers::bucket(&servers::s3()?.endpoint(), &label)) as Arc<_>),
+            false => None,
+        };
+        Some(Self { shared: Some(Shared::new(journal, bucket)), ..Self::folder()? })
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn config(&self) -> Config {
+        Config { shared: self.shared.clone(), ..config(self.path()) }
+    }
+
+    fn witnessed(&self) -> Config {
+        Config { shared: self.shared.clone(), ..witnessed(self.path()) }
+    }
+}
+
+/// Every test, on every store.
+macro_rules! on_each_store {
+    ($($test:ident)*) => {
+        mod folder {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test(&super::Place::folder().unwrap()).await;
+            })*
+        }
+
+        #[cfg(all(feature = "postgres", feature = "s3"))]
+        mod folder_and_postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                if let Some(place) = super::Place::shared(false) {
+                    super::$test(&place).await;
+                }
+            })*
+        }
+
+        #[cfg(all(feature = "postgres", feature = "s3"))]
+        mod s3_and_postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                if let Some(place) = super::Place::shared(true) {
+                    super::$test(&place).await;
+                }
+            })*
+        }
+    };
+}
+
+on_each_store! {
+    acknowledged_entries_are_included_and_survive_reopening_across_bundles
+    a_duplicate_names_the_first_index_also_after_reopening
+    checkpoints_are_cosigned_before_they_are_published
+    a_recurring_leaf_is_a_duplicate_only_of_the_last
+    an_entry_is_published_once_its_witness_is_back_without_another_entry
+    a_clock_that_jumps_back_takes_no_tree_head_with_it
+    what_finds_the_queue_full_is_refused_and_what_waits_is_answered_before_the_log_stops
+    deduplication_is_made_anew_from_the_tree_at_every_start
+}
+
+/// A log that was dropped still holds its folder until its thread has ended.
+fn reopen(config: impl Fn() -> Config) -> Result<Log, OpenError> {
+    loop {
+        match Log::open(config()) {
+            Err(error) if error.reason() == "log-locked" => std::thread::yield_now(),
+            opened => return opened,
+        }
+    }
+}
+
+fn check(log: &Log, receipt: &Receipt, body: &[u8]) {
+    let opened = VerifiedCheckpoint::open(receipt.checkpoint.as_bytes(), log.key(), &[]).unwrap();
+    assert_eq!((opened.checkpoint().size, opened.checkpoint().root), (receipt.tree_size, receipt.root));
+    assert_eq!(receipt.leaf_hash, leaf_hash(body));
+    verify_inclusion(&receipt.leaf_hash, receipt.index, receipt.tree_size, &receipt.proof, &receipt.root)
+        .unwrap();
+}
+
+async fn acknowledged_entries_are_included_and_survive_reopening_across_bundles(place: &Place) {
+    let bodies: Vec<Vec<u8>> = (0..700u32).map(|n| format!("entry {n}").into_bytes()).collect();
+    let mut log = Log::open(place.config()).unwrap();
+    for (round, chunk) in bodies.chunks(150).enumerate() {
+        let tasks: Vec<_> = chunk
+            .iter()
+            .map(|body| {
+                let (log, body) = (log.clone(), body.clone());
+                tokio::spawn(async move { (log.append_opaque(body.clone()).await.unwrap(), body) })
+            })
+            .collect();
+        for task in tasks {
+            let (receipt, body) = task.await.unwrap();
+            check(&log, &receipt, &body);
+        }
+        if round % 2 == 1 {
+            drop(log);
+            log = reopen(|| place.config()).unwrap();
+        }
+    }
+    let opened = VerifiedCheckpoint::open(&log.checkpoint().unwrap(), log.key(), &[]).unwrap();
+    let (size, root) = (opened.checkpoint().size, opened.checkpoint().root);
+    assert_eq!(size, 700);
+    let tree = TileTree::open(log.reader().clone(), size, &root).unwrap();
+    let mut stored: Vec<_> = log.reader().entries(&tree, 0, size).unwrap().into_iter().collect();
+    stored.sort_by_key(|entry| format!("{entry:?}"));
+    let mut expected: Vec<_> = bodies.into_iter().map(Stored::Body).collect();
+    expected.sort_by_key(|entry| format!("{entry:?}"));
+    assert_eq!(stored, expected);
+    // Older sizes are still readable, though only the newest partial tiles are kept.
+    assert_eq!(TileTree::new(log.reader().clone(), 300).leaf(299).unwrap(), tree.leaf(299).unwrap());
+}
+
+async fn a_duplicate_names_the_first_index_also_after_reopening(place: &Place) {
+    let log = Log::open(place.config()).unwrap();
+    let entry = rekord(b"artifact");
+    let first = log.append(&entry).await.unwrap().index;
+    assert_eq!(log.append(&entry).await, Err(AppendError::Duplicate(first)));
+    drop(log);
+    let log = reopen(|| place.config()).unwrap();
+    assert_eq!(log.append(&entry).await, Err(AppendError::Duplicate(first)));
+}
+
+async fn checkpoints_are_cosigned_before_they_are_published(place: &Place) {
+    let log = Log::open(place.witnessed()).unwrap();
+    for n in 0..3u8 {
+        let receipt = log.append_opaque(vec![n]).await.unwrap();
+        assert_eq!(receipt.checkpoint.matches("\n— witness.example ").count(), 1);
+    }
+    log.stop().await;
+    let mut without = place.witnessed();
+    without.witnesses.clear();
+    let log = Log::open(without).unwrap();
+    assert_eq!(log.append_opaque(vec![9]).await, Err(AppendError::Unwitnessed));
+}
+
+async fn a_recurring_leaf_is_a_duplicate_only_of_the_last(place: &Place) {
+    let mut log = Log::open(place.config()).unwrap();
+    for (index, body) in (0..).zip(["a", "b", "a", "b"]) {
+        let receipt = log.append_recurring(body.into()).await.unwrap();
+        assert_eq!(receipt.index, index);
+        check(&log, &receipt, body.as_bytes());
+        drop(log);
+        log = reopen(|| place.config()).unwrap();
+        assert_eq!(log.append_recurring(body.into()).await, Err(AppendError::Duplicate(index)));
+    }
+    assert_eq!(log.append_opaque(b"a".to_vec()).await, Err(AppendError::Duplicate(2)));
+    assert_eq!(log.append_recurring(vec![0; 65_536]).await.unwrap_err().reason(), "entry-too-large");
+}
+
+/// A witness that is down until it is told otherwise.
+struct Outage {
+    witness: sigveil_log::witness::Witness,
+    over: AtomicBool,
+}
+
+impl Cosigner for Outage {
+    fn key(&self) -> &NoteKey {
+        self.witness.key()
+    }
+
+    fn cosign(&self, request: &AddCheckpoint) -> Result<NoteSignature, CosignError> {
+        if self.over.load(Ordering::SeqCst) {
+            self.witness.cosign(request)
+        } else {
+            Err(CosignError::Other("down".to_owned()))
+        }
+    }
+}
+
+async fn an_entry_is_published_once_its_witness_is_back_without_another_entry(place: &Place) {
+    let witness = witness(&place.path().join("witness"), vec![log_signer().public().clone()]);
+    let outage = Arc::new(Outage { witness, over: AtomicBool::new(false) });
+    let mut config = place.config();
+    config.witnesses = vec![outage.clone()];
+    config.witness_threshold = 1;
+    config.witness_retry = Duration::from_millis(5);
+    let log = Log::open(config).unwrap();
+    assert_eq!(log.append_opaque(b"entry".to_vec()).await, Err(AppendError::Unwitnessed));
+    assert!(log.checkpoint().is_err());
+    outage.over.store(true, Ordering::SeqCst);
+    let size = |log: &Log| {
+        let bytes = log.checkpoint().ok()?;
+        let opened = VerifiedCheckpoint::open_witnessed(&bytes, log.key(), &[outage.key().clone()], 1);
+        Some(opened.unwrap().checkpoint().size)
+    };
+    while size(&log) != Some(1) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(log.append_opaque(b"entry".to_vec()).await, Err(AppendError::Duplicate(0)));
+}
+
+async fn a_clock_that_jumps_back_takes_no_tree_head_with_it(place: &Place) {
+    let time = Arc::new(AtomicU64::new(NOW));
+    let backwards = || {
+        let (mut config, time) = (place.config(), Arc::clone(&time));
+        let key = p256::ecdsa::SigningKey::from_slice(&[5; 32]).unwrap();
+        config.signer = NoteSigner::rfc6962(ORIGIN, key).unwrap();
+        config.clock = Arc::new(move || time.fetch_sub(60_000, Ordering::SeqCst));
+        config
+    };
+    for round in 0..3u8 {
+        let log = reopen(backwards).unwrap();
+        for n in 0..3u8 {
+            let receipt = log.append_opaque(vec![round, n]).await.unwrap();
+            let opened = VerifiedCheckpoint::open(receipt.checkpoint.as_bytes(), log.key(), &[]).unwrap();
+            assert_eq!(opened.log_time(), Some(NOW));
+        }
+    }
+    assert!(time.load(Ordering::SeqCst) < NOW - 9 * 60_000);
+}
+
+/// A witness that waits until it is let go.
+struct Held(sigveil_log::witness::Witness, AtomicBool);
+
+impl Cosigner for Held {
+    fn key(&self) -> &NoteKey {
+        self.0.key()
+    }
+
+    fn cosign(&self, request: &AddCheckpoint) -> Result<NoteSignature, CosignError> {
+        while !self.1.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.0.cosign(request)
+    }
+}
+
+async fn what_finds_the_queue_full_is_refused_and_what_waits_is_answered_before_the_log_stops(place: &Place) {
+    let witness = witness(&place.path().join("witness"), vec![log_signer().public().clone()]);
+    let held = Arc::new(Held(witness, AtomicBool::new(true)));
+    let mut limited = Config { queue: 2, batch_size: 1, ..place.config() };
+    limited.witnesses = vec![held.clone()];
+    limited.witness_threshold = 1;
+    let log = Log::open(limited).unwrap();
+    held.1.store(false, Ordering::SeqCst);
+    let mut waiting = Vec::new();
+    // One is with the sequencer sooner or later, two wait; the next is refused at once.
+    let busy = loop {
+        let (log, number) = (log.clone(), waiting.len());
+        let mut append = tokio::spawn(async move { log.append_opaque(number.to_be_bytes().to_vec()).await });
+        match tokio::time::timeout(Duration::from_millis(50), &mut append).await {
+            Ok(answer) => break answer.unwrap().unwrap_err(),
+            Err(_) => waiting.push(append),
+        }
+    };
+    assert_eq!((busy.reason(), waiting.len() <= 3), ("log-busy", true));
+    let stopping = {
+        let log = log.clone();
+        tokio::spawn(async move { log.stop().await })
+    };
+    held.1.store(true, Ordering::SeqCst);
+    for append in waiting {
+        append.await.unwrap().unwrap();
+    }
+    stopping.await.unwrap();
+    assert_eq!(log.append_opaque(b"late".to_vec()).await, Err(AppendError::Unavailable));
+    // The folder is free at once, not some time later.
+    Log::open(place.config()).unwrap();
+}
+
+async fn deduplication_is_made_anew_from_the_tree_at_every_start(place: &Place) {
+    let limited = || Config { wal_limit: 1, ..place.config() };
+    let log = Log::open(limited()).unwrap();
+    let append = |n: u32| {
+        let log = log.clone();
+        tokio::spawn(async move { log.append_opaque(n.to_be_bytes().to_vec()).await })
+    };
+    let mut places = Vec::new();
+    for task in (0..600).map(append).collect::<Vec<_>>() {
+        places.push(task.await.unwrap().unwrap().index);
+    }
+    log.stop().await;
+    let log = Log::open(limited()).unwrap();
+    for (n, index) in (0u32..).zip(places) {
+        let again = log.append_opaque(n.to_be_bytes().to_vec()).await;
+        assert_eq!(again, Err(AppendError::Duplicate(index)));
+    }
+}
