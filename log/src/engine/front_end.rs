@@ -356,6 +356,7 @@ impl Writer for FrontEnd {
         metrics::set(&self.metrics.committed, self.seen.1);
         metrics::set(&self.metrics.published, self.seen.0);
         metrics::set(&self.metrics.storage_failing, u64::from(self.failed.is_some()));
+        metrics::set(&self.metrics.publishing, u64::from(self.leading.is_some()));
     }
 }
 

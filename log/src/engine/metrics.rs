@@ -16,6 +16,7 @@ pub struct Metrics {
     pub(super) unwitnessed: AtomicU64,
     pub(super) storage_failures: AtomicU64,
     pub(super) storage_failing: AtomicU64,
+    pub(super) publishing: AtomicU64,
 }
 
 /// Adds to a counter.
@@ -36,7 +37,7 @@ impl Metrics {
     }
 
     /// Name, type, meaning and value of each.
-    fn rows(&self) -> [(&'static str, &'static str, &'static str, f64); 10] {
+    fn rows(&self) -> [(&'static str, &'static str, &'static str, f64); 11] {
         let read = |value: &AtomicU64| value.load(Ordering::Relaxed) as f64;
         let seconds = read(&self.batch_microseconds) / 1e6;
         [
@@ -89,6 +90,12 @@ impl Metrics {
                 "gauge",
                 "1 while nothing is accepted because storage fails.",
                 read(&self.storage_failing),
+            ),
+            (
+                "sigveil_log_publishing",
+                "gauge",
+                "1 on the front end that publishes what all ordered.",
+                read(&self.publishing),
             ),
         ]
     }

@@ -291,5 +291,6 @@ impl Writer for Sequencer {
         metrics::set(&self.metrics.committed, self.tree.size());
         metrics::set(&self.metrics.published, published);
         metrics::set(&self.metrics.storage_failing, u64::from(self.failed.is_some()));
+        metrics::set(&self.metrics.publishing, 1);
     }
 }

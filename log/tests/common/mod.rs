@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+pub mod acknowledged;
 pub mod certificates;
 #[cfg(all(feature = "postgres", feature = "s3"))]
 pub mod servers;
@@ -65,13 +66,17 @@ pub fn authority() -> SigningKey {
 }
 
 pub fn witness(folder: &Path, logs: Vec<NoteKey>) -> Witness {
-    let signer = NoteSigner::cosignature("witness.example", SigningKey::from_bytes(&[3; 32])).unwrap();
-    Witness::open(folder, signer, logs, Arc::new(|| NOW)).unwrap()
+    Witness::open(folder, witness_signer(), logs, Arc::new(|| NOW)).unwrap()
+}
+
+/// The witness's signer.
+pub fn witness_signer() -> NoteSigner {
+    NoteSigner::cosignature("witness.example", SigningKey::from_bytes(&[3; 32])).unwrap()
 }
 
 /// The key by which [`witnessed`] logs are cosigned.
 pub fn log_witness() -> NoteKey {
-    NoteSigner::cosignature("witness.example", SigningKey::from_bytes(&[3; 32])).unwrap().public().clone()
+    witness_signer().public().clone()
 }
 
 pub fn config(folder: &Path) -> Config {

@@ -346,6 +346,27 @@ fn each_call_goes_wrong_in_a_folder_with_the_order_elsewhere() {
     suite::<FrontEnd>("POSIX model, order", Place::memory_and_order, &FAULTS, &restarts, every, seed);
 }
 
+/// The same over the real database, and the real object store.
+#[cfg(all(feature = "postgres", feature = "s3"))]
+#[test]
+fn each_call_goes_wrong_over_real_stores() {
+    use super::common::servers;
+    use std::sync::Arc;
+
+    let (Some(database), Some(objects)) = (servers::postgres(), servers::s3()) else { return };
+    let order = |label: &str| Arc::new(servers::Labelled::new(&database.address(), label));
+    let both = || {
+        let label = servers::fresh();
+        let bucket = Arc::new(servers::bucket(&objects.endpoint(), &label));
+        Place::memory().sharing(order(&label), Some(bucket))
+    };
+    let folder = || Place::real().sharing(order(&servers::fresh()), None);
+    let restarts = [("opened anew in place", Restart::InPlace), ("process restarts", Restart::Process)];
+    let every = if all() { 1 } else { 60 };
+    suite::<FrontEnd>("S3, PostgreSQL", both, &REMOTE_FAULTS, &restarts, every, seed());
+    suite::<FrontEnd>("POSIX folder, PostgreSQL", folder, &FAULTS, &restarts, 2 * every, seed());
+}
+
 /// The suite is worth what it finds: an engine that leaves out one sync must be caught by it.
 fn is_caught(new: impl Fn() -> Place) -> bool {
     let calls = calls::<Sequencer>(&new());

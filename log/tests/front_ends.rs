@@ -1,0 +1,353 @@
+//! Two processes serve one log, over real stores, and one of them is killed, again and again. What either acknowledged is
+//! there, once and in its place, and no size has two trees.
+#![cfg(all(feature = "postgres", feature = "s3"))]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod common;
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use common::acknowledged::{self, Acknowledged};
+use common::servers::{self, Labelled};
+use common::*;
+use rand_chacha::ChaCha20Rng;
+use rand_core::{RngCore as _, SeedableRng as _};
+use sigveil_log::checkpoint::VerifiedCheckpoint;
+use sigveil_log::engine::{AppendError, Config, Log, Shared};
+use sigveil_log::store::bucket::{Bucket, Created, Replaced};
+use sigveil_log::store::postgres::Postgres;
+use sigveil_log::store::shared::Connect as _;
+use sigveil_log::witness::{AddCheckpoint, CosignError, Cosigner, Refusal, Seen, decide};
+
+/// The address of a child's stores: folder, database, label, and object store if there is one, one a line. Without it
+/// the child's test does nothing.
+const STORES: &str = "SIGVEIL_TEST_FRONT_END";
+const ROUNDS: u32 = 8;
+const WRITERS: u32 = 8;
+
+/// Where two processes' logs lie.
+#[derive(Clone)]
+struct Stores {
+    folder: String,
+    database: String,
+    label: String,
+    endpoint: Option<String>,
+}
+
+impl Stores {
+    fn new(folder: &Path, objects: bool) -> Option<Self> {
+        let endpoint = if objects { Some(servers::s3()?.endpoint()) } else { None };
+        let (folder, database) = (folder.to_str().unwrap().to_owned(), servers::postgres()?.address());
+        Some(Self { folder, database, label: servers::fresh(), endpoint })
+    }
+
+    fn to_text(&self) -> String {
+        let endpoint = self.endpoint.clone().unwrap_or_default();
+        [&self.folder, &self.database, &self.label, &endpoint].map(String::as_str).join("\n")
+    }
+
+    fn from_text(text: &str) -> Self {
+        let mut lines = text.split('\n').map(str::to_owned);
+        let mut next = || lines.next().unwrap();
+        let (folder, database, label) = (next(), next(), next());
+        Self { folder, database, label, endpoint: Some(next()).filter(|endpoint| !endpoint.is_empty()) }
+    }
+
+    fn config(&self, number: u32) -> Config {
+        let journal = Arc::new(Labelled::new(&self.database, &self.label));
+        let bucket = self.endpoint.as_ref().map(|url| Arc::new(servers::bucket(url, &self.label)) as Arc<_>);
+        let lease = Duration::from_secs(2);
+        let shared = Shared { lease, ..Shared::new(journal, bucket) };
+        let folder = Path::new(&self.folder);
+        let witness: Arc<dyn Cosigner> = Arc::new(Remembering { folder: self.folder.clone(), number });
+        Config {
+            shared: Some(shared),
+            witnesses: vec![witness],
+            witness_threshold: 1,
+            storage_retry: Duration::from_millis(200),
+            batch_size: 64,
+            ..config(folder)
+        }
+    }
+}
+
+/// A witness of several processes: what it has seen is in a file, under a lock.
+struct Remembering {
+    folder: String,
+    number: u32,
+}
+
+impl Cosigner for Remembering {
+    fn key(&self) -> &sigveil_log::note::NoteKey {
+        static KEY: std::sync::OnceLock<sigveil_log::note::NoteKey> = std::sync::OnceLock::new();
+        KEY.get_or_init(log_witness)
+    }
+
+    fn cosign(&self, request: &AddCheckpoint) -> Result<sigveil_log::note::NoteSignature, CosignError> {
+        let lock = std::fs::File::create(Path::new(&self.folder).join("witness.lock")).unwrap();
+        lock.lock().unwrap();
+        let path = Path::new(&self.folder).join("witness.seen");
+        let seen = std::fs::read_to_string(&path).ok().and_then(|text| {
+            let (size, root) = text.split_once(' ')?;
+            Some(Seen { size: size.parse().ok()?, root: sigveil_log::Hash::from_base64(root)? })
+        });
+        match decide(&[log_signer().public().clone()], |_| Ok(seen), request) {
+            Ok(checkpoint) => {
+                let fresh = Path::new(&self.folder).join(format!("witness.{}", self.number));
+                let text = format!("{} {}", checkpoint.size, checkpoint.root.to_base64());
+                std::fs::write(&fresh, text).unwrap();
+                std::fs::rename(fresh, path).unwrap();
+                Ok(witness_signer().sign(&checkpoint, NOW))
+            }
+            Err(Refusal::Conflict(size)) => Err(CosignError::Conflict(size)),
+            Err(refusal) => {
+                std::fs::write(Path::new(&self.folder).join("fork"), refusal.to_string()).unwrap();
+                Err(CosignError::Refused(refusal))
+            }
+        }
+    }
+}
+
+/// Not a test by itself: what a child process runs.
+#[test]
+fn child() {
+    let Ok(stores) = std::env::var(STORES) else { return };
+    let number: u32 = std::env::var("SIGVEIL_TEST_NUMBER").unwrap().parse().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let log = Log::open(Stores::from_text(&stores).config(number)).unwrap();
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|writer| {
+            let log = log.clone();
+            runtime.spawn(async move {
+                let mut n = 0u64;
+                loop {
+                    let body = format!("{number}/{writer}/{n}");
+                    match log.append_opaque(body.clone().into_bytes()).await {
+                        Ok(receipt) => servers::say(&acknowledged::line(&receipt, &body)),
+                        // Acknowledged by another answer than the one that was lost.
+                        Err(AppendError::Duplicate(_)) => {}
+                        Err(_) => {
+                            tokio::time::sleep(Duration::from_millis(5)).await;
+                            continue;
+                        }
+                    }
+                    n += 1;
+                }
+            })
+        })
+        .collect();
+    writers.into_iter().for_each(|writer| runtime.block_on(writer).unwrap());
+}
+
+/// A running child, and what it says.
+struct FrontEnd {
+    number: u32,
+    child: Child,
+    reader: std::thread::JoinHandle<()>,
+}
+
+impl FrontEnd {
+    fn start(stores: &Stores, number: u32, said: Sender<(u32, Instant, String)>) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "child", "--nocapture", "--test-threads=1"])
+            .env(STORES, stores.to_text())
+            .env("SIGVEIL_TEST_NUMBER", number.to_string())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let reader = std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                if let Some(line) = line.strip_prefix("ack ") {
+                    let _ = said.send((number, Instant::now(), line.to_owned()));
+                }
+            }
+        });
+        Self { number, child, reader }
+    }
+
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.reader.join().unwrap();
+    }
+}
+
+/// Notes what was said until `enough`, and returns when the last of it was.
+fn listen(
+    said: &Receiver<(u32, Instant, String)>,
+    acknowledged: &mut Acknowledged,
+    enough: impl Fn(u32, Instant) -> bool,
+) -> Instant {
+    loop {
+        let (number, at, line) = said.recv_timeout(Duration::from_secs(60)).expect("somebody acknowledges");
+        acknowledged.note(&line);
+        if enough(number, at) {
+            return at;
+        }
+    }
+}
+
+fn killed_in_turn(objects: bool) {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(stores) = Stores::new(folder.path(), objects) else { return };
+    let seed = std::env::var("SIGVEIL_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = seed.unwrap_or_else(|| rand_core::OsRng.next_u64());
+    println!("SIGVEIL_TEST_SEED={seed}");
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let mut acknowledged = Acknowledged::default();
+    let (sender, said) = channel();
+    let start = |number| FrontEnd::start(&stores, number, sender.clone());
+    let mut both = [start(0), start(1)];
+    let mut taken = Vec::new();
+    for round in 2..2 + ROUNDS {
+        // Both work before one is killed. The older one publishes, unless it was the younger that was killed last.
+        for front_end in [both[0].number, both[1].number] {
+            listen(&said, &mut acknowledged, |number, _| number == front_end);
+        }
+        std::thread::sleep(Duration::from_millis(u64::from(rng.next_u32() % 200)));
+        let [older, younger] = both;
+        let (gone, left) = if rng.next_u32().is_multiple_of(4) { (younger, older) } else { (older, younger) };
+        gone.kill();
+        let begun = Instant::now();
+        // Of what was ordered after the kill: answers under way are not counted.
+        let margin = begun + Duration::from_millis(2);
+        let next = listen(&said, &mut acknowledged, |number, at| number == left.number && at > margin);
+        taken.push(next - begun);
+        both = [left, start(round)];
+    }
+    both.into_iter().for_each(FrontEnd::kill);
+    drop(sender);
+    said.iter().for_each(|(_, _, line)| acknowledged.note(&line));
+    let log = Log::open(stores.config(1000)).unwrap();
+    let said = acknowledged.check(&log);
+    assert!(!folder.path().join("fork").exists(), "no witness was shown a fork");
+    taken.sort();
+    let (median, longest) = (taken[taken.len() / 2], taken[taken.len() - 1]);
+    let store = if objects { "S3 and PostgreSQL" } else { "folder and PostgreSQL" };
+    println!("{store}: {said}; until the other acknowledged: median {median:?}, at most {longest:?}");
+}
+
+#[test]
+fn one_of_two_front_ends_is_killed_over_s3_and_postgres() {
+    killed_in_turn(true);
+}
+
+#[test]
+fn one_of_two_front_ends_is_killed_over_a_folder_and_postgres() {
+    killed_in_turn(false);
+}
+
+/// How many of eight that try at once succeed.
+fn race<B: Bucket + 'static>(
+    bucket: &Arc<B>,
+    run: impl Fn(&B, u8) -> bool + Clone + Send + 'static,
+) -> usize {
+    let one = |n| {
+        let (bucket, run) = (Arc::clone(bucket), run.clone());
+        std::thread::spawn(move || run(&bucket, n))
+    };
+    let racing: Vec<_> = (0..8).map(one).collect();
+    racing.into_iter().map(|one| one.join().unwrap()).filter(|won| *won).count()
+}
+
+/// The conditions that the engine asks of a bucket, asked of the real one, eight at a time.
+#[test]
+fn a_bucket_creates_once_and_replaces_what_is_known() {
+    let Some(server) = servers::s3() else { return };
+    let bucket = Arc::new(servers::bucket(&server.endpoint(), &servers::fresh()));
+    for _ in 0..5 {
+        assert_eq!(bucket.get("a/b").unwrap(), None);
+        let created = race(&bucket, |bucket, n| matches!(bucket.create("a/b", &[n]), Ok(Created::Now(_))));
+        assert_eq!(created, 1);
+        let (_, version) = bucket.get("a/b").unwrap().unwrap();
+        let replaced = race(&bucket, move |bucket, n| {
+            matches!(bucket.replace("a/b", &[100 + n], &version), Ok(Replaced::Now(_)))
+        });
+        assert_eq!(replaced, 1);
+        let (bytes, version) = bucket.get("a/b").unwrap().unwrap();
+        assert!(bytes[0] >= 100);
+        assert!(matches!(bucket.replace("a/b", b"new", &version).unwrap(), Replaced::Now(_)));
+        assert_eq!(bucket.replace("a/b", b"newer", &version).unwrap(), Replaced::Other);
+        assert_eq!(bucket.replace("a/x", b"newer", &version).unwrap(), Replaced::Other);
+        assert_eq!(bucket.list("a/").unwrap(), ["a/b"]);
+        bucket.remove("a/b").unwrap();
+        bucket.remove("a/b").unwrap();
+    }
+    let Some(other) = servers::Server::s3() else { return };
+    let gone = servers::bucket(&other.endpoint(), "gone");
+    other.stop();
+    assert!(gone.get("checkpoint").is_err() && gone.create("checkpoint", b"").is_err());
+}
+
+#[test]
+fn a_lease_goes_to_the_next_when_its_holder_ends_or_its_time_is_over() {
+    let Some(server) = servers::postgres() else { return };
+    let order = Labelled::new(&server.address(), &servers::fresh());
+    let (long, short) = (Duration::from_secs(600), Duration::from_millis(50));
+    let connect = || order.connect("log.example").unwrap();
+    let (mut one, mut two) = (connect(), connect());
+    assert!(one.lease(long).unwrap() && one.lease(long).unwrap(), "prolonged");
+    assert!(!two.lease(long).unwrap(), "held by another");
+    one.release().unwrap();
+    assert!(two.lease(long).unwrap(), "given up");
+    assert!(!one.lease(long).unwrap());
+    drop(two);
+    while !one.lease(short).unwrap() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let mut three = connect();
+    while !three.lease(long).unwrap() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(!one.lease(long).unwrap(), "its time was over, and it learns so");
+    assert_eq!(three.announced().unwrap(), 0);
+    three.announce(7).unwrap();
+    one.announce(5).unwrap();
+    assert_eq!(one.announced().unwrap(), 7, "the largest counts");
+}
+
+#[test]
+fn a_database_that_forgets_is_refused() {
+    let Some(server) = servers::Server::postgres(&["fsync=off"]) else { return };
+    let error = Postgres::new(&server.address()).unwrap().connect("log.example").unwrap_err();
+    assert!(error.to_string().contains("fsync"), "{error}");
+    assert!(Postgres::new("host=127.0.0.1 port=many").is_err());
+    let address = server.address();
+    server.stop();
+    assert!(Postgres::new(&address).unwrap().connect("log.example").is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_front_ends_answer_and_know_what_the_other_took() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(stores) = Stores::new(folder.path(), true) else { return };
+    let logs = [Log::open(stores.config(0)).unwrap(), Log::open(stores.config(1)).unwrap()];
+    for n in 0..6u8 {
+        let (here, there) = (&logs[usize::from(n % 2)], &logs[usize::from((n + 1) % 2)]);
+        let receipt = here.append_opaque(vec![n]).await.unwrap();
+        assert_eq!(receipt.index, u64::from(n));
+        let opened = VerifiedCheckpoint::open(receipt.checkpoint.as_bytes(), here.key(), &[]).unwrap();
+        assert_eq!(opened.checkpoint().root, receipt.root);
+        assert_eq!(there.append_opaque(vec![n]).await, Err(AppendError::Duplicate(u64::from(n))));
+    }
+    let publishing =
+        |log: &Log| log.metrics().to_text("log").contains("sigveil_log_publishing{origin=\"log\"} 1");
+    // Gauges are set after answers.
+    while logs.iter().filter(|log| publishing(log)).count() != 1 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // Who stops gives the lease up, and the other goes on.
+    let [first, second] = &logs;
+    first.stop().await;
+    assert_eq!(second.append_opaque(b"after".to_vec()).await.unwrap().index, 6);
+    while !publishing(second) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
