@@ -8,8 +8,9 @@
 //! $S random payload --minutes 10
 //! $S page > docs/soundness.md
 //! ```
-//! All but `isolate` leave a record under `docs/soundness/`. `differential` and `random` go on where theirs says that
-//! they stopped: it is written every few seconds, by renaming, so they can be killed at any time.
+//! All but `isolate` leave a record under `docs/soundness/`, and go on where it says that they stopped: it is written every
+//! few seconds, by renaming, so they can be killed at any time. `mutate` goes on with more rows too, and examines again
+//! what it found no reason for.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -21,9 +22,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 use sigveil_circuits::keys::Statement;
 use sigveil_circuits::r1cs::Shape;
 use sigveil_circuits::soundness::differential::{Judges, REASONS, Random, Tally, Target};
-use sigveil_circuits::soundness::mutation::{self, Effort, Report};
+use sigveil_circuits::soundness::mutation::{self, Effort, Examination, Report};
 use sigveil_circuits::soundness::records::{Circuit, Record, page};
-use sigveil_circuits::soundness::{NymSubject, QuerySubject, TokenSubject, isolation};
+use sigveil_circuits::soundness::{NymSubject, QuerySubject, Subject, TokenSubject, isolation};
 use sigveil_circuits::testing::Issuer;
 use sigveil_circuits::token::{Class, SizeClass};
 
@@ -161,24 +162,52 @@ fn commit() -> String {
 }
 
 fn mutate(statement: &str, effort: Effort, witnesses: u64, records: &Path) -> Outcome {
-    let circuit = circuit(statement)?;
-    let seeds = 0..witnesses;
-    let report = match statement {
-        "nym" => mutation::examine(&seeds.map(NymSubject::drawn).collect::<Vec<_>>(), effort),
-        "query" => mutation::examine(&seeds.map(QuerySubject::drawn).collect::<Vec<_>>(), effort),
+    let path = records.join(format!("mutation-{statement}.json"));
+    match statement {
+        "nym" => mutate_all(statement, NymSubject::drawn, effort, witnesses, &path),
+        "query" => mutate_all(statement, QuerySubject::drawn, effort, witnesses, &path),
         token => {
             let class = class(token)?;
-            mutation::examine(&seeds.map(|seed| TokenSubject::drawn(class, seed)).collect::<Vec<_>>(), effort)
+            mutate_all(statement, |seed| TokenSubject::drawn(class, seed), effort, witnesses, &path)
         }
+    }
+}
+
+fn mutate_all<S: Subject>(
+    statement: &str,
+    drawn: impl Fn(u64) -> S,
+    effort: Effort,
+    witnesses: u64,
+    path: &Path,
+) -> Outcome {
+    let now = circuit(statement)?;
+    let goes_on = |before: &Effort| Effort { rows_per_family: effort.rows_per_family, ..*before } == effort;
+    let (mut circuit, report) = match read(path)? {
+        None => (now.clone(), Report::default()),
+        Some(Record::Mutation { circuit, effort, witnesses: before, report })
+            if circuit.shape == now.shape && goes_on(&effort) && witnesses == before =>
+        {
+            (circuit, report)
+        }
+        Some(_) => return Err(other_circuit(path).into()),
     };
+    circuit.by(&commit());
+    let subjects: Vec<S> = (0..witnesses).map(drawn).collect();
+    let (shape, elements) = mutation::shape(&subjects);
+    let mut examination = Examination::new(&subjects, &shape, &elements, effort, report);
+    while examination.go_on() {
+        let report = examination.report.clone();
+        eprintln!("{} of {} rows", report.decided, examination.rows());
+        write(path, &Record::Mutation { circuit: circuit.clone(), effort, witnesses, report })?;
+    }
+    let report = examination.report;
+    show(&report, &shape);
     let explained = report.unexplained.is_empty();
-    show(&report);
-    let record = Record::Mutation { circuit, effort, witnesses, report };
-    write(&records.join(format!("mutation-{statement}.json")), &record)?;
+    write(path, &Record::Mutation { circuit, effort, witnesses, report })?;
     if explained { Ok(()) } else { Err("a survivor has no reason".into()) }
 }
 
-fn show(report: &Report) {
+fn show(report: &Report, shape: &Shape) {
     let ((caught, mutants), (families, all)) = (report.single(), report.whole());
     println!("{caught} of {mutants} single rows of {} caught, {families} of {all} families", report.rows);
     for (name, family) in report.families.iter().filter(|(_, family)| !family.explained.is_empty()) {
@@ -186,7 +215,10 @@ fn show(report: &Report) {
         println!("{explained} of {name} explained");
     }
     for (row, family) in &report.unexplained {
-        println!("row {row} of {family}: nothing caught its lack, and no reason is listed");
+        let variables = shape.variables(*row);
+        println!(
+            "row {row} of {family}, of {variables} variables: nothing caught its lack, and no reason is listed"
+        );
     }
 }
 

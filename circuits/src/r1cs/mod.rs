@@ -20,6 +20,10 @@ mod verdict;
 pub use assignment::{Assignment, Violation};
 pub use lc::{Lc, Var};
 pub use shape::{Matrix, Shape};
+#[cfg(feature = "prover")]
+pub(crate) use verdict::Size;
+#[cfg(feature = "prover")]
+pub use verdict::Told;
 pub(crate) use verdict::{Memory, Verdict};
 
 use ark_ff::{AdditiveGroup, Field, Zero};

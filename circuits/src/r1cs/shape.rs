@@ -59,6 +59,12 @@ impl Shape {
         &self.families
     }
 
+    /// How many variables, the constant one not counted, a row reads.
+    pub fn variables(&self, row: usize) -> usize {
+        let terms = self.rows[row].iter().flat_map(|form| form.terms()).map(|(variable, _)| *variable);
+        terms.filter(|variable| *variable != Var::One).collect::<std::collections::BTreeSet<_>>().len()
+    }
+
     /// Rows per family.
     pub fn rows_per_family(&self) -> BTreeMap<&'static str, usize> {
         let mut count = BTreeMap::new();

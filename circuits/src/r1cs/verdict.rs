@@ -2,7 +2,8 @@
 //!
 //! As [`Assignment`](super::Assignment) for an honest prover, but for the many witnesses of an examination: no value is
 //! kept or wiped, so it is not for secrets; once more rows than matter do not hold the rest is counted only; and what is
-//! the same for the same numbers, inverses and whole hashes, is remembered from one witness to the next.
+//! the same for the same numbers, inverses and whole hashes, is remembered from one witness to the next. A liar's values
+//! ([`Told`]) take the place of honest ones, and what is known to hold may be left out ([`Verdict::skip`]).
 
 use std::collections::HashMap;
 
@@ -18,8 +19,8 @@ const ENTRIES: usize = 1 << 16;
 #[derive(Default)]
 pub(crate) struct Memory {
     inverses: HashMap<Fr, Fr>,
-    /// By its inputs what a gadget came to, and its rows, all of which hold.
-    gadgets: HashMap<Vec<Fr>, (Fr, usize)>,
+    /// By its inputs what a gadget came to, and its size, all of its rows holding.
+    gadgets: HashMap<Vec<Fr>, (Fr, Size)>,
     digests: HashMap<(&'static str, Vec<u8>), Fr>,
 }
 
@@ -42,13 +43,41 @@ fn remember<K: std::hash::Hash + Eq>(entries: &mut HashMap<K, Fr>, key: K, value
     *entries.entry(key).or_insert_with(value)
 }
 
-/// Evaluates rows on the values that an honest prover computes.
+/// What a liar has in place of an honest prover's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "prover"), expect(dead_code, reason = "examinations are built with the prover"))]
+pub enum Told {
+    /// This number.
+    Set(Fr),
+    /// As much more than what is computed.
+    By(Fr),
+}
+
+/// How much of a circuit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Size {
+    /// Rows.
+    pub(crate) rows: usize,
+    /// Witness variables.
+    pub(crate) variables: usize,
+}
+
+impl Size {
+    /// From an earlier place to this one.
+    pub(crate) fn since(self, earlier: Self) -> Self {
+        Self { rows: self.rows - earlier.rows, variables: self.variables - earlier.variables }
+    }
+}
+
+/// Evaluates rows on the values that an honest prover computes, or a liar.
 pub(crate) struct Verdict<'a> {
     memory: &'a mut Memory,
     /// Rows that do not hold, one more than the limit at most.
     violations: Vec<usize>,
     limit: usize,
-    rows: usize,
+    at: Size,
+    /// The lies that are left, by their variables, in order.
+    lies: &'a [(usize, Told)],
 }
 
 impl<'a> Verdict<'a> {
@@ -59,26 +88,67 @@ impl<'a> Verdict<'a> {
         limit: usize,
         circuit: impl FnOnce(&mut Self) -> T,
     ) -> (Vec<usize>, usize) {
-        let mut verdict = Self { memory, violations: Vec::new(), limit, rows: 0 };
+        let (violations, at) = Self::told(memory, limit, &[], circuit);
+        (violations, at.rows)
+    }
+
+    /// As [`Verdict::of`], with these lies, by their variables, in order.
+    pub(crate) fn told<T>(
+        memory: &'a mut Memory,
+        limit: usize,
+        lies: &'a [(usize, Told)],
+        circuit: impl FnOnce(&mut Self) -> T,
+    ) -> (Vec<usize>, Size) {
+        let mut verdict = Self { memory, violations: Vec::new(), limit, at: Size::default(), lies };
         circuit(&mut verdict);
-        (verdict.violations, verdict.rows)
+        (verdict.violations, verdict.at)
     }
 
-    /// Number of rows that went by.
+    /// What went by.
     #[cfg(feature = "prover")]
-    pub(crate) fn rows(&self) -> usize {
-        self.rows
+    pub(crate) fn at(&self) -> Size {
+        self.at
     }
 
-    fn is_decided(&self) -> bool {
+    /// Goes on behind so many rows, which the caller knows to hold, and none of whose variables is lied about.
+    #[cfg(feature = "prover")]
+    pub(crate) fn skip(&mut self, size: Size) {
+        debug_assert!(self.is_decided() || self.are_honest(size.variables), "no lie is left out");
+        self.at.rows += size.rows;
+        self.at.variables += size.variables;
+    }
+
+    /// Whether more rows than matter do not hold.
+    pub(crate) fn is_decided(&self) -> bool {
         self.violations.len() > self.limit
     }
 
     fn row(&mut self, holds: impl FnOnce() -> bool) {
         if !self.is_decided() && !holds() {
-            self.violations.push(self.rows);
+            self.violations.push(self.at.rows);
         }
-        self.rows += 1;
+        self.at.rows += 1;
+    }
+
+    /// The next variable, or what is told of it.
+    fn keep(&mut self, honest: Fr) -> Fr {
+        let at = self.at.variables;
+        self.at.variables += 1;
+        match self.lies {
+            [(variable, told), rest @ ..] if *variable == at => {
+                self.lies = rest;
+                match told {
+                    Told::Set(value) => *value,
+                    Told::By(more) => honest + more,
+                }
+            }
+            _ => honest,
+        }
+    }
+
+    /// Whether nothing is told of the next variables.
+    fn are_honest(&self, variables: usize) -> bool {
+        self.lies.first().is_none_or(|(first, _)| *first >= self.at.variables + variables)
     }
 }
 
@@ -89,48 +159,58 @@ impl Cs for Verdict<'_> {
         if self.is_decided() {
             return vec![Fr::ZERO; n];
         }
-        let values = values(&inputs.iter().map(|v| **v).collect::<Vec<_>>());
+        let mut values = values(&inputs.iter().map(|v| **v).collect::<Vec<_>>());
         assert_eq!(values.len(), n, "a gadget's hint returns as many values as it allocates");
+        values.iter_mut().for_each(|value| *value = self.keep(*value));
         values
     }
 
     fn hint(&mut self, inputs: &[&Fr], value: impl FnOnce(&[Fr]) -> Fr) -> Fr {
-        match inputs {
-            _ if self.is_decided() => Fr::ZERO,
+        let value = match inputs {
+            _ if self.is_decided() => return Fr::ZERO,
             [] => value(&[]),
             [a] => value(&[**a]),
             [a, b] => value(&[**a, **b]),
             [a, b, c] => value(&[**a, **b, **c]),
             more => value(&more.iter().map(|v| **v).collect::<Vec<_>>()),
-        }
+        };
+        self.keep(value)
     }
 
     fn quotient(&mut self, gate: &Fr, x: &Fr) -> Fr {
-        if gate.is_zero() || x.is_zero() || self.is_decided() {
+        if self.is_decided() {
             return Fr::ZERO;
         }
-        let inverse = self.memory.inverse(*x);
-        if gate.is_one() { inverse } else { inverse * gate }
+        let honest = if gate.is_zero() || x.is_zero() {
+            Fr::ZERO
+        } else {
+            let inverse = self.memory.inverse(*x);
+            if gate.is_one() { inverse } else { inverse * gate }
+        };
+        self.keep(honest)
     }
 
     fn remembered(&mut self, inputs: &[Fr], gadget: impl FnOnce(&mut Self) -> Fr) -> Fr {
-        if let Some((out, rows)) = self.memory.gadgets.get(inputs) {
-            self.rows += rows;
-            return *out;
+        if let Some((out, size)) = self.memory.gadgets.get(inputs).copied()
+            && self.are_honest(size.variables)
+        {
+            self.at.rows += size.rows;
+            self.at.variables += size.variables;
+            return out;
         }
-        let before = (self.rows, self.violations.len());
+        let (before, violations, lies) = (self.at, self.violations.len(), self.lies.len());
         let out = gadget(self);
-        if before.1 == self.violations.len() && !self.is_decided() {
+        if (violations, lies) == (self.violations.len(), self.lies.len()) && !self.is_decided() {
             if self.memory.gadgets.len() >= ENTRIES {
                 self.memory.gadgets.clear();
             }
-            self.memory.gadgets.insert(inputs.to_vec(), (out, self.rows - before.0));
+            self.memory.gadgets.insert(inputs.to_vec(), (out, self.at.since(before)));
         }
         out
     }
 
     fn public(&mut self, _: &Fr) {
-        self.rows += 1;
+        self.at.rows += 1;
     }
 
     fn enforce(&mut self, a: &Fr, b: &Fr, c: &Fr) {
@@ -156,9 +236,7 @@ impl Cs for Verdict<'_> {
     }
 
     fn product(&mut self, a: &Fr, b: &Fr) -> Fr {
-        // The variable is the product: its row holds.
-        self.rows += 1;
-        if a.is_zero() || b.is_zero() || self.is_decided() {
+        let product = if a.is_zero() || b.is_zero() || self.is_decided() {
             Fr::ZERO
         } else if a.is_one() {
             *b
@@ -166,7 +244,10 @@ impl Cs for Verdict<'_> {
             *a
         } else {
             *a * b
-        }
+        };
+        let out = self.keep(product);
+        self.row(|| out == product);
+        out
     }
 
     fn enter(&mut self, family: &'static str) -> &'static str {

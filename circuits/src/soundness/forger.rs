@@ -2,13 +2,14 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
 
 use ark_ff::{AdditiveGroup, BigInteger, Field, One, PrimeField, Zero};
 
 use crate::Fr;
 use crate::r1cs::freedom::{Freedom, Origin, Polynomial, columns, forced_bit, polynomial, power_of_two};
 use crate::r1cs::freedom::{weights, weights_of};
-use crate::r1cs::{Assignment, Lc, Shape};
+use crate::r1cs::{Assignment, Lc, Num, Shape};
 
 /// Most values that are taken from another row than the one that determines them.
 const REPAIRS: usize = 24;
@@ -29,14 +30,25 @@ const WEIGHTS: usize = 3;
 #[derive(Clone)]
 pub(super) struct Forger<'a> {
     shape: &'a Shape,
-    freedom: Freedom<'a>,
-    defined: Vec<Vec<u32>>,
-    honest: Vec<Fr>,
+    freedom: Arc<Freedom<'a>>,
+    defined: Arc<Vec<Vec<u32>>>,
+    honest: Arc<Vec<Fr>>,
     values: Vec<Fr>,
     /// Columns whose values the statement is free to fit to a lie.
-    adjustable: Vec<usize>,
+    adjustable: Arc<Vec<usize>>,
     inverses: HashMap<Fr, Fr>,
+    sums: HashMap<usize, Arc<Sum>>,
     lie: Lie,
+}
+
+/// A row as a sum with digits in it.
+struct Sum {
+    /// Where the row says of a form that it is a bit, that form: it is the sum.
+    is_of_a_bit: bool,
+    /// Columns, their weights, and the places where these are powers of two: the digits that the row defines.
+    digits: Vec<(usize, Fr, u32)>,
+    /// Whether the weights are those powers, and not less than zero.
+    positive: bool,
 }
 
 /// What differs from the honest assignment.
@@ -61,15 +73,23 @@ impl<'a> Forger<'a> {
             [(var, k)] if k.is_one() => Some(shape.column(*var)),
             _ => None,
         });
-        let adjustable = adjustable.collect();
         let honest = values.full();
-        let (values, inverses, lie) = (honest.clone(), HashMap::new(), Lie::default());
-        Self { shape, freedom, defined, honest, values, adjustable, inverses, lie }
+        Self {
+            shape,
+            freedom: Arc::new(freedom),
+            defined: Arc::new(defined),
+            values: honest.clone(),
+            honest: Arc::new(honest),
+            adjustable: Arc::new(adjustable.collect()),
+            inverses: HashMap::new(),
+            sums: HashMap::new(),
+            lie: Lie::default(),
+        }
     }
 
-    /// Whether without the row the prover's choices no longer determine everything.
-    pub(super) fn is_needed_for_determinism(&self, row: usize) -> bool {
-        self.freedom.is_needed(row, &self.defined)
+    /// Whether without these rows the prover's choices no longer determine everything.
+    pub(super) fn is_needed_for_determinism(&self, rows: &[usize]) -> bool {
+        self.freedom.are_needed(rows, &self.defined)
     }
 
     /// Whether a row forces the column to be a bit.
@@ -127,7 +147,7 @@ impl<'a> Forger<'a> {
     }
 
     fn settle(&mut self, target: usize) -> Option<Vec<usize>> {
-        self.propagate()?;
+        self.propagate(target)?;
         let mut violated = self.violated();
         for _ in 0..REPAIRS {
             if violated.len() <= 1 || violated.len() > BEYOND_REPAIR {
@@ -137,7 +157,7 @@ impl<'a> Forger<'a> {
                 break;
             };
             self.pin(column, value);
-            self.propagate()?;
+            self.propagate(target)?;
             violated = self.violated();
         }
         Some(violated)
@@ -175,8 +195,8 @@ impl<'a> Forger<'a> {
         }
     }
 
-    /// Solves anew what follows from what has changed.
-    fn propagate(&mut self) -> Option<()> {
+    /// Solves anew what follows from what has changed, by other rows than the one that is lied about.
+    fn propagate(&mut self, target: usize) -> Option<()> {
         let mut last = usize::MAX;
         while let Some(Reverse((_, column))) = self.lie.queue.pop() {
             if column == last || self.lie.pinned.contains(&column) {
@@ -185,6 +205,9 @@ impl<'a> Forger<'a> {
             last = column;
             self.lie.patience = self.lie.patience.checked_sub(1)?;
             let Origin::Row(row) = self.freedom.origin(column) else { continue };
+            if row as usize == target {
+                continue;
+            }
             if self.defined[row as usize].len() > 1 {
                 self.digits(row as usize);
             } else if let Some(value) = self.solution(row as usize, column) {
@@ -212,27 +235,38 @@ impl<'a> Forger<'a> {
 
     /// Writes the digits that a row takes from a sum.
     fn digits(&mut self, row: usize) {
-        let lcs = &self.shape.rows()[row];
-        let [a, b, c] = lcs.each_ref().map(|lc| self.value(lc));
-        // Of a row that says that a form is a bit, the form itself is the digit of weight one.
-        let (terms, sum) = if forced_bit(lcs).is_some() {
-            (weights_of(self.shape, &lcs[0]), a)
-        } else {
-            (weights(self.shape, lcs), a * b - c)
-        };
-        let digits = self.defined[row].clone();
-        let value = |digit: &u32| self.values[*digit as usize] * terms[&(*digit as usize)];
-        let rest = sum - digits.iter().map(value).sum::<Fr>();
-        let negative = digits.iter().any(|digit| power_of_two(&terms[&(*digit as usize)]).is_none());
-        let number = if negative { rest } else { -rest }.into_bigint();
-        for digit in digits {
-            let weight = terms[&(digit as usize)];
-            let place = power_of_two(&if negative { -weight } else { weight });
-            let place = place.expect("digits have powers of two for weights, all of one sign");
-            if !self.lie.pinned.contains(&(digit as usize)) {
-                self.set(digit as usize, Fr::from(number.get_bit(place as usize)));
+        let sum = self.sum(row);
+        let [a, b, c] = self.shape.rows()[row].each_ref().map(|lc| self.value(lc));
+        let total = if sum.is_of_a_bit { a } else { a * b - c };
+        let digits = sum.digits.iter();
+        let rest = total - digits.map(|(digit, weight, _)| self.values[*digit] * weight).sum::<Fr>();
+        let number = if sum.positive { -rest } else { rest }.into_bigint();
+        for (digit, _, place) in &sum.digits {
+            if !self.lie.pinned.contains(digit) {
+                self.set(*digit, Fr::from(number.get_bit(*place as usize)));
             }
         }
+    }
+
+    /// What a row that defines digits is the sum of.
+    fn sum(&mut self, row: usize) -> Arc<Sum> {
+        let (shape, defined) = (self.shape, &self.defined[row]);
+        let sum = self.sums.entry(row).or_insert_with(|| {
+            let lcs = &shape.rows()[row];
+            // Of a row that says that a form is a bit, the form itself is the digit of weight one.
+            let is_of_a_bit = forced_bit(lcs).is_some();
+            let weights = if is_of_a_bit { weights_of(shape, &lcs[0]) } else { weights(shape, lcs) };
+            let weight = |digit: &u32| weights[&(*digit as usize)];
+            let positive = defined.iter().all(|digit| power_of_two(&weight(digit)).is_some());
+            let digit = |digit: &u32| {
+                let weight = weight(digit);
+                let place = power_of_two(&if positive { weight } else { -weight });
+                let place = place.expect("digits have powers of two for weights, all of one sign");
+                (*digit as usize, weight, place)
+            };
+            Arc::new(Sum { is_of_a_bit, digits: defined.iter().map(digit).collect(), positive })
+        });
+        sum.clone()
     }
 
     /// The rows that do not hold.
@@ -250,7 +284,9 @@ impl<'a> Forger<'a> {
     }
 
     fn value(&self, lc: &Lc) -> Fr {
-        lc.terms().iter().map(|(var, k)| self.values[self.shape.column(*var)] * k).sum()
+        let mut sum = Fr::ZERO;
+        lc.terms().iter().for_each(|(var, k)| sum.add_scaled(&self.values[self.shape.column(*var)], *k));
+        sum
     }
 
     /// A value that makes this row hold, of a column that is not yet fixed: what a statement can fit first, then what

@@ -41,7 +41,7 @@ mod tests;
 pub use statements::{NymSubject, QuerySubject, TokenSubject};
 
 use crate::Fr;
-use crate::r1cs::{Assignment, Cs};
+use crate::r1cs::{Assignment, Cs, Told};
 
 /// A statement with an honest witness.
 pub trait Subject: Sync {
@@ -62,10 +62,53 @@ pub trait Subject: Sync {
         None
     }
 
+    /// Further lies about a row, as for [`Subject::only_refusal`]: those that only who knows what it is about can think of.
+    fn lies_about(&self, _row: usize) -> Vec<Vec<(usize, Told)>> {
+        Vec::new()
+    }
+
     /// Someone who holds the signing or evaluating key makes what a liar's values need: `values` are one, public
     /// inputs, witness. `None` where nobody can.
     fn with_an_accomplice(&self, values: &[Fr]) -> Option<Assignment>;
 
+    /// The one row that then does not hold, of those that do not hold on `values`.
+    fn only_refusal_with_an_accomplice(&self, values: &[Fr], _violated: &[usize]) -> Option<usize> {
+        only_violation(&self.with_an_accomplice(values)?)
+    }
+
+    /// The one row that refuses these lies, by their variables and in order, where all else is left to the circuit's own
+    /// hints, and to an accomplice.
+    fn only_refusal(&self, lies: &[(usize, Told)]) -> Option<usize> {
+        let (lies, mut told) = (lies.to_vec(), 0);
+        let tell = move |_: &str, at: usize, honest: Fr| {
+            let Some((_, lie)) = lies.get(told).filter(|(variable, _)| *variable == at) else {
+                return honest;
+            };
+            told += 1;
+            match lie {
+                Told::Set(value) => *value,
+                Told::By(more) => honest + more,
+            }
+        };
+        let values = Assignment::tampered(tell, |cs| self.synthesize(cs));
+        match values.violations() {
+            [] => None,
+            [violation] => Some(violation.row),
+            more => {
+                let out_of_reach = more.iter().filter(|v| !self.in_reach_of_an_accomplice(v.family));
+                (out_of_reach.count() <= 1)
+                    .then(|| only_violation(&self.with_an_accomplice(&values.full())?))?
+            }
+        }
+    }
+
     /// Whether [`Subject::with_an_accomplice`] may make rows of this family hold.
     fn in_reach_of_an_accomplice(&self, family: &str) -> bool;
+}
+
+fn only_violation(values: &Assignment) -> Option<usize> {
+    match values.violations() {
+        [violation] => Some(violation.row),
+        _ => None,
+    }
 }

@@ -162,7 +162,7 @@ fn mutation(page: &mut String, circuit: &Circuit, effort: Effort, witnesses: u64
         page,
         "\n## Rows left out of `{}`\n\n{caught} of {mutants} single rows of {} are caught, and {families} of {all} families. Drawn: {} rows of each family at\n\
          most, by seed {}; lies about {witnesses} honest witnesses. Shape {}, commit {}.\n\n\
-         | family | rows | left out | caught by a witness | by determinism | explained |\n|---|---:|---:|---:|---:|---:|\n",
+         | family | rows | whole | left out | caught by a witness | by determinism | explained |\n|---|---:|---|---:|---:|---:|---:|\n",
         circuit.circuit,
         report.rows,
         effort.rows_per_family,
@@ -175,8 +175,12 @@ fn mutation(page: &mut String, circuit: &Circuit, effort: Effort, witnesses: u64
         let explained: usize = family.explained.values().sum();
         let _ = writeln!(
             page,
-            "| `{name}` | {} | {} | {} | {} | {explained} |",
-            family.rows, family.mutants, family.by_witness, family.by_determinism
+            "| `{name}` | {} | {} | {} | {} | {} | {explained} |",
+            family.rows,
+            if family.caught { "caught" } else { "" },
+            family.mutants,
+            family.by_witness,
+            family.by_determinism
         );
         for (why, count) in &family.explained {
             survivors.entry(why).or_default().push((name, *count));

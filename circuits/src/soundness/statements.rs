@@ -1,11 +1,11 @@
 //! The statements as subjects, each with an honest witness drawn by a seed.
 
-use std::sync::Mutex;
+use std::cell::RefCell;
 
+use ::base64::Engine;
+use ::base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ark_ec::CurveGroup;
-use ark_ff::{One, Zero};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ark_ff::{BigInt, One, PrimeField, Zero};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use sha2::{Digest, Sha256};
@@ -20,10 +20,12 @@ use sigveil_vrf_identity::vrf::{Blinded, Blinding, SecretKey, VerifiedOutput};
 
 use super::Subject;
 use crate::Fr;
+use crate::gadgets::base64;
+use crate::gadgets::bits::Bit;
 use crate::nym::circuit::Values;
-use crate::r1cs::{Assignment, Cs, Lc, Memory, Shape, Var};
+use crate::r1cs::{Assignment, Cs, Lc, Memory, Shape, Told, Var};
 use crate::testing::Issuer;
-use crate::token::circuit::only_violation_unsigned;
+use crate::token::circuit::{Teller, only_violation_unsigned};
 use crate::token::instance::{audience_digest, binding_string};
 use crate::token::{
     self, Binding, BindingSalt, Class, Expectation, Jwt, LinkingRandomness, SizeClass, Usage, Witness,
@@ -51,7 +53,18 @@ pub struct TokenSubject {
     issuer: Issuer,
     digest: Vec<Lc>,
     rows: usize,
-    memory: Mutex<Memory>,
+    teller: Teller,
+    /// What stands in the variables by which the key comes to its digest.
+    key_digest: Vec<Fr>,
+    /// The rows of the characters' bits: of each character seven.
+    characters: Vec<usize>,
+}
+
+/// Lies about one row of a character's bits that are told, at most.
+const CHARACTERS_TOLD: usize = 6;
+
+thread_local! {
+    static MEMORY: RefCell<Memory> = RefCell::default();
 }
 
 /// A string's end, and a member of which the string's rest is the value.
@@ -127,8 +140,14 @@ impl TokenSubject {
             let landmarks = token::circuit::synthesize(cs, class, &instance, &witness);
             digest = landmarks.digest.iter().map(|bit| bit.num().clone()).collect();
         });
+        let families = rows.families().iter().enumerate();
+        let characters =
+            families.filter(|(_, family)| **family == "message.bits").map(|(row, _)| row).collect();
         let rows = rows.constraints();
-        Self { class, instance, witness, issuer, digest, rows, memory: Mutex::default() }
+        let teller = MEMORY.with_borrow_mut(|memory| Teller::new(memory, class, &instance, &witness));
+        let values = token::circuit::assign(class, &instance, &witness).full();
+        let key_digest = values[FIRST_WITNESS..][teller.key_digest()].to_vec();
+        Self { class, instance, witness, issuer, digest, rows, teller, key_digest, characters }
     }
 }
 
@@ -171,9 +190,37 @@ fn payload(
         members.push("\"ref_protected\":\"true\"".to_owned());
     }
     let letters: String = (0..filling).map(|_| char::from(b'a' + (rng.next_u32() % 26) as u8)).collect();
-    let at = seed as usize * 3 % members.len();
+    let at = seed as usize * 3 % (members.len() + 1);
     members.insert(at, format!("\"x\":\"{letters}\""));
     format!("{{{}}}", members.join(","))
+}
+
+/// Characters, by seven bits of which one may be none, that are refused by one of their seven rows alone; and what value
+/// they would have.
+fn refused_by(place: usize) -> impl Iterator<Item = ([Fr; 7], BigInt<4>)> {
+    let bits = |n: usize| std::array::from_fn(|i| Fr::from((n >> (6 - i) & 1) as u64));
+    let no_bit = move |n: usize| {
+        [Fr::from(2u64), -Fr::from(1u64)].map(|value| {
+            let mut bits: [Fr; 7] = bits(n);
+            bits[place] = value;
+            bits
+        })
+    };
+    (0..128).map(bits).chain((0..128).flat_map(no_bit)).filter_map(move |bits| {
+        let mut value = Fr::zero();
+        let mut character = vec![Bit::constant(false)];
+        character.extend(bits.map(Bit::forced_elsewhere));
+        let character = character.try_into().ok()?;
+        let rows = Assignment::of(|cs| value = base64::value(cs, &character, &Fr::one(), &Fr::zero()));
+        let [violation] = rows.violations() else { return None };
+        (violation.row + 7 == rows.constraints() + place).then(|| (bits, value.into_bigint()))
+    })
+}
+
+impl TokenSubject {
+    fn digest_of(&self, values: &[Fr]) -> [Fr; 256] {
+        std::array::from_fn(|i| value(&self.digest[i], values))
+    }
 }
 
 impl Subject for TokenSubject {
@@ -206,10 +253,9 @@ impl Subject for TokenSubject {
         let header = std::str::from_utf8(&witness.signing_input[..witness.header_length]).ok()?;
         let input = format!("{header}.{}", URL_SAFE_NO_PAD.encode(&witness.payload));
         witness.signing_input = input.into_bytes();
-        let refusal = {
-            let mut memory = self.memory.lock().ok()?;
-            only_violation_unsigned(&mut memory, self.class, self.rows, &self.instance, &witness)
-        };
+        let refusal = MEMORY.with_borrow_mut(|memory| {
+            only_violation_unsigned(memory, self.class, self.rows, &self.instance, &witness)
+        });
         refusal.filter(|row| is_asked_about(*row))?;
         witness.signature = self.issuer.sign_digest(&Sha256::digest(&witness.signing_input).into());
         Some(Assignment::of(|cs| token::circuit::synthesize(cs, self.class, &self.instance, &witness)))
@@ -217,14 +263,7 @@ impl Subject for TokenSubject {
 
     /// Signs whatever digest the values come to, and computes the RSA part for it.
     fn with_an_accomplice(&self, values: &[Fr]) -> Option<Assignment> {
-        let mut digest = [0u8; 32];
-        for (i, form) in self.digest.iter().enumerate() {
-            let bit = value(form, values);
-            if !bit.is_zero() && !bit.is_one() {
-                return None;
-            }
-            digest[i / 8] |= u8::from(bit.is_one()) << (7 - i % 8);
-        }
+        let digest = token::circuit::bytes(&self.digest_of(values))?;
         let mut witness = self.witness.clone();
         witness.signature.copy_from_slice(&self.issuer.sign_digest(&digest));
         let values = values.to_vec();
@@ -234,6 +273,42 @@ impl Subject for TokenSubject {
         Some(Assignment::tampered(keep, |cs| {
             token::circuit::synthesize(cs, self.class, &self.instance, &witness);
         }))
+    }
+
+    /// What a character would be that only this row of its bits refuses.
+    fn lies_about(&self, row: usize) -> Vec<Vec<(usize, Told)>> {
+        let Ok(n) = self.characters.binary_search(&row) else { return Vec::new() };
+        let is_decoded = n / 7 > self.witness.header_length;
+        let told = |bits: &[Fr; 7]| {
+            self.teller.character(n / 7).zip(bits.iter().map(|bit| Told::Set(*bit))).collect()
+        };
+        refused_by(n % 7)
+            .filter(|(_, value)| !is_decoded || *value < 64u64.into())
+            .take(CHARACTERS_TOLD)
+            .map(|(bits, _)| told(&bits))
+            .collect()
+    }
+
+    /// Of the rows that do not hold all but one are the signature's: that these hold once the digest is signed is found
+    /// out by themselves, where the key is what it was.
+    fn only_refusal_with_an_accomplice(&self, values: &[Fr], violated: &[usize]) -> Option<usize> {
+        if values[FIRST_WITNESS..][self.teller.key_digest()] != self.key_digest {
+            return super::only_violation(&self.with_an_accomplice(values)?);
+        }
+        let mut others = violated.iter().filter(|row| !self.teller.is_of_the_signature(**row));
+        let (Some(row), None) = (others.next(), others.next()) else { return None };
+        let (honest, digest) = ((&self.instance, &self.witness), self.digest_of(values));
+        let can_be_signed = MEMORY.with_borrow_mut(|memory| {
+            self.teller.can_be_signed(memory, honest, &digest, |digest| self.issuer.sign_digest(digest))
+        });
+        can_be_signed.then_some(*row)
+    }
+
+    fn only_refusal(&self, lies: &[(usize, Told)]) -> Option<usize> {
+        let honest = (&self.instance, &self.witness);
+        MEMORY.with_borrow_mut(|memory| {
+            self.teller.only_refusal(memory, honest, lies, |digest| self.issuer.sign_digest(digest))
+        })
     }
 
     fn in_reach_of_an_accomplice(&self, family: &str) -> bool {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::differential::{Judges, REASONS, Tally, compare_drawn, compare_payload};
-use super::mutation::{Effort, Report, examine};
+use super::mutation::{Effort, Examination, Report, examine, shape};
 use super::records::{Record, page};
-use super::{NymSubject, QuerySubject, TokenSubject, isolation};
+use super::{NymSubject, QuerySubject, Subject, TokenSubject, isolation};
 use crate::testing::Issuer;
 use crate::token::SizeClass;
 
@@ -43,6 +43,71 @@ fn most_rows_less_of_token_are_caught() {
     let report = examine(&subjects, effort);
     let (caught, mutants) = report.single();
     assert!(10 * caught >= 7 * mutants && report.unexplained.len() <= 3, "{caught} of {mutants}: {report:?}");
+}
+
+/// A record of an examination that stopped is all that it needs to go on, also with more rows than before.
+#[test]
+fn an_examination_goes_on_where_it_stopped() {
+    let subjects = [QuerySubject::drawn(1)];
+    let (shape, elements) = shape(&subjects);
+    let effort = Effort { rows_per_family: 12, patience: 1_000, alterations: 1, seed: 5 };
+    let go_on = |effort, report: &str| {
+        Examination::new(&subjects, &shape, &elements, effort, serde_json::from_str(report).unwrap())
+    };
+    let mut stopped = Examination::new(&subjects, &shape, &elements, effort, Report::default());
+    assert!(stopped.go_on() && stopped.report.decided < stopped.rows());
+    let mut examination = go_on(effort, &serde_json::to_string(&stopped.report).unwrap());
+    while examination.go_on() {}
+    assert_eq!(examination.report, examine(&subjects, effort));
+
+    let more = Effort { rows_per_family: 13, ..effort };
+    let mut longer = go_on(more, &serde_json::to_string(&examination.report).unwrap());
+    while longer.go_on() {}
+    let mutants = |report: &Report| report.single().1;
+    assert_eq!(mutants(&longer.report), mutants(&examine(&subjects, more)));
+    assert!(mutants(&longer.report) > mutants(&examination.report));
+}
+
+/// Where only the parts of `token` that a lie reaches are evaluated, the same row refuses it as where all are.
+#[test]
+fn what_no_lie_reaches_need_not_be_evaluated() {
+    use crate::Fr;
+    use crate::r1cs::{Assignment, Cs, Told};
+    struct Whole<'a>(&'a TokenSubject);
+    impl Subject for Whole<'_> {
+        fn name(&self) -> String {
+            self.0.name()
+        }
+        fn synthesize<C: Cs>(&self, cs: &mut C) -> Vec<C::Num> {
+            self.0.synthesize(cs)
+        }
+        fn with_an_accomplice(&self, values: &[Fr]) -> Option<Assignment> {
+            self.0.with_an_accomplice(values)
+        }
+        fn in_reach_of_an_accomplice(&self, family: &str) -> bool {
+            self.0.in_reach_of_an_accomplice(family)
+        }
+    }
+    let subject = TokenSubject::drawn(SizeClass::B768, 0);
+    let variables = std::rc::Rc::new(std::cell::RefCell::new(BTreeMap::<_, Vec<usize>>::new()));
+    let record = variables.clone();
+    let note = move |family, at, value| {
+        record.borrow_mut().entry(family).or_default().push(at);
+        value
+    };
+    assert!(Assignment::tampered(note, |cs| subject.synthesize(cs)).is_satisfied());
+    let variables = variables.borrow();
+    let mut lies: Vec<Vec<(usize, Told)>> = Vec::new();
+    for of_family in variables.values() {
+        lies.push(vec![(of_family[of_family.len() / 3], Told::By(Fr::from(1u64)))]);
+    }
+    // Of message and signature at once, and what nothing refuses.
+    let (bit, limb) = (variables["message.bits"][9], variables["rsa.signature-range"][5]);
+    lies.push(vec![(bit, Told::By(Fr::from(1u64))), (limb, Told::By(Fr::from(1u64)))]);
+    lies.push(vec![(bit, Told::By(Fr::from(0u64)))]);
+    let refusals: Vec<_> = lies.iter().map(|lies| subject.only_refusal(lies)).collect();
+    assert_eq!(refusals, lies.iter().map(|lies| Whole(&subject).only_refusal(lies)).collect::<Vec<_>>());
+    assert!(refusals.iter().flatten().count() >= 10, "{refusals:?}");
 }
 
 /// Idle are inverses of zero and, in `base64.decode`, ratios of zeros, which no row depends on, and what a claim that is

@@ -79,7 +79,8 @@ pub(crate) enum Origin {
 pub(crate) struct Freedom<'a> {
     shape: &'a Shape,
     values: Arc<Vec<Fr>>,
-    dropped: Option<u32>,
+    /// Rows left out, in order.
+    dropped: Vec<u32>,
     known: Vec<bool>,
     is_bit: Vec<bool>,
     /// The rows that each column is in.
@@ -132,7 +133,7 @@ impl<'a> Freedom<'a> {
         let queue = (0..unknown.len() as u32).collect();
         let origin = vec![Origin::Constant; values.len()];
         let rank = vec![0; values.len()];
-        let (dropped, rows_of) = (dropped.map(|row| row as u32), Arc::new(rows_of));
+        let (dropped, rows_of) = (dropped.map(|row| row as u32).into_iter().collect(), Arc::new(rows_of));
         let values = Arc::new(values);
         Self { shape, values, dropped, known, is_bit, rows_of, unknown, queue, origin, rank, learned: 0 }
     }
@@ -178,26 +179,31 @@ impl<'a> Freedom<'a> {
         defined
     }
 
-    /// Whether without this row the variables that are chosen no longer determine all others, or one of them that was
-    /// a bit is none. `defined` is [`Freedom::defined`].
-    pub(crate) fn is_needed(&self, row: usize, defined: &[Vec<u32>]) -> bool {
-        let columns = columns(self.shape, &self.shape.rows()[row]);
-        let mut seeds = defined[row].clone();
+    /// Whether without these rows, in order, the variables that are chosen no longer determine all others, or one of them
+    /// that was a bit is none. `defined` is [`Freedom::defined`].
+    pub(crate) fn are_needed(&self, rows: &[usize], defined: &[Vec<u32>]) -> bool {
+        let mut seeds = Vec::new();
         let mut bits_lost = Vec::new();
-        for column in self.bits_lost(row, &columns) {
-            match self.origin[column] {
-                Origin::Chosen => return true,
-                Origin::Row(by) => seeds.extend(&defined[by as usize]),
-                Origin::Constant | Origin::Idle => {}
+        for row in rows {
+            let columns = columns(self.shape, &self.shape.rows()[*row]);
+            seeds.extend(&defined[*row]);
+            for column in self.bits_lost(*row, &columns, rows) {
+                match self.origin[column] {
+                    Origin::Chosen => return true,
+                    Origin::Row(by) => seeds.extend(&defined[by as usize]),
+                    Origin::Constant | Origin::Idle => {}
+                }
+                bits_lost.push(column);
             }
-            bits_lost.push(column);
         }
         if seeds.is_empty() {
             return false;
         }
+        bits_lost.sort_unstable();
+        bits_lost.dedup();
         let mut search = self.clone();
-        search.dropped = Some(row as u32);
-        for column in self.descendants(seeds, row, defined) {
+        search.dropped = rows.iter().map(|row| *row as u32).collect();
+        for column in self.descendants(seeds, &search.dropped, defined) {
             search.forget(column);
         }
         for column in bits_lost {
@@ -210,9 +216,9 @@ impl<'a> Freedom<'a> {
         search.known.iter().skip(1).any(|known| !known)
     }
 
-    /// The columns that nothing but this row forces to be bits. Each row of a comparison with r is needed for the
+    /// The columns that nothing but this row, and others left out, forces to be bits. Each row of a comparison with r is needed for the
     /// argument of [`CANONICAL`].
-    fn bits_lost(&self, row: usize, columns: &[usize]) -> Vec<usize> {
+    fn bits_lost(&self, row: usize, columns: &[usize], dropped: &[usize]) -> Vec<usize> {
         let compares = self.shape.families()[row] == CANONICAL;
         let bits = bits_by(self.shape, row, columns, &self.values);
         let bits = if compares && bits.is_empty() { columns.to_vec() } else { bits };
@@ -223,13 +229,14 @@ impl<'a> Freedom<'a> {
         };
         let others = |column: usize| self.rows_of[column].iter().map(|other| *other as usize);
         let is_lost = |column: &usize| {
-            self.is_bit[*column] && !others(*column).any(|other| other != row && forced_by(other, *column))
+            let forces = |other: usize| dropped.binary_search(&other).is_err() && forced_by(other, *column);
+            self.is_bit[*column] && !others(*column).any(forces)
         };
         bits.into_iter().filter(is_lost).collect()
     }
 
     /// The columns that were learned by way of `seeds`, and these.
-    fn descendants(&self, seeds: Vec<u32>, dropped: usize, defined: &[Vec<u32>]) -> Vec<usize> {
+    fn descendants(&self, seeds: Vec<u32>, dropped: &[u32], defined: &[Vec<u32>]) -> Vec<usize> {
         let mut reached = vec![false; self.values.len()];
         let mut stack = seeds;
         let mut out = Vec::new();
@@ -238,7 +245,8 @@ impl<'a> Freedom<'a> {
                 continue;
             }
             out.push(column as usize);
-            for row in self.rows_of[column as usize].iter().filter(|row| **row as usize != dropped) {
+            for row in self.rows_of[column as usize].iter().filter(|row| dropped.binary_search(row).is_err())
+            {
                 let later = |other: &&u32| self.rank[**other as usize] > self.rank[column as usize];
                 stack.extend(defined[*row as usize].iter().filter(later));
             }
@@ -275,7 +283,7 @@ impl<'a> Freedom<'a> {
 
     fn run(&mut self) {
         while let Some(row) = self.queue.pop() {
-            if Some(row) == self.dropped {
+            if self.dropped.binary_search(&row).is_ok() {
                 continue;
             }
             for column in self.follow(row as usize) {

@@ -80,7 +80,7 @@ pub(crate) fn polynomial(shape: &Shape, row: &[Lc; 3], column: usize, values: &[
         for (var, k) in lc.terms() {
             match shape.column(*var) {
                 at if at == column => slope += k,
-                at => rest += *k * values[at],
+                at => rest.add_scaled(&values[at], *k),
             }
         }
         (rest, slope)

@@ -22,6 +22,8 @@ mod inputs;
 mod payload;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "prover")]
+mod told;
 
 use sigveil_vrf_identity::identity::{Identity, Kind};
 
@@ -36,6 +38,8 @@ use crate::gadgets::sha256::{self, Message};
 use crate::r1cs::{Assignment, Cs, Memory, Shape, Verdict};
 
 use inputs::Inputs;
+#[cfg(feature = "prover")]
+pub(crate) use told::{Teller, bytes};
 
 /// The circuit of a class. Its only public input is [`Instance::digest`].
 pub fn circuit<C: Cs>(cs: &mut C, class: Class, instance: &Instance, witness: &Witness) {
@@ -75,11 +79,21 @@ fn signed<C: Cs>(
     witness: &Witness,
 ) -> [Bit<C::Num>; 256] {
     let digest = sha256::digest(cs, message);
-    let modulus = rsa::Modulus::allocate(cs, class.modulus, &witness.modulus);
-    let modulus_digest = payload::modulus_digest(cs, &modulus);
-    cs.family("token.modulus", |cs| cs.equal(&modulus_digest, &public.modulus));
+    let modulus = key(cs, class, &public.modulus, witness);
     rsa::verify(cs, &modulus, &witness.signature, &digest);
     digest
+}
+
+/// The modulus that has the public digest.
+fn key<C: Cs>(cs: &mut C, class: Class, digest: &C::Num, witness: &Witness) -> rsa::Modulus<C::Num> {
+    let modulus = rsa::Modulus::allocate(cs, class.modulus, &witness.modulus);
+    key_is(cs, &modulus, digest);
+    modulus
+}
+
+fn key_is<C: Cs>(cs: &mut C, modulus: &rsa::Modulus<C::Num>, digest: &C::Num) {
+    let found = payload::modulus_digest(cs, modulus);
+    cs.family("token.modulus", |cs| cs.equal(&found, digest));
 }
 
 /// The message is base64url(header) "." base64url(payload), and the claims are those that are stated.
@@ -163,7 +177,7 @@ pub(crate) fn only_violation_unsigned(
 ) -> Option<usize> {
     let mut before = 0;
     let (violations, rows) = Verdict::of(memory, 1, |cs| {
-        unsigned(cs, class, instance, witness, |cs| before = cs.rows());
+        unsigned(cs, class, instance, witness, |cs| before = cs.at().rows);
     });
     let [row] = violations[..] else { return None };
     if row < before {
