@@ -154,12 +154,18 @@ impl<'a, S: Subject> Examination<'a, S> {
     fn lie_about_all(&mut self) {
         let mut left: Vec<usize> = self.rows[self.report.decided.min(self.rows.len())..].to_vec();
         left.sort_unstable();
-        for liar in &self.liars {
-            let mut caught: BTreeSet<usize> = liar.lies_about_choices().into_iter().collect();
-            caught.extend(liar.lies_about_the_token(self.effort.alterations, &left));
+        for i in 0..self.liars.len() {
+            let mut caught: BTreeSet<usize> = self.liars[i].lies_about_choices().into_iter().collect();
+            caught.extend(self.liars[i].lies_about_the_token(self.effort.alterations, &left));
             left.retain(|row| !caught.contains(row));
-            self.report.ahead.extend(caught);
+            self.note(caught);
         }
+    }
+
+    /// Takes note of rows that were caught, of those still to be examined.
+    fn note(&mut self, caught: BTreeSet<usize>) {
+        let left = &self.rows[self.report.decided.min(self.rows.len())..];
+        self.report.ahead.extend(left.iter().filter(|row| caught.contains(row)));
     }
 
     /// Examines a few rows more, and when none is left the families of which none was caught; says whether any were left.
@@ -173,19 +179,19 @@ impl<'a, S: Subject> Examination<'a, S> {
         let mut left: Vec<usize> =
             rows.iter().copied().filter(|row| !self.report.ahead.contains(row)).collect();
         let mut undetermined = BTreeSet::new();
-        for liar in &self.liars {
+        for i in 0..self.liars.len() {
             let patience = self.effort.patience;
             let lies = |liar: &mut Liar<'_, S>, row: &usize| liar.lies_about(*row, patience);
-            let found: Vec<Caught> = left.par_iter().map_init(|| liar.clone(), lies).collect();
+            let found: Vec<Caught> = left.par_iter().map_init(|| self.liars[i].clone(), lies).collect();
             for caught in found {
-                self.report.ahead.extend(caught.rows);
+                self.note(caught.rows);
                 for family in caught.families {
                     self.report.families.entry(family.to_owned()).or_default().caught = true;
                 }
             }
             left.retain(|row| !self.report.ahead.contains(row));
             // Of what is missed already no other witness need be lied about.
-            let is_needed = |row: &&usize| liar.forger.is_needed_for_determinism(&[**row]);
+            let is_needed = |row: &&usize| self.liars[i].forger.is_needed_for_determinism(&[**row]);
             undetermined.par_extend(left.par_iter().filter(is_needed).copied());
             left.retain(|row| !undetermined.contains(row));
         }
