@@ -35,10 +35,11 @@ struct Arguments {
     #[arg(long, global = true, value_name = "F", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
     json: Option<String>,
     /// Programs of others to compare with in the same run: suite prover knows gnark, vega and snarkjs, suite log
-    /// rekor2 and rekor1, suite sign fulcio with the servers around it.
+    /// rekor2 and rekor1, suite growth these and fulcio, suite sign fulcio with the servers around it.
     #[arg(long, global = true, value_name = "NAME", value_delimiter = ',')]
     against: Vec<String>,
-    /// Keep finished blocks in a file, and go on with those that it has: for suites log and sign.
+    /// Keep finished blocks in a file, and go on with those that it has: for suites log, growth
+    /// and sign.
     #[arg(long, global = true, value_name = "F")]
     record: Option<PathBuf>,
 }
@@ -54,6 +55,8 @@ enum Suite {
     Log,
     /// The verifiable map.
     Search,
+    /// Logs and authorities at one size after the other.
+    Growth,
     /// A whole signing, and each step of it.
     Sign,
     /// The real Sigstore servers on this machine, for comparison.
@@ -66,7 +69,7 @@ enum Suite {
     Query,
     /// What can be linked from public data: not built yet.
     Privacy,
-    /// The report over outcomes that suites have written with --json=F.
+    /// The report: over outcomes that suites have written with --json=F, or over every suite, which it then runs first.
     Report(report::Arguments),
     /// One role in a process of its own, so that what it uses can be told from what the harness uses.
     #[command(hide = true)]
@@ -114,7 +117,7 @@ pub(crate) fn said(failure: impl Into<Failure>) -> anyhow::Error {
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let effort = Effort { quick: arguments.quick };
-    let compares = matches!(arguments.suite, Suite::Prover | Suite::Log | Suite::Sign);
+    let compares = matches!(arguments.suite, Suite::Prover | Suite::Log | Suite::Growth | Suite::Sign);
     if let (Some(other), false) = (arguments.against.first(), compares) {
         return Err(NotBuilt(format!("the comparison of this suite against {other}")).into());
     }
@@ -123,6 +126,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Suite::Identity => ("identity", suites::identity::run(effort)?),
         Suite::Log => ("log", suites::log::run(effort, &arguments.against, arguments.record.as_deref())?),
         Suite::Search => ("search", suites::search::run(effort)?),
+        Suite::Growth => {
+            ("growth", suites::growth::measure(effort, &arguments.against, arguments.record.as_deref())?)
+        }
         Suite::Sign => ("sign", suites::sign::run(effort, &arguments.against, arguments.record.as_deref())?),
         Suite::Baseline { action } => match baseline::act(*action)? {
             Some(rows) => ("baseline", rows),
@@ -131,10 +137,11 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Suite::Role { role } => return role::play(role),
         Suite::Query => return Err(NotBuilt("suite query".to_owned()).into()),
         Suite::Privacy => return Err(NotBuilt("suite privacy".to_owned()).into()),
-        Suite::Report(arguments) => return report::run(arguments),
+        Suite::Report(of) => return report::run(of, arguments.quick),
     };
     // Of suite prover, the programs' own lock files say it.
-    let foreign = matches!(arguments.suite, Suite::Baseline { .. } | Suite::Log | Suite::Sign);
+    let foreign =
+        matches!(arguments.suite, Suite::Baseline { .. } | Suite::Log | Suite::Growth | Suite::Sign);
     let versions = match foreign && (name == "baseline" || !arguments.against.is_empty()) {
         true => baseline::Versions::pinned()?.table(),
         false => std::collections::BTreeMap::new(),

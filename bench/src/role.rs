@@ -11,15 +11,17 @@ use ed25519_dalek::SigningKey;
 use rand_core::OsRng;
 use sigveil::cli::output::Progress;
 use sigveil::service::circuits;
-use sigveil::service::config::{Config as InstanceConfig, Ports};
+use sigveil::service::config::{Config as InstanceConfig, Ports, ProofTiming};
 use sigveil::service::instance::{Instance, clock};
 use sigveil::service::issuer::Issuer;
 use sigveil::service::keys::KeyStore;
 use sigveil::service::runtime::runtime;
+use sigveil::trust::Scheme;
 use sigveil_circuits::token::{Class, SizeClass};
 use sigveil_log::engine::{Config, Log};
 use sigveil_log::http::{Limits, serve};
 use sigveil_log::note::NoteSigner;
+use sigveil_zk_ca::service::local_prover::LocalProver;
 
 use crate::said;
 
@@ -49,6 +51,9 @@ pub(crate) enum Role {
         /// The folder with its data; `public` below it gets the trust files, and `ready` says that all roles listen.
         #[arg(long)]
         folder: PathBuf,
+        /// What its certificates say, and prove.
+        #[arg(long, value_enum)]
+        scheme: Variant,
     },
     /// A log's face with nothing behind it: every request is read and answered with 201.
     Null {
@@ -56,6 +61,48 @@ pub(crate) enum Role {
         #[arg(long)]
         port: u16,
     },
+}
+
+/// A scheme as rows call it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum Variant {
+    /// The e-mail address.
+    Clear,
+    /// The label, by the authority's word.
+    Hashed,
+    /// The label with its proofs.
+    Zk,
+    /// The label, and its proofs in the log.
+    ZkDeferred,
+}
+
+impl Variant {
+    /// Every one, cheapest first.
+    pub(crate) const ALL: [Self; 4] = [Self::Clear, Self::Hashed, Self::Zk, Self::ZkDeferred];
+    /// Seconds that the proofs of a deferred certificate may come after its end.
+    const DELAY: u64 = 3_600;
+
+    /// Its name in rows.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Clear => "clear",
+            Self::Hashed => "hashed",
+            Self::Zk => "zk",
+            Self::ZkDeferred => "zk_deferred",
+        }
+    }
+
+    fn configure(self, config: &mut InstanceConfig) {
+        config.scheme = match self {
+            Self::Clear => Scheme::Clear,
+            Self::Hashed => Scheme::Hashed,
+            Self::Zk | Self::ZkDeferred => Scheme::Zk,
+        };
+        if self == Self::ZkDeferred {
+            (config.proofs, config.deferral_delay_seconds) = (ProofTiming::Deferred, Self::DELAY);
+        }
+    }
 }
 
 /// Plays it until the process is ended.
@@ -72,11 +119,12 @@ pub(crate) fn play(role: &Role) -> anyhow::Result<()> {
             let log = Log::open(Config::new(folder, signer, clock()))?;
             listen(*port, sigveil_log::rekor::router(log)).await
         }),
-        Role::Instance { folder } => instance(&runtime, folder),
+        Role::Instance { folder, scheme } => instance(&runtime, folder, *scheme),
         Role::Null { port } => {
             let router = axum::Router::new()
                 .route("/healthz", get(|| async {}))
-                .route("/api/v2/log/entries", post(|_: Bytes| async { StatusCode::CREATED }));
+                .route("/api/v2/log/entries", post(|_: Bytes| async { StatusCode::CREATED }))
+                .route("/api/v1/timestamp", post(|_: Bytes| async { StatusCode::CREATED }));
             runtime.block_on(listen(*port, router))
         }
     }
@@ -88,12 +136,18 @@ async fn listen(port: u16, router: axum::Router) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn instance(runtime: &tokio::runtime::Runtime, folder: &Path) -> anyhow::Result<()> {
-    // Unbound tokens of the embedded issuer fit the smallest class.
-    let classes = [Class::rsa2048(SizeClass::B768)];
-    let keys = circuits::cache_folder(None).map_err(said)?;
-    let circuits = circuits::load_or_create(&keys, &classes, &Progress::silent()).map_err(said)?;
+fn instance(runtime: &tokio::runtime::Runtime, folder: &Path, scheme: Variant) -> anyhow::Result<()> {
+    let circuits = match scheme {
+        Variant::Clear | Variant::Hashed => LocalProver::none(),
+        Variant::Zk | Variant::ZkDeferred => {
+            // Unbound tokens of the embedded issuer fit the smallest class.
+            let classes = [Class::rsa2048(SizeClass::B768)];
+            let keys = circuits::cache_folder(None).map_err(said)?;
+            circuits::load_or_create(&keys, &classes, &Progress::silent()).map_err(said)?
+        }
+    };
     let mut config = InstanceConfig::embedded();
+    scheme.configure(&mut config);
     config.store = folder.join("store");
     config.publish = folder.join("public");
     config.ports = Ports { issuer: 0, ca: 0, tsa: 0, rekor: 0, ct: 0, index: 0 };

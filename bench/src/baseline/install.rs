@@ -28,6 +28,9 @@ pub(crate) enum Missing {
         "{0} is missing: Trillian keeps its trees in MariaDB; install it (Debian: apt-get install mariadb-server)"
     )]
     MariaDb(&'static str),
+    /// The other load generator.
+    #[error("wrk is needed to check the harness against it (Debian: apt-get install wrk)")]
+    Wrk,
     /// Python with venv.
     #[error("python3 with venv is needed for sigstore-python (Debian: apt-get install python3-venv)")]
     Python,

@@ -5,6 +5,7 @@
 //! pins, on free loopback ports, each over an empty folder. Every process is noted by id and start time before anything
 //! else happens to it, and stopped when the harness is done, interrupted or, by `baseline down`, after it was killed.
 
+mod check;
 mod clients;
 mod install;
 mod process;
@@ -66,6 +67,8 @@ pub(crate) enum Action {
     Status,
     /// Start everything, sign and verify with each stock client, stop everything.
     Run,
+    /// Start everything, and hold the harness's rates against wrk's on the same servers.
+    Check,
 }
 
 /// Everything that a stock client signs against, ready.
@@ -93,6 +96,11 @@ impl Baseline {
         let trusted = stack.publish(&issuer, &authority, [&fulcio, &ct, &rekor, &tsa])?;
         let fulcio = [fulcio.processes, ct.processes, trillian.processes.clone()].concat();
         Ok(Self { trusted, fulcio, rekor, tsa, trillian, issuer: issuer.url })
+    }
+
+    /// Rekor v1 over the same Trillian.
+    pub(crate) fn rekor1(&self, stack: &mut Stack) -> anyhow::Result<Served> {
+        stack.rekor1(&self.trillian)
     }
 
     /// A token for [`EMAIL`].
@@ -133,6 +141,19 @@ impl Baseline {
     }
 }
 
+/// What there is; none, and a word about it, where something that it needs is not installed: somebody's machine without Go,
+/// MariaDB or Python still measures the rest.
+pub(crate) fn found<T>(outcome: anyhow::Result<T>) -> anyhow::Result<Option<T>> {
+    match outcome {
+        Ok(there) => Ok(Some(there)),
+        Err(error) if error.is::<Missing>() => {
+            eprintln!("sigveil-bench: left out: {error:#}");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Does what was asked; `run` gives rows.
 pub(crate) fn act(action: Action) -> anyhow::Result<Option<Vec<Row>>> {
     match action {
@@ -161,6 +182,13 @@ pub(crate) fn act(action: Action) -> anyhow::Result<Option<Vec<Row>>> {
             let mut rows =
                 vec![Row::exact("baseline", "start", Unit::Seconds, begun.elapsed().as_secs_f64())];
             rows.extend(baseline.smoke(&stack)?);
+            stack.stop()?;
+            Ok(Some(rows))
+        }
+        Action::Check => {
+            let mut stack = Stack::new()?;
+            let baseline = Baseline::start(&mut stack)?;
+            let rows = check::rows(&baseline)?;
             stack.stop()?;
             Ok(Some(rows))
         }

@@ -10,6 +10,7 @@ use sigveil::files;
 use super::install::{mariadb, output};
 use super::process::Process;
 use super::stack::{Stack, answers, free_ports, listens};
+use crate::role::Variant;
 
 /// Rekor v1 and the timestamp authority serve their metrics on this port and on no other.
 const FIXED_METRICS_PORT: u16 = 2112;
@@ -53,22 +54,23 @@ impl Stack {
     }
 
     /// Our signature log.
-    pub(crate) fn log(&mut self) -> anyhow::Result<Served> {
-        let data = self.data("sigveil")?;
+    pub(crate) fn log(&mut self, name: &str) -> anyhow::Result<Served> {
+        let data = self.data(name)?;
         let folder = data.clone();
-        self.own("sigveil", "log", data, |command| {
+        self.own(name, "log", data, |command| {
             command.arg("--folder").arg(folder);
         })
     }
 
     /// Our whole instance: every role in one process, with an issuer whose tokens are not bound to a key.
-    pub(crate) fn instance(&mut self) -> anyhow::Result<Served> {
-        let data = self.data("instance")?;
+    pub(crate) fn instance(&mut self, scheme: Variant) -> anyhow::Result<Served> {
+        let name = scheme.name();
+        let data = self.data(name)?;
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["role", "instance", "--folder"]).arg(&data);
+        command.args(["role", "instance", "--scheme", name, "--folder"]).arg(&data);
         // Written when everything listens.
         let ready = data.join("ready");
-        let process = self.start("instance", &mut command, || ready.exists())?;
+        let process = self.start(name, &mut command, || ready.exists())?;
         Ok(Served { url: String::new(), processes: vec![process], data })
     }
 

@@ -112,6 +112,13 @@ impl Data {
     }
 }
 
+impl Figure {
+    /// So many of it.
+    pub(crate) fn times(self, factor: f64) -> Self {
+        Self { low: self.low * factor, median: self.median * factor, high: self.high * factor }
+    }
+}
+
 impl Row {
     /// Its three numbers, if they are numbers.
     pub(crate) fn figure(&self) -> Option<Figure> {

@@ -1,14 +1,17 @@
 //! The report: recorded outcomes as one page, as CSV and, through `{…}` in a text, as the numbers of a paper.
 //!
-//! It measures nothing. What goes in are the files that suites write with `--json=F`, each whole or not there; what comes
-//! out is written whole or not at all. The columns of the CSV: suite, name, metric, unit (s, bytes, 1/s or 1), n, median,
-//! low and high (95 % bootstrap interval of the median), commit.
+//! Without a folder of outcomes it has the suites run first. What goes in are the files that suites write with `--json=F`,
+//! each whole or not there; what comes out is written whole or not at all. The columns of the CSV and of the Parquet file:
+//! suite, name, metric, unit (s, bytes, 1/s or 1), n, median, low and high (95 % bootstrap interval of the median), commit.
 
 mod cost;
 mod data;
 mod diff;
 mod html;
+mod measure;
 mod paper;
+mod parquet;
+mod pdf;
 mod svg;
 
 use std::path::PathBuf;
@@ -24,10 +27,11 @@ use data::Data;
 #[derive(Clone, Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
-    /// Folder of the outcomes: files that suites wrote with --json=F.
-    #[arg(default_value = "papers/evaluation")]
-    data: PathBuf,
-    /// Folder that gets report.html and rows.csv; without it, the folder of the outcomes.
+    /// Folder of the outcomes: files that suites wrote with --json=F. Without it every suite is run first, and leaves its
+    /// outcome under target/report; called again after a kill, what was finished is used.
+    data: Option<PathBuf>,
+    /// Folder that gets report.html, rows.csv, rows.parquet and, where Chromium is installed, report.pdf; without it, the
+    /// folder of the outcomes.
     #[arg(long, value_name = "D")]
     to: Option<PathBuf>,
     /// Prices to reckon with, in the form of bench/prices.toml.
@@ -53,28 +57,51 @@ enum Diff {
 }
 
 /// Does what was asked.
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(crate) fn run(arguments: &Arguments, quick: bool) -> anyhow::Result<()> {
     if let Some(Diff::Diff { before, after }) = &arguments.diff {
         print!("{}", diff::table(&Data::read(before)?, &Data::read(after)?));
         return Ok(());
     }
-    let data = Data::read(&arguments.data)?;
-    let prices = Prices::read(arguments.prices.as_deref())?;
-    let costs = cost::costs(&data, &prices);
-    let to = arguments.to.as_deref().unwrap_or(&arguments.data);
-    files::make_folder(to).map_err(said)?;
-    // All of it is made before any of it is written.
-    let mut made =
-        vec![(to.join("report.html"), html::page(&data, &prices, &costs)), (to.join("rows.csv"), csv(&data))];
-    if let Some(paper) = &arguments.paper {
-        let text = files::read_text(&arguments.data.join("text.md"), files::JSON_LIMIT).map_err(said)?;
-        made.push((paper.clone(), paper::filled(&text, &data)?));
-    }
-    for (path, contents) in made {
-        files::write(&path, contents.as_bytes()).map_err(said)?;
-        println!("{}", path.display());
+    let to = make(arguments, quick)?;
+    let printed = to.join("report.pdf");
+    match pdf::print(&to.join("report.html"), &printed)? {
+        true => println!("{}", printed.display()),
+        false => eprintln!("no report.pdf: Chromium prints it (Debian: apt-get install chromium)"),
     }
     Ok(())
+}
+
+/// Writes all but the PDF; gives the folder.
+fn make(arguments: &Arguments, quick: bool) -> anyhow::Result<PathBuf> {
+    // Refused before anything is measured.
+    let prices = Prices::read(arguments.prices.as_deref())?;
+    let folder = match &arguments.data {
+        Some(folder) => folder.clone(),
+        None => {
+            let folder = measure::folder(quick);
+            measure::all(&folder, quick)?;
+            folder
+        }
+    };
+    let data = Data::read(&folder)?;
+    let costs = cost::costs(&data, &prices);
+    let to = arguments.to.as_deref().unwrap_or(&folder);
+    files::make_folder(to).map_err(said)?;
+    // All of it is made before any of it is written.
+    let mut made = vec![
+        (to.join("report.html"), html::page(&data, &prices, &costs).into_bytes()),
+        (to.join("rows.csv"), csv(&data).into_bytes()),
+        (to.join("rows.parquet"), parquet::file(&data)),
+    ];
+    if let Some(paper) = &arguments.paper {
+        let text = files::read_text(&folder.join("text.md"), files::JSON_LIMIT).map_err(said)?;
+        made.push((paper.clone(), paper::filled(&text, &data)?.into_bytes()));
+    }
+    for (path, contents) in made {
+        files::write(&path, &contents).map_err(said)?;
+        println!("{}", path.display());
+    }
+    Ok(to.to_owned())
 }
 
 fn csv(data: &Data) -> String {
@@ -128,14 +155,15 @@ mod tests {
     }
 
     fn arguments(folder: &Path) -> Arguments {
-        Arguments { data: folder.to_owned(), to: None, prices: None, paper: None, diff: None }
+        Arguments { data: Some(folder.to_owned()), to: None, prices: None, paper: None, diff: None }
     }
 
     #[test]
     fn a_page_holds_every_row_and_nothing_from_elsewhere() {
         let folder = tempfile::tempdir().unwrap();
         recorded(folder.path());
-        run(&arguments(folder.path())).unwrap();
+        make(&arguments(folder.path()), false).unwrap();
+        assert!(std::fs::read(folder.path().join("rows.parquet")).unwrap().starts_with(b"PAR1"));
         let page = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
         for part in ["zk/cosign", "a million signings, zk", "<svg", "&lt;x&gt;", "rekor2 v2", "</html>"] {
             assert!(page.contains(part), "{part} is missing");
@@ -156,10 +184,10 @@ mod tests {
         let paper = Some(to.join("paper.md"));
         let wanted = Arguments { paper, to: Some(to.clone()), ..arguments(folder.path()) };
         std::fs::write(&text, "It takes {sign zk/python wall}.").unwrap();
-        assert!(run(&wanted).is_err());
+        assert!(make(&wanted, false).is_err());
         assert!(!to.join("report.html").exists());
         std::fs::write(&text, "It takes {sign zk/cosign wall}.").unwrap();
-        run(&wanted).unwrap();
+        make(&wanted, false).unwrap();
         assert_eq!(std::fs::read_to_string(to.join("paper.md")).unwrap(), "It takes 900.00 ms.");
     }
 

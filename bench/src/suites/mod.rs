@@ -2,11 +2,13 @@
 
 use crate::row::{Row, Unit};
 
+pub(crate) mod growth;
 pub(crate) mod identity;
 pub(crate) mod log;
 pub(crate) mod prover;
 pub(crate) mod search;
 pub(crate) mod sign;
+mod sweep;
 
 /// Seconds of one call of `work`, sampled `samples` times over `calls` calls each, after one call to warm up.
 pub(crate) fn timed(

@@ -5,9 +5,10 @@
 //! as many as its tree has grown by, or it is none. Rows `SIDE_cN` are a closed loop over N connections, `SIDE_rN` an
 //! open loop of N requests a second, in which latency counts from the moment at which a request was due. CPU and memory
 //! are the server's processes' alone, the harness's own are `client_cpu`; what the harness adds to a latency is at most
-//! the row `harness_…`, the same load on a server that does nothing.
+//! the row `harness_…`, the same load on a server that does nothing. `SIDE_sN` and `SIDE_sweep` are a rate that rises
+//! until it is not kept.
 
-pub(super) mod requests;
+pub(crate) mod requests;
 mod sides;
 
 use std::path::Path;
@@ -15,9 +16,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 
+use super::sweep::{self, Swept};
 use crate::baseline::{Stack, Usage, Versions};
 use crate::ledger::{Figures, Heading, Ledger};
-use crate::load::{Observed, Pace, drive};
+use crate::load::{Observed, Pace, run as drive};
 use crate::row::{Row, Unit};
 use crate::{Effort, machine};
 use sides::{Rival, Side};
@@ -114,8 +116,17 @@ pub(crate) fn run(effort: Effort, against: &[String], record: Option<&Path>) -> 
             ledger.add(side.name, 0, totals(side)?)?;
         }
     }
+    // Last, since a server that was lost may still be working on what it was sent.
+    for side in sides.iter().filter(|side| side.is_swept()) {
+        let bodies = |count| requests::prepare(side.face, count);
+        let swept =
+            Swept { name: side.name, target: &side.target, interval: side.interval(), bodies: &bodies };
+        swept.sweep(&mut ledger, &runtime, effort.quick)?;
+    }
     stack.stop()?;
-    Ok(rows(&ledger, &sides, loads))
+    let mut rows = rows(&ledger, &sides, loads);
+    rows.extend(sides.iter().flat_map(|side| sweep::rows(&ledger, side.name, effort.quick)));
+    Ok(rows)
 }
 
 /// What a log has on disk when everything was sent: within a block, files come and go.
@@ -141,11 +152,11 @@ fn block(
         Load::Connections(connections) => Pace::Closed { connections, span: Duration::from_secs(60) },
         Load::Rate(_) => Pace::Closed { connections: 16, span: Duration::from_secs(60) },
     };
-    runtime.block_on(drive(&side.target, warm, warm_pace))?.ensure_whole()?;
+    drive(runtime, &side.target, warm, warm_pace)?.ensure_whole()?;
 
     let (size, before) = (side.tree_size()?, side.usage()?);
     let own = machine::cpu_seconds();
-    let observed = runtime.block_on(drive(&side.target, bodies, pace))?;
+    let observed = drive(runtime, &side.target, bodies, pace)?;
     let own = machine::cpu_seconds() - own;
     let after = side.usage()?;
     observed.ensure_whole()?;

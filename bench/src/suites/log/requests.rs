@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 /// How a log is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::suites) enum Face {
+pub(crate) enum Face {
     /// `POST /api/v2/log/entries`.
     Rekor2,
     /// `POST /api/v1/log/entries`.
@@ -17,7 +17,7 @@ pub(in crate::suites) enum Face {
 }
 
 /// As many requests, every one for another entry.
-pub(in crate::suites) fn prepare(face: Face, count: usize) -> anyhow::Result<Vec<Vec<u8>>> {
+pub(crate) fn prepare(face: Face, count: usize) -> anyhow::Result<Vec<Vec<u8>>> {
     let base64 = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
     let key = p256::ecdsa::SigningKey::random(&mut OsRng);
     let public = key.verifying_key().to_public_key_der()?;

@@ -10,6 +10,7 @@ use super::requests::Face;
 use crate::Effort;
 use crate::baseline::{DEFAULT_INTERVAL, Missing, Process, SHORT_INTERVAL, Served, Stack, Usage};
 use crate::load::Target;
+use crate::suites::sign::log_target;
 
 /// A log of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +73,7 @@ impl Side {
     pub(super) fn start(stack: &mut Stack, rivals: &[Rival]) -> anyhow::Result<Vec<Self>> {
         let mut sides = vec![
             Self::new("harness", Kind::Null, stack.null()?)?,
-            Self::new("sigveil", Kind::Ours, stack.log()?)?,
+            Self::new("sigveil", Kind::Ours, stack.log("sigveil")?)?,
         ];
         for rival in rivals {
             match rival.start(stack) {
@@ -88,21 +89,30 @@ impl Side {
     }
 
     fn new(name: &'static str, kind: Kind, served: Served) -> anyhow::Result<Self> {
-        let address = served.url.strip_prefix("http://").context("servers here speak plain HTTP")?;
-        // No time for a name's resolution.
-        let address = address.replace("localhost", "127.0.0.1");
-        let (face, path) = match kind {
-            Kind::Rekor1 => (Face::Rekor1, "/api/v1/log/entries"),
-            _ => (Face::Rekor2, "/api/v2/log/entries"),
+        let face = match kind {
+            Kind::Rekor1 => Face::Rekor1,
+            _ => Face::Rekor2,
         };
-        let target =
-            Target { address, path: path.to_owned(), content_type: "application/json", success: 201 };
+        let target = log_target(&served.url, face)?;
         let empty = allocated(&served.data);
         Ok(Self { name, target, face, kind, served, empty })
     }
 
     pub(super) fn is_ours(&self) -> bool {
         self.kind == Kind::Ours
+    }
+
+    /// How long its answers wait for each other.
+    pub(super) fn interval(&self) -> Duration {
+        match self.kind {
+            Kind::Rekor2(interval) => interval,
+            _ => Duration::from_millis(250),
+        }
+    }
+
+    /// Whether rates are raised on it: what answers every ten seconds would have tens of thousands waiting.
+    pub(super) fn is_swept(&self) -> bool {
+        matches!(self.kind, Kind::Ours | Kind::Rekor1) || self.kind == Kind::Rekor2(SHORT_INTERVAL)
     }
 
     /// Whether it is a log at all.

@@ -2,7 +2,9 @@
 //! `--against=fulcio` by the same stock clients, unchanged, against the real servers.
 //!
 //! Both sides' servers run in processes of their own on this machine, and take turns. Tokens of both sides come from the
-//! same issuer's code and are not bound to a key, since stock clients do not bind. Of the real servers each role has its
+//! same issuer's code and are not bound to a key, since stock clients do not bind. Ours is an instance of each scheme, so
+//! that each step of privacy shows its price: `clear`, `hashed`, `zk` and `zk_deferred`, whose `server_cpu` has the proofs
+//! that follow too, and whose `wall` has not. Of the real servers each role has its
 //! processes and so its own CPU; ours share one process, `server_cpu`, whose parts the rows `op/…` tell: each operation
 //! alone, closed loop.
 
@@ -11,19 +13,23 @@ mod ours;
 mod stock;
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
 use crate::Effort;
-use crate::baseline::{Baseline, Stack, Versions};
+use crate::baseline::{Baseline, Stack, Versions, found};
 use crate::ledger::{Figures, Heading, Ledger};
+use crate::load::Target;
 use crate::machine;
+use crate::role::Variant;
 use crate::row::{Row, Unit};
+use crate::suites::sweep::{self, Swept};
+pub(crate) use operations::{issue_target, log_target, signing_request, timestamp_request, timestamp_target};
 use ours::Ours;
 
 /// Metrics of these rows, and the unit of each.
-const METRICS: [(&str, Unit); 14] = [
+const METRICS: [(&str, Unit); 17] = [
     ("wall", Unit::Seconds),
     ("issue", Unit::Seconds),
     ("timestamp", Unit::Seconds),
@@ -38,6 +44,10 @@ const METRICS: [(&str, Unit); 14] = [
     ("bundle_bytes", Unit::Bytes),
     ("rate_max", Unit::PerSecond),
     ("peak_rss", Unit::Bytes),
+    ("proof_delay", Unit::Seconds),
+    // What the harness itself spends on a request, and its part of the wall clock with one connection.
+    ("request_cpu", Unit::Seconds),
+    ("harness_share", Unit::One),
 ];
 
 /// Something that is measured in turn with the others, and the name of its rows.
@@ -65,20 +75,24 @@ pub(crate) fn run(effort: Effort, against: &[String], record: Option<&Path>) -> 
     };
     let mut ledger = Ledger::open(record, &heading)?;
     let mut stack = Stack::new()?;
-    let ours = Ours::start(&mut stack)?;
-    let baseline = if compared { Some(Baseline::start(&mut stack)?) } else { None };
+    let schemes: &[Variant] = if compared { &Variant::ALL } else { &[Variant::Zk, Variant::ZkDeferred] };
+    let ours = schemes.iter().map(|scheme| Ours::start(&mut stack, *scheme));
+    let ours = ours.collect::<anyhow::Result<Vec<_>>>()?;
+    let null = stack.null()?;
+    let baseline = if compared { found(Baseline::start(&mut stack))? } else { None };
     let home = tempfile::tempdir()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
 
-    let clients =
-        if compared { Some(stock::Both::new(&stack, home.path(), effort.times(1, 3))?) } else { None };
-    let mut turns = vec![ours.turn()];
-    if let (Some(clients), Some(baseline)) = (&clients, &baseline) {
-        turns.extend(clients.turns(&ours, baseline));
-    }
-    turns.extend(operations::turns(&runtime, effort, &ours, baseline.as_ref())?);
+    let clients = match compared {
+        true => found(stock::Both::new(&stack, home.path(), effort.times(1, 3)))?,
+        false => None,
+    };
+    let proving = |ours: &&Ours| matches!(ours.scheme, Variant::Zk | Variant::ZkDeferred);
+    let mut turns: Vec<Turn<'_>> = ours.iter().filter(proving).map(Ours::turn).collect();
+    turns.extend(clients.iter().flat_map(|clients| clients.turns(&ours, baseline.as_ref())));
+    turns.extend(operations::turns(&runtime, effort, &ours, &null, baseline.as_ref())?);
     let begun = Instant::now();
-    for index in 0..effort.times(3, 8) {
+    for index in 0..effort.times(2, 8) {
         for turn in &turns {
             if !ledger.has(&turn.name, index) {
                 let figures = (turn.measure)().with_context(|| format!("block {index} of {}", turn.name))?;
@@ -89,8 +103,21 @@ pub(crate) fn run(effort: Effort, against: &[String], record: Option<&Path>) -> 
     }
     let names: Vec<String> = turns.iter().map(|turn| turn.name.clone()).collect();
     drop(turns);
+    let zk = ours.iter().find(|ours| ours.scheme == Variant::Zk);
+    let tsas = zk
+        .map(|zk| ("sweep/timestamp/sigveil", &zk.services.tsa, 201))
+        .into_iter()
+        .chain(baseline.iter().map(|theirs| ("sweep/timestamp/tsa", &theirs.trusted.services.tsa, 200)));
+    let mut rows = rows(&ledger, &names);
+    for (name, url, success) in tsas {
+        let target = Target { success, ..timestamp_target(url)? };
+        let bodies = |count| Ok((0..count).map(|_| timestamp_request().to_vec()).collect());
+        let swept = Swept { name, target: &target, interval: Duration::from_millis(250), bodies: &bodies };
+        swept.sweep(&mut ledger, &runtime, effort.quick)?;
+        rows.extend(sweep::rows(&ledger, name, effort.quick));
+    }
     stack.stop()?;
-    Ok(rows(&ledger, &names))
+    Ok(rows)
 }
 
 /// A row for each metric that a name has, and the ratio of ours to theirs for each pair of names.
@@ -113,12 +140,18 @@ fn rows(ledger: &Ledger, names: &[String]) -> Vec<Row> {
 /// What a row of ours is compared with, if it was measured.
 fn counterpart<'a>(name: &str, names: &'a [String]) -> Option<&'a String> {
     let theirs = match name {
-        "zk/python" => "baseline/python",
-        "zk/cosign" => "baseline/cosign",
-        "op/issue/zk" => "op/issue/fulcio",
         "op/timestamp/sigveil" => "op/timestamp/tsa",
         "op/log/sigveil" => "op/log/rekor2",
-        _ => return None,
+        _ => match name.strip_prefix("op/issue/") {
+            Some("fulcio") => return None,
+            Some(_) => "op/issue/fulcio",
+            None => match name.split_once('/') {
+                Some(("baseline" | "op", _)) | None => return None,
+                Some((_, "python")) => "baseline/python",
+                Some((_, "cosign")) => "baseline/cosign",
+                Some(_) => return None,
+            },
+        },
     };
     names.iter().find(|name| *name == theirs)
 }
@@ -148,5 +181,7 @@ mod tests {
         let ratio = rows.iter().find(|row| row.name == "zk/cosign/baseline/cosign").unwrap();
         assert_eq!((ratio.median, ratio.n), (2.0, 1));
         assert_eq!(counterpart("zk/python", &names), None);
+        assert_eq!(counterpart("hashed/cosign", &names), Some(&names[1]));
+        assert_eq!(counterpart("baseline/cosign", &names), None);
     }
 }

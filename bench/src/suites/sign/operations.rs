@@ -13,9 +13,11 @@ use tokio::runtime::Runtime;
 use super::Turn;
 use super::ours::Ours;
 use crate::Effort;
-use crate::baseline::{Baseline, EMAIL, Process, Usage};
+use crate::baseline::{Baseline, EMAIL, Process, Served, Usage};
 use crate::ledger::Figures;
-use crate::load::{Pace, Target, drive};
+use crate::load::{Observed, Pace, Target, run};
+use crate::machine;
+use crate::role::Variant;
 use crate::suites::log::requests;
 
 /// What is asked of a server, and how much of it at once saturates it.
@@ -37,93 +39,111 @@ struct Side<'a> {
     usage: Box<dyn Fn() -> anyhow::Result<Usage> + 'a>,
 }
 
-/// A turn for each operation on each side.
+/// A turn for each operation on each side. The null server is the harness alone.
 pub(super) fn turns<'a>(
     runtime: &'a Runtime,
     effort: Effort,
-    ours: &'a Ours,
+    ours: &'a [Ours],
+    null: &'a Served,
     baseline: Option<&'a Baseline>,
 ) -> anyhow::Result<Vec<Turn<'a>>> {
     let span = Duration::from_secs(effort.times(3, 5) as u64);
     let mut sides = Vec::new();
-    let services = &ours.services;
-    // One proof at a time: a second request waits, and keeps the prover busy.
-    for (name, operation, url, path, status, cpu) in [
-        ("op/issue/zk", Operation::Issue { connections: 2 }, &services.ca, SIGNING_CERT, 200, "ca_cpu"),
-        ("op/timestamp/sigveil", Operation::Timestamp, &services.tsa, "", 201, "tsa_cpu"),
-        ("op/log/sigveil", Operation::Log, &services.rekor, ENTRIES, 201, "log_cpu"),
-    ] {
-        sides.push(Side {
-            name,
-            operation,
-            target: target(url, path, operation, status)?,
-            cpu,
-            token: Box::new(|| ours.token()),
-            usage: Box::new(|| ours.usage()),
-        });
-    }
-    if let Some(baseline) = baseline {
-        let services = &baseline.trusted.services;
-        let issue = Operation::Issue { connections: 16 };
-        for (name, operation, url, path, status, cpu, processes) in [
-            ("op/issue/fulcio", issue, &services.ca, SIGNING_CERT, 200, "ca_cpu", &baseline.fulcio),
-            (
-                "op/timestamp/tsa",
-                Operation::Timestamp,
-                &services.tsa,
-                "",
-                200,
-                "tsa_cpu",
-                &baseline.tsa.processes,
-            ),
-            (
-                "op/log/rekor2",
-                Operation::Log,
-                &services.rekor,
-                ENTRIES,
-                201,
-                "log_cpu",
-                &baseline.rekor.processes,
-            ),
-        ] {
-            sides.push(Side {
-                name,
-                operation,
-                target: target(url, path, operation, status)?,
-                cpu,
-                token: Box::new(|| baseline.token()),
-                usage: Box::new(|| processes.iter().map(Process::usage).sum()),
-            });
+    for ours in ours {
+        let side = |name, operation, target, cpu| {
+            let (token, usage) = (Box::new(|| ours.token()), Box::new(|| ours.usage()));
+            Side { name, operation, target, cpu, token, usage }
+        };
+        let services = &ours.services;
+        let issue = |name, connections| {
+            let target = issue_target(&services.ca)?;
+            anyhow::Ok(side(name, Operation::Issue { connections }, target, "ca_cpu"))
+        };
+        match ours.scheme {
+            Variant::Clear => sides.push(issue("op/issue/clear", 16)?),
+            Variant::Hashed => sides.push(issue("op/issue/hashed", 16)?),
+            Variant::Zk => {
+                // One proof at a time: a second request waits, and keeps the prover busy.
+                sides.push(issue("op/issue/zk", 2)?);
+                let target = Target { success: 201, ..timestamp_target(&services.tsa)? };
+                sides.push(side("op/timestamp/sigveil", Operation::Timestamp, target, "tsa_cpu"));
+                let target = log_target(&services.rekor, requests::Face::Rekor2)?;
+                sides.push(side("op/log/sigveil", Operation::Log, target, "log_cpu"));
+            }
+            // A closed loop of it would owe proofs for minutes: its own rows have the latency.
+            Variant::ZkDeferred => {}
         }
     }
-    Ok(sides
-        .into_iter()
-        .map(|side| Turn {
-            name: side.name.to_owned(),
-            measure: Box::new(move || side.measure(runtime, span)),
-        })
-        .collect())
+    sides.push(Side {
+        name: "op/timestamp/harness",
+        operation: Operation::Timestamp,
+        target: target(&null.url, "/api/v1/timestamp", TIMESTAMP_QUERY, 201)?,
+        cpu: "tsa_cpu",
+        token: Box::new(|| anyhow::bail!("timestamps need no token")),
+        usage: Box::new(|| null.processes.iter().map(Process::usage).sum()),
+    });
+    if let Some(baseline) = baseline {
+        let services = &baseline.trusted.services;
+        let side = |name, operation, target, cpu, processes: &'a [Process]| Side {
+            name,
+            operation,
+            target,
+            cpu,
+            token: Box::new(|| baseline.token()),
+            usage: Box::new(|| processes.iter().map(Process::usage).sum()),
+        };
+        let issue = Operation::Issue { connections: 16 };
+        let (rekor, tsa) = (&baseline.rekor.processes, &baseline.tsa.processes);
+        let log = log_target(&services.rekor, requests::Face::Rekor2)?;
+        sides.extend([
+            side("op/issue/fulcio", issue, issue_target(&services.ca)?, "ca_cpu", &baseline.fulcio),
+            side("op/timestamp/tsa", Operation::Timestamp, timestamp_target(&services.tsa)?, "tsa_cpu", tsa),
+            side("op/log/rekor2", Operation::Log, log, "log_cpu", rekor),
+        ]);
+    }
+    Ok(sides.into_iter().map(|side| side.turn(runtime, span)).collect())
 }
 
 const SIGNING_CERT: &str = "/api/v2/signingCert";
 const ENTRIES: &str = "/api/v2/log/entries";
+const TIMESTAMP_QUERY: &str = "application/timestamp-query";
 
-fn target(url: &str, path: &str, operation: Operation, success: u16) -> anyhow::Result<Target> {
+fn target(url: &str, path: &str, content_type: &'static str, success: u16) -> anyhow::Result<Target> {
     let rest = url.strip_prefix("http://").context("servers here speak plain HTTP")?;
     let (address, below) = rest.split_once('/').unwrap_or((rest, ""));
     let below = if below.is_empty() { String::new() } else { format!("/{below}") };
     Ok(Target {
         address: address.replace("localhost", "127.0.0.1"),
         path: below + path,
-        content_type: match operation {
-            Operation::Timestamp => "application/timestamp-query",
-            _ => "application/json",
-        },
+        content_type,
         success,
     })
 }
 
-impl Side<'_> {
+/// An authority that certifies keys.
+pub(crate) fn issue_target(url: &str) -> anyhow::Result<Target> {
+    target(url, SIGNING_CERT, "application/json", 200)
+}
+
+/// A log that takes entries.
+pub(crate) fn log_target(url: &str, face: requests::Face) -> anyhow::Result<Target> {
+    let path = match face {
+        requests::Face::Rekor2 => ENTRIES,
+        requests::Face::Rekor1 => "/api/v1/log/entries",
+    };
+    target(url, path, "application/json", 201)
+}
+
+/// A timestamp authority, by its full URL; the real one answers with 200.
+pub(crate) fn timestamp_target(url: &str) -> anyhow::Result<Target> {
+    target(url, "", TIMESTAMP_QUERY, 200)
+}
+
+impl<'a> Side<'a> {
+    fn turn(self, runtime: &'a Runtime, span: Duration) -> Turn<'a> {
+        Turn { name: self.name.to_owned(), measure: Box::new(move || self.measure(runtime, span)) }
+    }
+
     /// One client first, for latency and CPU; then as many as keep the server busy, for the rate.
     fn measure(&self, runtime: &Runtime, span: Duration) -> anyhow::Result<Figures> {
         let busy = match self.operation {
@@ -132,14 +152,17 @@ impl Side<'_> {
             Operation::Log => 1_024,
         };
         self.send(runtime, 1, Duration::from_secs(30), 3)?;
-        let before = (self.usage)()?;
-        let one = self.send(runtime, 1, span, self.most(span, 1))?;
-        let used = (self.usage)()? - before;
+        let bodies = self.bodies(self.most(span, 1))?;
+        let before = ((self.usage)()?, machine::cpu_seconds());
+        let one = self.drive(runtime, 1, span, bodies)?;
+        let (used, own) = ((self.usage)()? - before.0, machine::cpu_seconds() - before.1);
         let many = self.send(runtime, busy, span, self.most(span, busy))?;
         let figures = [
             ("wall", one.quantile(0.5)),
             (self.cpu, used.cpu / one.done() as f64),
             ("rate_max", many.rate()),
+            ("request_cpu", own / one.done() as f64),
+            ("harness_share", own / one.wall()),
         ];
         Ok(figures.map(|(metric, value)| (metric.to_owned(), value)).into())
     }
@@ -150,9 +173,18 @@ impl Side<'_> {
         connections: usize,
         span: Duration,
         count: usize,
-    ) -> anyhow::Result<crate::load::Observed> {
-        let bodies = self.bodies(count)?;
-        let observed = runtime.block_on(drive(&self.target, bodies, Pace::Closed { connections, span }))?;
+    ) -> anyhow::Result<Observed> {
+        self.drive(runtime, connections, span, self.bodies(count)?)
+    }
+
+    fn drive(
+        &self,
+        runtime: &Runtime,
+        connections: usize,
+        span: Duration,
+        bodies: Vec<Vec<u8>>,
+    ) -> anyhow::Result<Observed> {
+        let observed = run(runtime, &self.target, bodies, Pace::Closed { connections, span })?;
         observed.ensure_whole()?;
         Ok(observed)
     }
@@ -160,7 +192,7 @@ impl Side<'_> {
     /// More requests than a span takes.
     fn most(&self, span: Duration, connections: usize) -> usize {
         let per_second = match (self.operation, connections) {
-            (Operation::Issue { .. }, _) => 600,
+            (Operation::Issue { .. }, _) => 3_000,
             (Operation::Timestamp, _) => 12_000,
             (Operation::Log, 1) => 400,
             (Operation::Log, _) => 8_000,
@@ -181,7 +213,7 @@ impl Side<'_> {
 }
 
 /// A certificate request for a key of its own, in the form of Go and JavaScript clients.
-fn signing_request(token: &str) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn signing_request(token: &str) -> anyhow::Result<Vec<u8>> {
     let key = p256::ecdsa::SigningKey::random(&mut OsRng);
     let pem = key.verifying_key().to_public_key_pem(LineEnding::LF)?;
     let possession: p256::ecdsa::DerSignature = key.sign(EMAIL.as_bytes());
@@ -196,7 +228,7 @@ fn signing_request(token: &str) -> anyhow::Result<Vec<u8>> {
 }
 
 /// RFC 3161 §2.4.1: version 1, SHA-256 of something random, a nonce, the certificate wanted.
-fn timestamp_request() -> [u8; 69] {
+pub(crate) fn timestamp_request() -> [u8; 69] {
     const SHA_256: [u8; 15] = [0x30, 13, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1, 5, 0];
     let mut request = [0; 69];
     OsRng.fill_bytes(&mut request);
@@ -226,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_target_keeps_the_path_of_a_full_url() {
-        let target = target("http://localhost:80/api/v1/timestamp", "", Operation::Timestamp, 200).unwrap();
+        let target = timestamp_target("http://localhost:80/api/v1/timestamp").unwrap();
         assert_eq!((target.address.as_str(), target.path.as_str()), ("127.0.0.1:80", "/api/v1/timestamp"));
     }
 }

@@ -1,22 +1,29 @@
 //! Our instance, and a signing by our own client.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use der::Decode as _;
+use p256::ecdsa::signature::Signer as _;
+use p256::pkcs8::{EncodePublicKey as _, LineEnding};
 use rand_core::{OsRng, RngCore as _};
 use sigveil::companion::Companion;
 use sigveil::files;
-use sigveil::service::client::Client;
-use sigveil::service::sign::{Signed, TokenSource, companion, services, sign};
-use sigveil::stock::{Services, TrustedRoot};
+use sigveil::service::client::{Client, Wish};
+use sigveil::service::sign::{Signed, TokenSource, companion, receipt, services, sign};
+use sigveil::stock::{Bundle, Services, TrustedRoot};
 use sigveil::trust::Trust;
 use sigveil::verify::policy::{Matcher, Requirements};
 use sigveil::verify::{Inputs, Policy, verify};
+use sigveil_zk_ca::profile::CertificateView;
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
 
 use super::Turn;
 use crate::baseline::{AUDIENCE, EMAIL, Process, Served, Signer, Stack, Usage};
 use crate::ledger::Figures;
+use crate::role::Variant;
 use crate::{machine, said};
 
 /// What [`sign`] calls its steps, and the metric of each.
@@ -24,6 +31,8 @@ const STEPS: [(&str, &str); 3] = [("certificate", "issue"), ("timestamp", "times
 
 /// An instance in a process of its own.
 pub(super) struct Ours {
+    pub(super) scheme: Variant,
+    signer: Signer,
     served: Served,
     client: Client,
     trust: Trust,
@@ -33,14 +42,21 @@ pub(super) struct Ours {
 }
 
 impl Ours {
-    pub(super) fn start(stack: &mut Stack) -> anyhow::Result<Self> {
-        let served = stack.instance()?;
+    pub(super) fn start(stack: &mut Stack, scheme: Variant) -> anyhow::Result<Self> {
+        let served = stack.instance(scheme)?;
         let folder = served.data.join("public");
         let text = |name: &str| files::read_text(&folder.join(name), files::JSON_LIMIT).map_err(said);
         let root = TrustedRoot::from_json(&text("trusted_root.json")?)?;
         let trust = Trust::read(root, &folder.join("trusted_root.sigveil.json")).map_err(said)?;
         let services = services(&text("trust_config.json")?).map_err(said)?;
-        Ok(Self { served, client: Client::new().map_err(said)?, trust, services, folder })
+        let client = Client::new().map_err(said)?;
+        let signer = signer(&client, &services)?;
+        Ok(Self { scheme, signer, served, client, trust, services, folder })
+    }
+
+    /// The name of its rows for one client.
+    pub(super) fn row(&self, client: &str) -> String {
+        format!("{}/{client}", self.scheme.name())
     }
 
     /// A token for the one signer.
@@ -54,12 +70,20 @@ impl Ours {
     }
 
     /// Whom verifications of its signatures expect: the label of the profile "stable" is always the same.
-    pub(super) fn signer(&self) -> anyhow::Result<Signer> {
-        let signed = self.sign(digest(), &mut |_| {})?;
-        Ok(Signer {
-            identity: signed.certificate.san().to_string(),
-            issuer: signed.certificate.issuer().to_owned(),
-        })
+    pub(super) fn signer(&self) -> &Signer {
+        &self.signer
+    }
+
+    /// Waits until a bundle's certificate has its proofs, if they follow: their CPU is part of what it costs.
+    pub(super) fn settle(&self, bundle: &Path) -> anyhow::Result<()> {
+        if self.scheme != Variant::ZkDeferred {
+            return Ok(());
+        }
+        let text = files::read_text(bundle, files::JSON_LIMIT).map_err(said)?;
+        let bundle = Bundle::from_json(&text).map_err(said)?;
+        let certificate = CertificateView::parse(bundle.certificate())?;
+        receipt(&self.client, &self.trust, &certificate).map_err(said)?;
+        Ok(())
     }
 
     fn sign(&self, digest: [u8; 32], step: &mut dyn FnMut(&'static str)) -> anyhow::Result<Signed> {
@@ -70,7 +94,7 @@ impl Ours {
 
     /// A signing by our client, with its steps, and what a verifier does then.
     pub(super) fn turn(&self) -> Turn<'_> {
-        Turn { name: "zk/sigveil".to_owned(), measure: Box::new(|| self.measure()) }
+        Turn { name: self.row("sigveil"), measure: Box::new(|| self.measure()) }
     }
 
     fn measure(&self) -> anyhow::Result<Figures> {
@@ -80,6 +104,8 @@ impl Ours {
         let start = Instant::now();
         let signed = self.sign(digest, &mut |step| begun.push((step, start.elapsed())))?;
         let wall = start.elapsed();
+        let proofs = receipt(&self.client, &self.trust, &signed.certificate).map_err(said)?;
+        let proven = start.elapsed();
         let (own, server) = (machine::cpu_seconds() - own, self.usage()? - server);
         begun.push(("end", wall));
         let start = Instant::now();
@@ -98,6 +124,11 @@ impl Ours {
         .into();
         for (step, metric) in STEPS {
             figures.insert(metric.to_owned(), length(&begun, step)?.as_secs_f64());
+        }
+        if proofs.is_some() {
+            // From the certificate to its receipt.
+            let at = begun.iter().find(|(name, _)| *name == "timestamp").context("a step was skipped")?.1;
+            figures.insert("proof_delay".to_owned(), (proven - at).as_secs_f64());
         }
         Ok(figures)
     }
@@ -126,6 +157,24 @@ impl Ours {
             Some(refusal) => Err(anyhow::anyhow!("our own signature was refused: {refusal}")),
         }
     }
+}
+
+/// Whom a certificate names: its one name, and the issuer.
+fn signer(client: &Client, services: &Services) -> anyhow::Result<Signer> {
+    let token = client.token(&services.oidc, EMAIL, AUDIENCE, None).map_err(said)?;
+    let key = p256::ecdsa::SigningKey::random(&mut OsRng);
+    let pem = key.verifying_key().to_public_key_pem(LineEnding::LF)?;
+    let possession: p256::ecdsa::DerSignature = key.sign(EMAIL.as_bytes());
+    let chain = client.certificate(&services.ca, &token, &pem, possession.as_bytes(), &Wish::default());
+    let leaf = chain.map_err(said)?.into_iter().next().context("an authority answers with a chain")?;
+    let leaf = x509_cert::Certificate::from_der(&leaf)?;
+    let names = leaf.tbs_certificate.get::<SubjectAltName>()?.context("a certificate names somebody")?.1;
+    let identity = match names.0.first() {
+        Some(GeneralName::Rfc822Name(address)) => address.to_string(),
+        Some(GeneralName::UniformResourceIdentifier(uri)) => uri.to_string(),
+        _ => anyhow::bail!("a certificate has a name of another type"),
+    };
+    Ok(Signer { identity, issuer: services.oidc.clone() })
 }
 
 /// Of an artifact that was never signed before.

@@ -24,17 +24,19 @@ impl Both {
     }
 
     /// Each client on each side.
-    pub(super) fn turns<'a>(&'a self, ours: &'a Ours, baseline: &'a Baseline) -> Vec<Turn<'a>> {
+    pub(super) fn turns<'a>(&'a self, ours: &'a [Ours], baseline: Option<&'a Baseline>) -> Vec<Turn<'a>> {
         let mut turns = Vec::new();
         for client in Stock::ALL {
-            turns.push(Turn {
-                name: format!("baseline/{}", client.name()),
-                measure: Box::new(move || self.against_theirs(client, baseline)),
-            });
-            turns.push(Turn {
-                name: format!("zk/{}", client.name()),
+            if let Some(baseline) = baseline {
+                turns.push(Turn {
+                    name: format!("baseline/{}", client.name()),
+                    measure: Box::new(move || self.against_theirs(client, baseline)),
+                });
+            }
+            turns.extend(ours.iter().map(|ours| Turn {
+                name: ours.row(client.name()),
                 measure: Box::new(move || self.against_ours(client, ours)),
-            });
+            }));
         }
         turns
     }
@@ -49,7 +51,7 @@ impl Both {
             || roles.iter().map(|(_, processes)| used(processes)).collect::<anyhow::Result<Vec<Usage>>>();
         let before = read()?;
         let (token, trust) = (|| baseline.token(), &baseline.trusted.folder);
-        let mut figures = self.some(client, trust, &token, &baseline.signer())?;
+        let mut figures = self.some(client, trust, &token, &baseline.signer(), &|_| Ok(()))?;
         let after = read()?;
         let mut sum = 0.0;
         for (((metric, _), before), after) in roles.iter().zip(before).zip(after) {
@@ -62,9 +64,9 @@ impl Both {
     }
 
     fn against_ours(&self, client: Stock, ours: &Ours) -> anyhow::Result<Figures> {
-        let signer = ours.signer()?;
         let before = ours.usage()?;
-        let mut figures = self.some(client, &ours.folder, &|| ours.token(), &signer)?;
+        let settle = |bundle: &Path| ours.settle(bundle);
+        let mut figures = self.some(client, &ours.folder, &|| ours.token(), ours.signer(), &settle)?;
         figures.insert("server_cpu".to_owned(), (ours.usage()? - before).cpu / self.signings as f64);
         Ok(figures)
     }
@@ -76,10 +78,11 @@ impl Both {
         trust: &Path,
         token: &dyn Fn() -> anyhow::Result<String>,
         signer: &Signer,
+        settle: &dyn Fn(&Path) -> anyhow::Result<()>,
     ) -> anyhow::Result<Figures> {
         let mut means = Figures::new();
         for _ in 0..self.signings {
-            for (metric, value) in self.one(client, trust, &token()?, signer)? {
+            for (metric, value) in self.one(client, trust, &token()?, signer, settle)? {
                 *means.entry(metric).or_default() += value / self.signings as f64;
             }
         }
@@ -87,13 +90,21 @@ impl Both {
     }
 
     /// One signature over a file of its own, and its verification by the same client.
-    fn one(&self, client: Stock, trust: &Path, token: &str, signer: &Signer) -> anyhow::Result<Figures> {
+    fn one(
+        &self,
+        client: Stock,
+        trust: &Path,
+        token: &str,
+        signer: &Signer,
+        settle: &dyn Fn(&Path) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Figures> {
         let (file, bundle) = (self.home.join("artifact"), self.home.join("bundle.json"));
         if bundle.exists() {
             std::fs::remove_file(&bundle).context("cannot remove the last bundle")?;
         }
         std::fs::write(&file, OsRng.next_u64().to_be_bytes())?;
         let signed = self.clients.sign(client, trust, token, &file, &bundle)?;
+        settle(&bundle)?;
         let verified = self.clients.verify(client, trust, signer, &file, &bundle)?;
         let figures = [
             ("wall", signed.wall),

@@ -1,0 +1,133 @@
+//! The harness against wrk, which nobody here wrote: the same requests to the same real servers, over as many connections, in
+//! turns. Both must find the same rate.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+
+use super::install::output;
+use super::{Baseline, Missing};
+use crate::load::{Pace, Target, run};
+use crate::row::{Row, Unit};
+use crate::suites::log::requests::{self, Face};
+use crate::suites::sign::{log_target, timestamp_request, timestamp_target};
+
+/// How far apart the two may be.
+const TOLERANCE: f64 = 0.15;
+const BLOCKS: usize = 3;
+const SPAN: Duration = Duration::from_secs(8);
+
+/// Each thread of wrk takes the bodies in turn; they are there once, in hexadecimal, as a request may hold any byte.
+const SCRIPT: &str = r#"
+local bodies = {}
+for line in io.lines(os.getenv("BODIES")) do
+  bodies[#bodies + 1] = (line:gsub("%x%x", function(digits) return string.char(tonumber(digits, 16)) end))
+end
+local turn = 0
+request = function()
+  turn = turn + 1
+  return wrk.format("POST", nil, { ["Content-Type"] = os.getenv("CONTENT_TYPE") }, bodies[(turn - 1) % #bodies + 1])
+end
+"#;
+
+/// What is asked of one server.
+struct Compared {
+    name: &'static str,
+    target: Target,
+    connections: usize,
+    /// Requests of one block: more than a span takes.
+    count: usize,
+    bodies: fn(usize) -> anyhow::Result<Vec<Vec<u8>>>,
+}
+
+/// Rates by both for each server, and their ratio.
+pub(super) fn rows(baseline: &Baseline) -> anyhow::Result<Vec<Row>> {
+    if Command::new("wrk").arg("--version").output().is_err() {
+        return Err(Missing::Wrk.into());
+    }
+    let home = tempfile::tempdir()?;
+    let script = home.path().join("post.lua");
+    std::fs::write(&script, SCRIPT)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let services = &baseline.trusted.services;
+    let all = [
+        Compared {
+            name: "tsa",
+            target: timestamp_target(&services.tsa)?,
+            connections: 16,
+            count: 100_000,
+            bodies: |count| Ok((0..count).map(|_| timestamp_request().to_vec()).collect()),
+        },
+        // Every entry for itself, or it would be a duplicate.
+        Compared {
+            name: "rekor2",
+            target: log_target(&services.rekor, Face::Rekor2)?,
+            connections: 64,
+            count: 2_000,
+            bodies: |count| requests::prepare(Face::Rekor2, count),
+        },
+    ];
+    let mut rows = Vec::new();
+    for compared in &all {
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..BLOCKS {
+            theirs.push(compared.by_wrk(&script, home.path())?);
+            let bodies = (compared.bodies)(compared.count)?;
+            let pace = Pace::Closed { connections: compared.connections, span: SPAN };
+            let observed = run(&runtime, &compared.target, bodies, pace)?;
+            observed.ensure_whole()?;
+            ours.push(observed.rate());
+        }
+        let ratios: Vec<f64> = ours.iter().zip(&theirs).map(|(ours, theirs)| ours / theirs).collect();
+        let name = format!("check/{}", compared.name);
+        rows.push(Row::over(&name, "rate_harness", Unit::PerSecond, &ours));
+        rows.push(Row::over(&name, "rate_wrk", Unit::PerSecond, &theirs));
+        let ratio = Row::over(&name, "harness/wrk", Unit::One, &ratios);
+        let verdict = if (ratio.median - 1.0).abs() <= TOLERANCE { "agree" } else { "DO NOT AGREE" };
+        eprintln!("{name}: harness and wrk {verdict} within 15 % ({:.3})", ratio.median);
+        rows.push(ratio);
+    }
+    Ok(rows)
+}
+
+impl Compared {
+    /// Requests per second, as wrk says.
+    fn by_wrk(&self, script: &Path, home: &Path) -> anyhow::Result<f64> {
+        let bodies = home.join("bodies");
+        let lines: Vec<String> = (self.bodies)(self.count)?.iter().map(hex::encode).collect();
+        std::fs::write(&bodies, lines.join("\n") + "\n")?;
+        let mut command = Command::new("wrk");
+        command.env("BODIES", &bodies).env("CONTENT_TYPE", self.target.content_type);
+        command.args(["--threads=1", &format!("--connections={}", self.connections)]);
+        command
+            .args([&format!("--duration={}s", SPAN.as_secs()), "--timeout=30s"])
+            .arg("--script")
+            .arg(script);
+        command.arg(format!("http://{}{}", self.target.address, self.target.path));
+        let said = output(&mut command)?;
+        rate(&String::from_utf8_lossy(&said.stdout))
+    }
+}
+
+/// What wrk counted, if all answers were of success.
+fn rate(said: &str) -> anyhow::Result<f64> {
+    ensure!(!said.contains("Non-2xx") && !said.contains("Socket errors"), "wrk's requests failed:\n{said}");
+    let line = said.lines().find_map(|line| line.trim().strip_prefix("Requests/sec:"));
+    line.and_then(|rate| rate.trim().parse().ok()).with_context(|| format!("wrk said no rate:\n{said}"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+mod tests {
+    use super::rate;
+
+    #[test]
+    fn a_rate_is_read_and_failures_are_none() {
+        let said = "  4 requests in 1.00s, 2KB read\nRequests/sec:   5280.25\nTransfer/sec:  1MB\n";
+        assert_eq!(rate(said).unwrap(), 5280.25);
+        assert!(rate(&format!("{said}Non-2xx or 3xx responses: 4\n")).is_err());
+        assert!(rate("").is_err());
+    }
+}

@@ -1,0 +1,297 @@
+//! What operations cost in logs that have grown: each side is filled to one size after the other and measured there, and a
+//! model of the smaller sizes is held against the largest.
+//!
+//! Sizes count what was acknowledged: entries of signature logs, certificates of authorities (of ours by scheme `hashed`, so
+//! that logs are filled without proofs). The model is cost = a + b·log10(size), by least squares over all sizes but the
+//! largest; `model_error` says by how much it misses the largest, `at_1e9` what it says of a billion. A side's blocks are of
+//! one filling: killed within one, a run fills that side anew.
+
+use std::path::Path;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail, ensure};
+use tokio::runtime::Runtime;
+
+use super::log::requests::{self, Face};
+use super::sign::{issue_target, log_target, signing_request};
+use crate::baseline::{
+    AUDIENCE, Baseline, EMAIL, Process, SHORT_INTERVAL, Served, Stack, Usage, Versions, found,
+};
+use crate::ledger::{Figures, Heading, Ledger};
+use crate::load::{Pace, Target, run as drive};
+use crate::role::Variant;
+use crate::row::{Row, Unit};
+use crate::{Effort, machine};
+
+/// Requests that are prepared at once: signing them takes the harness a tenth of a millisecond each.
+const BATCH: usize = 20_000;
+const METRICS: [(&str, Unit); 5] = [
+    ("p50", Unit::Seconds),
+    ("p99", Unit::Seconds),
+    ("cpu_per_entry", Unit::Seconds),
+    ("written_per_entry", Unit::Bytes),
+    ("rss", Unit::Bytes),
+];
+/// What the model is of.
+const MODELLED: [&str; 2] = ["cpu_per_entry", "rss"];
+
+/// What is filled.
+struct Side {
+    name: &'static str,
+    target: Target,
+    bodies: Box<dyn Fn(usize) -> anyhow::Result<Vec<Vec<u8>>>>,
+    processes: Vec<Process>,
+    /// As many connections fill it fast.
+    filling: usize,
+    /// And as many are measured with.
+    measuring: usize,
+    sizes: Vec<u64>,
+}
+
+pub(crate) fn measure(effort: Effort, against: &[String], record: Option<&Path>) -> anyhow::Result<Vec<Row>> {
+    if let Some(other) = against.iter().find(|name| !["rekor2", "rekor1", "fulcio"].contains(&name.as_str()))
+    {
+        bail!("suite growth knows rekor2, rekor1 and fulcio to compare with, not {other}");
+    }
+    let with = |name: &str| against.iter().any(|other| other == name);
+    let heading = Heading {
+        suite: format!("growth --against={}", against.join(",")),
+        commit: machine::commit(),
+        cpu: machine::Machine::read().cpu,
+        quick: effort.quick,
+        versions: if against.is_empty() { Default::default() } else { Versions::pinned()?.table() },
+    };
+    let mut ledger = Ledger::open(record, &heading)?;
+    let mut stack = Stack::new()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // Three sizes at least: two make a line, and the third tests it.
+    let large =
+        if effort.quick { vec![1_000, 3_000, 10_000] } else { vec![1_000, 10_000, 100_000, 1_000_000] };
+    let small = if effort.quick { vec![300, 1_000, 3_000] } else { vec![1_000, 3_000, 10_000] };
+
+    let mut sides = vec![log_side("sigveil", Face::Rekor2, stack.log("growth")?, 512, large.clone())?];
+    if with("rekor2")
+        && let Some(served) = found(stack.rekor2("rekor2_growth", SHORT_INTERVAL))?
+    {
+        // It answers at checkpoints: what waits for one is what it does in a second.
+        sides.push(log_side("rekor2", Face::Rekor2, served, 4_096, large)?);
+    }
+    let own = stack.instance(Variant::Hashed)?;
+    let (own_ca, own_oidc) = own_services(&own)?;
+    let client = sigveil::service::client::Client::new().map_err(crate::said)?;
+    let token = move || client.token(&own_oidc, EMAIL, AUDIENCE, None).map_err(crate::said);
+    sides.push(Side {
+        name: "issue_hashed",
+        target: issue_target(&own_ca)?,
+        bodies: Box::new(move |count| signing_requests(count, &token()?)),
+        processes: own.processes.clone(),
+        filling: 16,
+        measuring: 16,
+        sizes: small.clone(),
+    });
+    let baseline = if with("fulcio") || with("rekor1") { found(Baseline::start(&mut stack))? } else { None };
+    let baseline = baseline.map(Rc::new);
+    if let Some(baseline) = &baseline {
+        if with("rekor1") && !effort.quick {
+            let served = baseline.rekor1(&mut stack)?;
+            sides.push(log_side("rekor1", Face::Rekor1, served, 64, small.clone())?);
+        }
+        if with("fulcio") {
+            let issuer = Rc::clone(baseline);
+            sides.push(Side {
+                name: "issue_fulcio",
+                target: issue_target(&baseline.trusted.services.ca)?,
+                bodies: Box::new(move |count| signing_requests(count, &issuer.token()?)),
+                processes: baseline.fulcio.clone(),
+                filling: 16,
+                measuring: 16,
+                sizes: small,
+            });
+        }
+    }
+    let begun = Instant::now();
+    for side in &sides {
+        side.grow(&mut ledger, &runtime, effort)?;
+        eprintln!("{} has grown, {:.0} s in", side.name, begun.elapsed().as_secs_f64());
+    }
+    let rows = sides.iter().flat_map(|side| side.rows(&ledger)).collect();
+    drop(sides);
+    stack.stop()?;
+    Ok(rows)
+}
+
+fn log_side(
+    name: &'static str,
+    face: Face,
+    served: Served,
+    filling: usize,
+    sizes: Vec<u64>,
+) -> anyhow::Result<Side> {
+    Ok(Side {
+        name,
+        target: log_target(&served.url, face)?,
+        bodies: Box::new(move |count| requests::prepare(face, count)),
+        processes: served.processes,
+        filling,
+        measuring: 64,
+        sizes,
+    })
+}
+
+fn signing_requests(count: usize, token: &str) -> anyhow::Result<Vec<Vec<u8>>> {
+    (0..count).map(|_| signing_request(token)).collect()
+}
+
+/// Where our instance's authority and its issuer answer.
+fn own_services(served: &Served) -> anyhow::Result<(String, String)> {
+    let path = served.data.join("public").join("trust_config.json");
+    let text = sigveil::files::read_text(&path, sigveil::files::JSON_LIMIT).map_err(crate::said)?;
+    let services = sigveil::service::sign::services(&text).map_err(crate::said)?;
+    Ok((services.ca, services.oidc))
+}
+
+impl Side {
+    fn name_at(&self, size: u64) -> String {
+        format!("{}_n{size}", self.name)
+    }
+
+    fn grow(&self, ledger: &mut Ledger, runtime: &Runtime, effort: Effort) -> anyhow::Result<()> {
+        let samples = effort.times(2, 5);
+        let missing = |size: &&u64| (0..samples).any(|index| !ledger.has(&self.name_at(**size), index));
+        if self.sizes.iter().find(missing).is_none() {
+            return Ok(());
+        }
+        let mut done = 0;
+        for size in &self.sizes {
+            let name = self.name_at(*size);
+            while done < *size {
+                let count = usize::try_from(size - done).unwrap_or(BATCH).min(BATCH);
+                done += self.send(runtime, count, self.filling.min(count), Duration::from_secs(600))?.0;
+            }
+            for index in 0..samples {
+                let (more, figures) = self.block(runtime, effort).with_context(|| format!("at {name}"))?;
+                done += more;
+                if !ledger.has(&name, index) {
+                    ledger.add(&name, index, figures)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A short closed loop, so that the size hardly changes: a twentieth of the smallest.
+    fn block(&self, runtime: &Runtime, effort: Effort) -> anyhow::Result<(u64, Figures)> {
+        let count = effort.times(200, 500);
+        let before = self.usage()?;
+        let (done, observed) = self.send(runtime, count, self.measuring, Duration::from_secs(60))?;
+        let used = self.usage()? - before;
+        let of = |total: f64| total / done as f64;
+        let figures = [
+            ("p50", observed.quantile(0.5)),
+            ("p99", observed.quantile(0.99)),
+            ("cpu_per_entry", of(used.cpu)),
+            ("written_per_entry", of(used.written)),
+            ("rss", used.rss),
+        ];
+        Ok((done, figures.map(|(metric, value)| (metric.to_owned(), value)).into()))
+    }
+
+    /// Sends as many requests, all of which must be done.
+    fn send(
+        &self,
+        runtime: &Runtime,
+        count: usize,
+        connections: usize,
+        span: Duration,
+    ) -> anyhow::Result<(u64, crate::load::Observed)> {
+        let bodies = (self.bodies)(count)?;
+        let observed = drive(runtime, &self.target, bodies, Pace::Closed { connections, span })?;
+        observed.ensure_whole()?;
+        ensure!(observed.done() == count as u64, "{} of {count} were done in {span:?}", observed.done());
+        Ok((observed.done(), observed))
+    }
+
+    fn usage(&self) -> anyhow::Result<Usage> {
+        self.processes.iter().map(Process::usage).sum()
+    }
+
+    fn rows(&self, ledger: &Ledger) -> Vec<Row> {
+        let mut rows = Vec::new();
+        for size in &self.sizes {
+            let name = self.name_at(*size);
+            rows.extend(METRICS.into_iter().map(|(metric, unit)| {
+                let samples: Vec<f64> = ledger.samples(&name, metric).into_values().collect();
+                Row::over(&name, metric, unit, &samples)
+            }));
+        }
+        for metric in MODELLED {
+            let at = |size: &u64| {
+                let samples: Vec<f64> = ledger.samples(&self.name_at(*size), metric).into_values().collect();
+                (*size as f64, crate::stats::quantile(&samples, 0.5))
+            };
+            let points: Vec<(f64, f64)> = self.sizes.iter().map(at).collect();
+            if let Some(model) = Model::fit(&points) {
+                let name = format!("{}_model_{metric}", self.name);
+                let unit = METRICS.into_iter().find(|(known, _)| *known == metric).map_or(Unit::One, |m| m.1);
+                rows.push(Row::exact(&name, "model_error", Unit::One, model.error));
+                rows.push(Row::exact(&name, "at_1e9", unit, model.at(1e9)));
+            }
+        }
+        rows
+    }
+}
+
+/// cost = a + b·log10(size).
+#[derive(Clone, Copy, Debug)]
+struct Model {
+    a: f64,
+    b: f64,
+    /// By how much the model of the smaller sizes misses the largest, in parts of what was measured there.
+    error: f64,
+}
+
+impl Model {
+    /// Of points with rising sizes, at least three.
+    fn fit(points: &[(f64, f64)]) -> Option<Self> {
+        let ((size, measured), smaller) = points.split_last()?;
+        if smaller.len() < 2 {
+            return None;
+        }
+        let count = smaller.len() as f64;
+        let x = |point: &(f64, f64)| point.0.log10();
+        let (mean_x, mean_y) = (
+            smaller.iter().map(x).sum::<f64>() / count,
+            smaller.iter().map(|point| point.1).sum::<f64>() / count,
+        );
+        let covariance: f64 = smaller.iter().map(|point| (x(point) - mean_x) * (point.1 - mean_y)).sum();
+        let variance: f64 = smaller.iter().map(|point| (x(point) - mean_x).powi(2)).sum();
+        let b = covariance / variance;
+        let mut model = Self { a: mean_y - b * mean_x, b, error: 0.0 };
+        model.error = model.at(*size) / measured - 1.0;
+        Some(model)
+    }
+
+    fn at(self, size: f64) -> f64 {
+        self.a + self.b * size.log10()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_is_of_the_smaller_sizes_and_tested_at_the_largest() {
+        let line = |size: f64| 2.0 + 0.5 * size.log10();
+        let mut points: Vec<(f64, f64)> = [1e3, 1e4, 1e5, 1e6].map(|size| (size, line(size))).to_vec();
+        let model = Model::fit(&points).unwrap();
+        assert!(model.error.abs() < 1e-9 && (model.at(1e9) - 6.5).abs() < 1e-9);
+        // What was measured there is a tenth more than the others let one expect: the model is not bent to it.
+        points[3].1 *= 1.1;
+        let model = Model::fit(&points).unwrap();
+        assert!((model.error - (1.0 / 1.1 - 1.0)).abs() < 1e-9);
+        assert!(Model::fit(&points[..2]).is_none());
+    }
+}
