@@ -9,15 +9,19 @@ use crate::row::shown;
 
 const STYLE: &str = include_str!("page.css");
 /// Metrics that are drawn, for each suite, with what they are; tables hold all.
-const PLOTS: [(&str, &str, &str); 12] = [
+const PLOTS: [(&str, &str, &str); 16] = [
     ("sign", "wall", "How long a signing or an operation takes"),
     ("sign", "client_cpu", "CPU of the client"),
     ("sign", "server_cpu", "CPU of all servers for one signing"),
+    ("sign", "proof_delay", "From a deferred certificate to its proofs"),
     ("sign", "bundle_bytes", "Bytes of a bundle"),
     ("log", "p50", "Median latency of an entry"),
     ("log", "p99", "Latency that 99 of 100 entries stay below"),
     ("log", "entries_per_s", "Entries per second, closed loop"),
     ("log", "cpu_per_entry", "CPU of the server for one entry"),
+    ("log", "rate_kept", "The highest rate that was kept, open loop"),
+    ("growth", "cpu_per_entry", "CPU of the servers for one entry or certificate, by what was there before"),
+    ("growth", "p50", "Median latency, by what was there before"),
     ("prover", "prove_wall", "Proving"),
     ("prover", "verify", "Verifying a proof"),
     ("search", "verify", "Verifying a map proof"),
