@@ -2,9 +2,10 @@
 //! model of the smaller sizes is held against the largest.
 //!
 //! Sizes count what was acknowledged: entries of signature logs, certificates of authorities (of ours by scheme `hashed`, so
-//! that logs are filled without proofs). The model is cost = a + b·log10(size), by least squares over all sizes but the
-//! largest; `model_error` says by how much it misses the largest, `at_1e9` what it says of a billion. A side's blocks are of
-//! one filling: killed within one, a run fills that side anew.
+//! that logs are filled without proofs). The model of CPU is cost = a + b·log10(size), since trees are that high, and of
+//! memory a + b·size, by least squares over all sizes but the largest, b never negative, since no cost falls with size;
+//! `model_error` says by how much it misses the largest, `at_1e9` what it says of a billion. A side's blocks are of one
+//! filling: killed within one, a run fills that side anew.
 
 use std::path::Path;
 use std::rc::Rc;
@@ -33,8 +34,8 @@ const METRICS: [(&str, Unit); 5] = [
     ("written_per_entry", Unit::Bytes),
     ("rss", Unit::Bytes),
 ];
-/// What the model is of.
-const MODELLED: [&str; 2] = ["cpu_per_entry", "rss"];
+/// What models are of, and in what each is a line.
+const MODELLED: [(&str, fn(f64) -> f64); 2] = [("cpu_per_entry", f64::log10), ("rss", |size| size)];
 
 /// What is filled.
 struct Side {
@@ -225,13 +226,13 @@ impl Side {
                 Row::over(&name, metric, unit, &samples)
             }));
         }
-        for metric in MODELLED {
+        for (metric, of) in MODELLED {
             let at = |size: &u64| {
                 let samples: Vec<f64> = ledger.samples(&self.name_at(*size), metric).into_values().collect();
                 (*size as f64, crate::stats::quantile(&samples, 0.5))
             };
             let points: Vec<(f64, f64)> = self.sizes.iter().map(at).collect();
-            if let Some(model) = Model::fit(&points) {
+            if let Some(model) = Model::fit(&points, of) {
                 let name = format!("{}_model_{metric}", self.name);
                 let unit = METRICS.into_iter().find(|(known, _)| *known == metric).map_or(Unit::One, |m| m.1);
                 rows.push(Row::exact(&name, "model_error", Unit::One, model.error));
@@ -242,9 +243,10 @@ impl Side {
     }
 }
 
-/// cost = a + b·log10(size).
+/// cost = a + b·f(size).
 #[derive(Clone, Copy, Debug)]
 struct Model {
+    of: fn(f64) -> f64,
     a: f64,
     b: f64,
     /// By how much the model of the smaller sizes misses the largest, in parts of what was measured there.
@@ -253,27 +255,27 @@ struct Model {
 
 impl Model {
     /// Of points with rising sizes, at least three.
-    fn fit(points: &[(f64, f64)]) -> Option<Self> {
+    fn fit(points: &[(f64, f64)], of: fn(f64) -> f64) -> Option<Self> {
         let ((size, measured), smaller) = points.split_last()?;
         if smaller.len() < 2 {
             return None;
         }
         let count = smaller.len() as f64;
-        let x = |point: &(f64, f64)| point.0.log10();
+        let x = |point: &(f64, f64)| of(point.0);
         let (mean_x, mean_y) = (
             smaller.iter().map(x).sum::<f64>() / count,
             smaller.iter().map(|point| point.1).sum::<f64>() / count,
         );
         let covariance: f64 = smaller.iter().map(|point| (x(point) - mean_x) * (point.1 - mean_y)).sum();
         let variance: f64 = smaller.iter().map(|point| (x(point) - mean_x).powi(2)).sum();
-        let b = covariance / variance;
-        let mut model = Self { a: mean_y - b * mean_x, b, error: 0.0 };
+        let b = (covariance / variance).max(0.0);
+        let mut model = Self { of, a: mean_y - b * mean_x, b, error: 0.0 };
         model.error = model.at(*size) / measured - 1.0;
         Some(model)
     }
 
     fn at(self, size: f64) -> f64 {
-        self.a + self.b * size.log10()
+        self.a + self.b * (self.of)(size)
     }
 }
 
@@ -286,12 +288,18 @@ mod tests {
     fn a_model_is_of_the_smaller_sizes_and_tested_at_the_largest() {
         let line = |size: f64| 2.0 + 0.5 * size.log10();
         let mut points: Vec<(f64, f64)> = [1e3, 1e4, 1e5, 1e6].map(|size| (size, line(size))).to_vec();
-        let model = Model::fit(&points).unwrap();
+        let model = Model::fit(&points, f64::log10).unwrap();
         assert!(model.error.abs() < 1e-9 && (model.at(1e9) - 6.5).abs() < 1e-9);
         // What was measured there is a tenth more than the others let one expect: the model is not bent to it.
         points[3].1 *= 1.1;
-        let model = Model::fit(&points).unwrap();
+        let model = Model::fit(&points, f64::log10).unwrap();
         assert!((model.error - (1.0 / 1.1 - 1.0)).abs() < 1e-9);
-        assert!(Model::fit(&points[..2]).is_none());
+        assert!(Model::fit(&points[..2], f64::log10).is_none());
+        // What seems to fall is noise: the model is its mean, and never below nothing.
+        let falling = [(1e3, 3.0), (1e4, 1.0), (1e5, 2.0)];
+        assert_eq!(Model::fit(&falling, f64::log10).unwrap().at(1e9), 2.0);
+        let memory =
+            Model::fit(&[1e3, 1e4, 1e5].map(|size| (size, 100.0 + 10.0 * size)), |size| size).unwrap();
+        assert!(memory.error.abs() < 1e-9 && (memory.at(1e9) / 1e10 - 1.0).abs() < 1e-6);
     }
 }
