@@ -10,8 +10,6 @@
 //! a comma there, to the next colon there; a text that is no object has no colon at depth 1, and so no value), pending `p` (from an opening bracket, a closing quote or a top-level colon, through
 //! white space). Each is forced by the state and the byte before it, so nothing is left to the prover.
 
-use ark_ff::Field;
-
 use super::numbers::{power, small};
 use crate::Fr;
 use crate::gadgets::select::{never_both, zero_where};
@@ -79,7 +77,7 @@ impl<N: Num> Text<N> {
                 || usize::try_from(position).ok().and_then(|at| self.bytes.get(at)).map(|byte| &byte.value);
             let step = if group.is_some() { TOGETHER } else { 1 };
             if let Some(form) = group.or_else(byte) {
-                sum.add_scaled(form, Fr::from(2u64).pow([8 * (count - step - j) as u64]));
+                sum.add_scaled(form, power(8 * (count - step - j) as u32));
             }
             j += step;
         }
@@ -266,7 +264,7 @@ fn toggled<C: Cs>(cs: &mut C, s: &C::Num, q: &C::Num) -> C::Num {
 /// From the last byte to the first: tail' = goes on·(tail + escape + one byte).
 fn measure_tails<C: Cs>(cs: &mut C, steps: Vec<Step<C::Num>>) -> Vec<Place<C::Num>> {
     let mut tail = C::Num::zero();
-    let one_byte = C::Num::constant(Fr::from(2u64).pow([u64::from(REST)]));
+    let one_byte = C::Num::constant(power(REST));
     let mut places: Vec<Place<C::Num>> = Vec::with_capacity(steps.len());
     for step in steps.into_iter().rev() {
         tail = cs.product(&step.string_goes_on, &tail.plus(&step.escape).plus(&one_byte));
