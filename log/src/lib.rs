@@ -2,7 +2,7 @@
 //!
 //! The pure part (no IO, clock or async) is what verifiers use: [`merkle`], [`tile`], [`bundle`], [`note`],
 //! [`checkpoint`], [`entry`], [`sct`], [`ca_key`], and the witness's rules. The feature `service` adds what runs: the
-//! store in a folder, the engine, and the HTTP faces.
+//! store in a folder, the engine, the HTTP faces, and the copying and checking of whole logs.
 
 #[cfg(test)]
 extern crate self as sigveil_log;
@@ -27,6 +27,8 @@ pub mod sct;
 pub mod store;
 pub mod tile;
 pub mod tlog_entry;
+#[cfg(feature = "service")]
+pub mod whole;
 pub mod witness;
 
 pub use hash::Hash;

@@ -204,6 +204,12 @@ pub trait TileSource {
     fn read_tile(&self, path: &TilePath) -> Result<Vec<u8>, TileError>;
 }
 
+impl<S: TileSource + ?Sized> TileSource for &S {
+    fn read_tile(&self, path: &TilePath) -> Result<Vec<u8>, TileError> {
+        (**self).read_tile(path)
+    }
+}
+
 /// The tree of `size` leaves, read from tiles. Tiles are remembered for as long as the value lives.
 #[derive(Debug)]
 pub struct TileTree<S> {

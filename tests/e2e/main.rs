@@ -19,3 +19,4 @@ mod shape;
 mod stock_clients;
 mod tokens;
 mod verification;
+mod whole_logs;

@@ -149,6 +149,11 @@ impl NoteKey {
         &self.name
     }
 
+    /// Whether it is a certificate log's, which signs tree heads.
+    pub fn is_rfc6962(&self) -> bool {
+        matches!(self.key, PublicKey::Rfc6962(_))
+    }
+
     /// The 4-byte hint of its signature lines.
     pub fn key_id(&self) -> [u8; 4] {
         self.key_id

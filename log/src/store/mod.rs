@@ -32,4 +32,5 @@ pub mod wal;
 
 pub use objects::Objects;
 pub(crate) use objects::Standing;
+pub(crate) use reader::truncate;
 pub use reader::{ReadError, Reader};

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::bundle::{self, BundleError};
 use crate::entry::{EntryError, Stored};
+use crate::hash::Hash;
 use crate::store::Objects;
 use crate::store::files::Files;
 use crate::tile::{TILE_WIDTH, TileError, TileKind, TilePath, TileSource, TileTree};
@@ -91,6 +92,14 @@ impl Reader {
         self.read(&format!("sealed/{index}"))
     }
 
+    /// The certificate with this SHA-256 that a certificate log keeps beside its entries; `None` when it is not there.
+    ///
+    /// # Errors
+    /// [`ReadError::Io`].
+    pub fn issuer(&self, fingerprint: &Hash) -> Result<Option<Vec<u8>>, ReadError> {
+        self.read(&format!("issuer/{}", fingerprint.to_hex()))
+    }
+
     /// What stands at `begin..end` (cut at the tree's size), each compared with its leaf in `tree`.
     ///
     /// # Errors
@@ -136,7 +145,7 @@ impl Reader {
 }
 
 /// The first `width` items of a tile's bytes.
-fn truncate(kind: TileKind, width: u16, mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+pub(crate) fn truncate(kind: TileKind, width: u16, mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     let length = match kind {
         TileKind::Hashes(_) => 32 * usize::from(width),
         TileKind::Entries => {

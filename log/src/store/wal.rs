@@ -121,6 +121,11 @@ fn parse(mut bytes: &[u8]) -> (Vec<Batch>, u64) {
     (batches, good as u64)
 }
 
+/// The whole, consistent batches at the beginning of a write-ahead log's bytes.
+pub(crate) fn read(bytes: &[u8]) -> Vec<Batch> {
+    parse(bytes).0
+}
+
 /// The open write-ahead log.
 #[derive(Debug)]
 pub struct WriteAheadLog {

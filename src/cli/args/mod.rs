@@ -4,6 +4,7 @@
 mod ceremony;
 mod environment;
 mod index;
+mod log;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use ceremony::*;
 pub use environment::{command, parse};
 pub use index::*;
+pub use log::*;
 
 /// Code signing with transparency, without publishing who signs.
 #[derive(Debug, Parser)]
@@ -71,6 +73,9 @@ pub enum Command {
     /// Withdraw an entry's content from the log, never its history
     #[command(subcommand)]
     Redact(Redact),
+    /// Copy, check and complete whole logs
+    #[command(subcommand)]
+    Log(Log),
     /// Examine an OIDC token
     #[command(subcommand)]
     Token(Token),

@@ -1,0 +1,210 @@
+//! A copy of a log in a folder: made, brought up to date, completed.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::walk::{Piece, Tally, walk, withholding_bundle};
+use super::{Identity, Source, WholeError};
+use crate::checkpoint::{Checkpoint, VerifiedCheckpoint};
+use crate::hash::Hash;
+use crate::merkle::{consistency_proof, verify_consistency};
+use crate::store::files::{Files, FolderLock};
+use crate::store::{Objects, ReadError, Reader, Standing};
+use crate::tile::{MAX_LEVEL, TILE_WIDTH, TileError, TileKind, TilePath, TileTree};
+
+/// What copying or completing came to.
+#[derive(Debug)]
+pub struct Copied {
+    /// The checkpoint that the folder now has.
+    pub checkpoint: VerifiedCheckpoint,
+    /// What was looked at: everything, or what was new since the last time.
+    pub tally: Tally,
+    /// Tiles, bundles and certificates that were written.
+    pub written: u64,
+}
+
+/// A folder that holds a copy of a log, and its only writer.
+#[derive(Debug)]
+pub struct Copy {
+    identity: Identity,
+    objects: Objects,
+    reader: Reader,
+    /// Size up to which this process has checked the folder.
+    known: u64,
+    /// Entries that a record withholds and that were not withheld yet where the copy is made from.
+    to_withhold: BTreeSet<u64>,
+    _lock: FolderLock,
+}
+
+impl Copy {
+    /// The copy in a folder, which may be empty or not there yet.
+    ///
+    /// # Errors
+    /// [`WholeError::Locked`], [`WholeError::NotACopy`], or from the file system.
+    pub fn open(folder: &Path, identity: Identity) -> Result<Self, WholeError> {
+        let files = Files::default();
+        let lock = files.lock(folder)?.ok_or(WholeError::Locked)?;
+        // An engine that was pointed at a copy has left an empty one.
+        if files.read_optional(&folder.join("wal"))?.is_some_and(|wal| !wal.is_empty()) {
+            return Err(WholeError::NotACopy);
+        }
+        files.remove_temporaries(folder)?;
+        let objects = Objects::Folder(files, folder.to_owned());
+        let reader = Reader::on(objects.clone());
+        Ok(Self { identity, objects, reader, known: 0, to_withhold: BTreeSet::new(), _lock: lock })
+    }
+
+    /// The copy, for reading.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// Size of the tree that the copy's checkpoint commits to.
+    ///
+    /// # Errors
+    /// When there is one that cannot be read, or is not this log's.
+    pub fn size(&self) -> Result<u64, WholeError> {
+        Ok(self.own()?.map_or(0, |own| own.size))
+    }
+
+    fn own(&self) -> Result<Option<Checkpoint>, WholeError> {
+        let Some(bytes) = self.objects.read("checkpoint")? else { return Ok(None) };
+        Ok(Some(VerifiedCheckpoint::open(&bytes, &self.identity.key, &[])?.checkpoint().clone()))
+    }
+
+    /// Brings the copy up to what the log has published. The first time, what the folder holds is checked and only the
+    /// rest is read from the log; after that, only what is new. Readers see the old tree or the new one. What the log has
+    /// withheld since is erased here too.
+    ///
+    /// # Errors
+    /// [`WholeError`]; the copy's checkpoint is then the one it had.
+    pub fn follow(&mut self, log: &dyn Source) -> Result<Copied, WholeError> {
+        let note = log.checkpoint()?;
+        let opened = self.identity.open(&note)?;
+        let now = opened.checkpoint();
+        if let Some(had) = self.own()? {
+            self.check_continued(log, &had, now)?;
+        }
+        let mut written = 0;
+        let tally = walk(&[&self.reader, log], now, self.identity.layout, self.known, |pieces| {
+            written += store(&self.objects, pieces)?;
+            Ok(())
+        })?;
+        written += keep_issuers(&self.objects, &tally.issuers, log)?;
+        self.to_withhold.extend(&tally.to_withhold);
+        written += self.withhold(log, now.size)?;
+        if self.objects.read("checkpoint")?.as_deref() != Some(&note) {
+            self.objects.publish(&note, &mut Standing::default())?;
+        }
+        self.objects.remove_stray_partials(&partials(now.size, self.identity.layout.bundle_kind()))?;
+        self.known = now.size;
+        Ok(Copied { checkpoint: opened, tally, written })
+    }
+
+    /// Refuses a log that is not a continuation of the copy.
+    fn check_continued(
+        &self,
+        log: &dyn Source,
+        had: &Checkpoint,
+        now: &Checkpoint,
+    ) -> Result<(), WholeError> {
+        if now.size < had.size {
+            return Err(WholeError::Shrank { had: had.size, now: now.size });
+        }
+        let continued = if had.size == now.size {
+            had.root == now.root
+        } else if had.size == 0 {
+            true
+        } else {
+            let proof = consistency_proof(&TileTree::new(log, now.size), had.size, now.size)?;
+            verify_consistency(had.size, &had.root, now.size, &now.root, &proof).is_ok()
+        };
+        if !continued {
+            // Damaged tiles make a wrong proof too: it is a fork only if the log holds together.
+            walk(&[log], now, self.identity.layout, 0, |pieces| {
+                pieces.into_iter().try_for_each(|piece| Ok(piece.content.map(drop)?))
+            })?;
+            return Err(WholeError::Fork { had: had.size, now: now.size });
+        }
+        Ok(())
+    }
+
+    /// Erases what the log has withheld of what is here.
+    fn withhold(&mut self, log: &dyn Source, size: u64) -> Result<u64, WholeError> {
+        let mut written = 0;
+        for index in self.to_withhold.clone() {
+            if let Some((path, bytes)) = withholding_bundle(log, &self.reader, size, index)? {
+                self.objects.ensure_durable(&path.to_string(), &bytes)?;
+                self.to_withhold.remove(&index);
+                written += 1;
+            }
+        }
+        Ok(written)
+    }
+}
+
+/// Puts back what is missing or damaged in a folder, from another copy of the same log, up to the folder's own checkpoint.
+/// It may be the folder of a log that does not run. What that log has withheld is withheld again when it starts.
+///
+/// # Errors
+/// [`WholeError`]: also when neither has a piece. What was put back until then is there.
+pub fn complete(folder: &Path, identity: &Identity, other: &dyn Source) -> Result<Copied, WholeError> {
+    let files = Files::default();
+    let _lock = files.lock(folder)?.ok_or(WholeError::Locked)?;
+    files.remove_temporaries(folder)?;
+    let objects = Objects::Folder(files, folder.to_owned());
+    let own = Reader::on(objects.clone());
+    let opened = identity.open(&own.checkpoint()?)?;
+    let mut written = 0;
+    let tally = walk(&[&own, other], opened.checkpoint(), identity.layout, 0, |pieces| {
+        written += store(&objects, pieces)?;
+        Ok(())
+    })?;
+    written += keep_issuers(&objects, &tally.issuers, other)?;
+    Ok(Copied { checkpoint: opened, tally, written })
+}
+
+/// Writes what came from the second source.
+fn store(objects: &Objects, pieces: Vec<Piece>) -> Result<u64, WholeError> {
+    let mut contents = Vec::new();
+    for Piece { path, from, content, .. } in pieces {
+        let bytes = content?;
+        if from > 0 {
+            contents.push((path.to_string(), bytes));
+        }
+    }
+    let named: Vec<_> = contents.iter().map(|(name, bytes)| (name.clone(), bytes.as_slice())).collect();
+    objects.ensure_all_durable(&named)?;
+    Ok(named.len() as u64)
+}
+
+/// Has the certificates there that a certificate log keeps beside its entries.
+fn keep_issuers(objects: &Objects, issuers: &BTreeSet<Hash>, source: &dyn Source) -> Result<u64, WholeError> {
+    let mut written = 0;
+    for fingerprint in issuers {
+        let name = format!("issuer/{}", fingerprint.to_hex());
+        let is_whole = |bytes: &Vec<u8>| Hash::of(&[bytes]) == *fingerprint;
+        if objects.read(&name)?.as_ref().is_some_and(is_whole) {
+            continue;
+        }
+        let missing = || TileError::Unavailable { path: name.clone(), cause: "it is not there".to_owned() };
+        let bytes = source.issuer(fingerprint)?.filter(is_whole);
+        let bytes = bytes.ok_or_else(|| WholeError::Read(ReadError::Tile(missing())))?;
+        objects.ensure_durable(&name, &bytes)?;
+        written += 1;
+    }
+    Ok(written)
+}
+
+/// The tiles of a tree that are not full.
+fn partials(size: u64, bundles: TileKind) -> Vec<TilePath> {
+    let kinds = (0..=MAX_LEVEL).map(TileKind::Hashes).chain([bundles]);
+    let last = |kind| {
+        let items = match kind {
+            TileKind::Hashes(level) => size >> (crate::tile::TILE_HEIGHT * u32::from(level)),
+            _ => size,
+        };
+        TilePath::in_tree(kind, items / TILE_WIDTH, size)
+    };
+    kinds.filter_map(last).collect()
+}

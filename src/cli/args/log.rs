@@ -1,0 +1,94 @@
+//! Flags of `log`: whole logs.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// `log`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Log {
+    /// Copy a log into a folder, or bring a copy up to date: every tile and entry is checked
+    Clone(LogClone),
+    /// Read a whole log and check every tile and entry
+    Verify(LogVerify),
+    /// Put back what a log's folder or a copy has lost, from another copy
+    Backfill(LogBackfill),
+    /// Name everything that does not hold in a log's folder, and change nothing
+    Fsck(LogFsck),
+}
+
+/// Which log it is.
+#[derive(Clone, Debug, Args)]
+pub struct LogIdentity {
+    /// The log's verifier key, NAME+HINT+KEY; of a certificate log NAME=FILE, its public key in PEM
+    #[arg(long, value_name = "KEY")]
+    pub log_key: String,
+    /// Verifier key of a witness that must have cosigned; may be given several times
+    #[arg(long, value_name = "KEY")]
+    pub witness_key: Vec<String>,
+    /// How many of those witnesses are enough [default: all]
+    #[arg(long, value_name = "K", requires = "witness_key")]
+    pub witnesses: Option<usize>,
+}
+
+/// Where a log is read.
+#[derive(Clone, Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct LogPlace {
+    /// The folder of a log or of a copy
+    #[arg(long, value_name = "D")]
+    pub dir: Option<PathBuf>,
+    /// A server's address, below which `checkpoint` and `tile/` are; of a signature log it ends in /api/v2
+    #[arg(long, value_name = "U")]
+    pub url: Option<String>,
+}
+
+/// `log clone`.
+#[derive(Clone, Debug, Args)]
+pub struct LogClone {
+    /// Where it is read
+    #[command(flatten)]
+    pub place: LogPlace,
+    /// Which log it is
+    #[command(flatten)]
+    pub identity: LogIdentity,
+    /// The copy's folder
+    #[arg(long, value_name = "D")]
+    pub out: PathBuf,
+}
+
+/// `log verify`.
+#[derive(Clone, Debug, Args)]
+pub struct LogVerify {
+    /// Where it is read
+    #[command(flatten)]
+    pub place: LogPlace,
+    /// Which log it is
+    #[command(flatten)]
+    pub identity: LogIdentity,
+}
+
+/// `log backfill`.
+#[derive(Clone, Debug, Args)]
+pub struct LogBackfill {
+    /// Where the other copy is read
+    #[command(flatten)]
+    pub place: LogPlace,
+    /// Which log it is
+    #[command(flatten)]
+    pub identity: LogIdentity,
+    /// The folder that lacks something; no log may run on it
+    #[arg(long, value_name = "D")]
+    pub out: PathBuf,
+}
+
+/// `log fsck`.
+#[derive(Clone, Debug, Args)]
+pub struct LogFsck {
+    /// The folder of a log or of a copy
+    #[arg(long, value_name = "D")]
+    pub dir: PathBuf,
+    /// Which log it is
+    #[command(flatten)]
+    pub identity: LogIdentity,
+}

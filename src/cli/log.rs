@@ -1,0 +1,104 @@
+//! `log`: whole logs, copied, checked, completed.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use sigveil_log::checkpoint::Checkpoint;
+use sigveil_log::note::NoteKey;
+use sigveil_log::store::Reader;
+use sigveil_log::whole::{Copied, Copy, Finding, Identity, Remote, Source, Tally, WholeError};
+use sigveil_log::whole::{complete, examine, verify};
+use spki::DecodePublicKey as _;
+
+use super::args::{self, Log};
+use super::output::Report;
+use crate::failure::{self, Failure};
+use crate::files::{self, JSON_LIMIT};
+
+failure::failures!(WholeError, sigveil_log::store::ReadError, sigveil_log::note::KeyError);
+
+/// Runs one of them.
+pub fn run(command: &Log) -> Result<Report, Failure> {
+    match command {
+        Log::Clone(arguments) => {
+            let source = source(&arguments.place)?;
+            let copied = Copy::open(&arguments.out, identity(&arguments.identity)?)?.follow(&*source)?;
+            Ok(written(&copied, &arguments.out, "copied"))
+        }
+        Log::Verify(arguments) => {
+            let source = source(&arguments.place)?;
+            let (opened, tally) = verify(&*source, &identity(&arguments.identity)?)?;
+            let object = object(opened.checkpoint(), &tally);
+            Ok(Report::done(object, format!("{} hold", said(opened.checkpoint(), &tally))))
+        }
+        Log::Backfill(arguments) => {
+            let source = source(&arguments.place)?;
+            let completed = complete(&arguments.out, &identity(&arguments.identity)?, &*source)?;
+            Ok(written(&completed, &arguments.out, "put back"))
+        }
+        Log::Fsck(arguments) => fsck(arguments),
+    }
+}
+
+fn source(place: &args::LogPlace) -> Result<Box<dyn Source>, Failure> {
+    match (&place.dir, &place.url) {
+        (Some(dir), _) => Ok(Box::new(Reader::new(dir))),
+        (None, Some(url)) => Ok(Box::new(Remote::new(url)?)),
+        (None, None) => Err(Failure::new("usage", "a place is needed: --dir or --url")),
+    }
+}
+
+fn identity(arguments: &args::LogIdentity) -> Result<Identity, Failure> {
+    let witnesses: Vec<_> =
+        arguments.witness_key.iter().map(|key| NoteKey::parse(key)).collect::<Result<_, _>>()?;
+    let threshold = arguments.witnesses.unwrap_or(witnesses.len());
+    Ok(Identity { witnesses, threshold, ..Identity::new(log_key(&arguments.log_key)?) })
+}
+
+/// A verifier key; or a certificate log's name and the file of its key, which verifier keys do not carry.
+fn log_key(text: &str) -> Result<NoteKey, Failure> {
+    // A verifier key's base64 may end in an equals sign; only the form with a file has one before any plus sign.
+    let name_and_file = text.split_once('=').filter(|(name, _)| !name.contains('+'));
+    let Some((name, file)) = name_and_file else { return Ok(NoteKey::parse(text)?) };
+    let pem = files::read_text(Path::new(file), JSON_LIMIT)?;
+    let key = p256::ecdsa::VerifyingKey::from_public_key_pem(&pem);
+    let key = key.map_err(|_| Failure::new("note-key-encoding", format!("{file} is no P-256 public key")))?;
+    Ok(NoteKey::rfc6962(name, key)?)
+}
+
+fn object(checkpoint: &Checkpoint, tally: &Tally) -> Value {
+    json!({
+        "origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.to_hex(),
+        "entries": tally.entries, "withheld": tally.withheld,
+    })
+}
+
+fn said(checkpoint: &Checkpoint, tally: &Tally) -> String {
+    let Checkpoint { origin, size, .. } = checkpoint;
+    format!("{origin} at {size}: {} entries, {} of them withheld,", tally.entries, tally.withheld)
+}
+
+fn written(copied: &Copied, out: &Path, done: &str) -> Report {
+    let checkpoint = copied.checkpoint.checkpoint();
+    let mut object = object(checkpoint, &copied.tally);
+    object["written"] = json!(copied.written);
+    object["out"] = json!(out);
+    let text = format!("{} hold; {} files {done}", said(checkpoint, &copied.tally), copied.written);
+    Report::done(object, text)
+}
+
+fn fsck(arguments: &args::LogFsck) -> Result<Report, Failure> {
+    let examined = examine(&arguments.dir, &identity(&arguments.identity)?)?;
+    let findings = |finding: &Finding| json!({"path": finding.path, "reason": finding.reason, "message": finding.message});
+    let mut object = object(&examined.checkpoint, &examined.tally);
+    object["committed"] = json!(examined.committed);
+    object["findings"] = examined.findings.iter().map(findings).collect();
+    let Some(first) = examined.findings.first() else {
+        return Ok(Report::done(object, format!("{} hold", said(&examined.checkpoint, &examined.tally))));
+    };
+    let all: Vec<_> =
+        examined.findings.iter().map(|finding| format!("{}: {}", finding.path, finding.message)).collect();
+    let reason = failure::known(first.reason).unwrap_or("log-unreadable");
+    let failure = Failure::new(reason, format!("{} findings, the first: {}", all.len(), all[0]));
+    Ok(Report { text: all.join("\n"), ..Report::refused(object, failure) })
+}
