@@ -8,19 +8,21 @@ use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::row::{Row, Unit};
+use crate::workload::Workload;
 
 /// The figures of one block, by metric.
 pub(crate) type Figures = BTreeMap<String, f64>;
 
 /// What blocks must have in common to be of one run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Heading {
     pub(crate) suite: String,
     pub(crate) commit: String,
     pub(crate) cpu: String,
-    pub(crate) quick: bool,
+    pub(crate) workload: Workload,
     /// Of the others that are compared with.
     pub(crate) versions: BTreeMap<String, String>,
 }
@@ -58,13 +60,14 @@ impl Ledger {
         match lines.next() {
             None => append(&mut file, heading)?,
             Some(first) => {
-                let known: Heading = serde_json::from_str(first).context("its first line is no heading")?;
+                let known: Value = serde_json::from_str(first)
+                    .with_context(|| format!("{} has no heading", path.display()))?;
                 ensure!(
-                    known == *heading,
+                    known == serde_json::to_value(heading)?,
                     "{} holds blocks of another run ({} at {}): give a new file",
                     path.display(),
-                    known.suite,
-                    known.commit
+                    known["suite"],
+                    known["commit"]
                 );
             }
         }
@@ -121,7 +124,8 @@ mod tests {
 
     fn heading() -> Heading {
         let versions = [("rekor2".to_owned(), "v2".to_owned())].into();
-        Heading { suite: "log".into(), commit: "c".into(), cpu: "x".into(), quick: true, versions }
+        let workload = Workload::read(true, None).unwrap();
+        Heading { suite: "log".into(), commit: "c".into(), cpu: "x".into(), workload, versions }
     }
 
     #[test]
@@ -147,12 +151,14 @@ mod tests {
     }
 
     #[test]
-    fn blocks_of_another_commit_are_not_mixed_in() {
+    fn blocks_of_another_commit_or_workload_are_not_mixed_in() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("blocks");
         Ledger::open(Some(&path), &heading()).unwrap();
-        let other = Heading { commit: "d".into(), ..heading() };
-        assert!(Ledger::open(Some(&path), &other).unwrap_err().to_string().contains("another run"));
+        let workload = Workload::read(false, None).unwrap();
+        for other in [Heading { commit: "d".into(), ..heading() }, Heading { workload, ..heading() }] {
+            assert!(Ledger::open(Some(&path), &other).unwrap_err().to_string().contains("another run"));
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The machine and the commit that a figure belongs to, and what a process has used of it.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
@@ -48,6 +49,18 @@ pub(crate) fn commit() -> String {
         (Some(head), _) => head + "+",
         _ => "unknown".to_owned(),
     }
+}
+
+/// Below so many bytes a disk is full for whatever runs here.
+const FULL: u64 = 32 << 20;
+
+/// Those of these folders, and of the user's cache, whose file system has no room left.
+pub(crate) fn full_disks(folders: &[PathBuf]) -> Vec<PathBuf> {
+    let full = |folder: &PathBuf| {
+        rustix::fs::statvfs(folder).is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < FULL)
+    };
+    let cache = sigveil::service::circuits::cache_folder(None).ok();
+    folders.iter().cloned().chain(cache).filter(full).collect()
 }
 
 /// The most memory that this process ever held, in bytes.

@@ -14,12 +14,20 @@ mod role;
 mod row;
 mod stats;
 mod suites;
+mod workload;
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use sigveil::failure::Failure;
+
+use baseline::Versions;
+use ledger::{Heading, Ledger};
+use row::Measured;
+use workload::Workload;
 
 /// Measures sigveil.
 #[derive(Debug, Parser)]
@@ -29,8 +37,11 @@ struct Arguments {
     #[command(subcommand)]
     suite: Suite,
     /// Fewer repetitions and smaller inputs: for a first look.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, conflicts_with = "workload")]
     quick: bool,
+    /// How much is measured, in the form of bench/workload/full.toml.
+    #[arg(long, global = true, value_name = "F")]
+    workload: Option<PathBuf>,
     /// One JSON object, to a file or, without one, to standard output.
     #[arg(long, global = true, value_name = "F", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
     json: Option<String>,
@@ -42,6 +53,9 @@ struct Arguments {
     /// and sign.
     #[arg(long, global = true, value_name = "F")]
     record: Option<PathBuf>,
+    /// The process whose end is this one's too: a report's suites do not outlive it.
+    #[arg(long, global = true, hide = true)]
+    parent: Option<i32>,
 }
 
 /// The suites of the harness.
@@ -80,25 +94,16 @@ enum Suite {
     },
 }
 
-/// How thorough a run is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Effort {
-    pub(crate) quick: bool,
-}
-
-impl Effort {
-    /// `full` repetitions, or `quick` ones for a first look.
-    pub(crate) fn times(self, quick: usize, full: usize) -> usize {
-        if self.quick { quick } else { full }
-    }
-}
-
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("sigveil-bench: {error:#}");
+            // Servers say it in their own words, or answer with another status.
+            for folder in machine::full_disks(&[std::env::temp_dir(), PathBuf::from(".")]) {
+                eprintln!("sigveil-bench: the disk of {} is full", folder.display());
+            }
             ExitCode::from(if error.is::<NotBuilt>() { 1 } else { 3 })
         }
     }
@@ -116,37 +121,84 @@ pub(crate) fn said(failure: impl Into<Failure>) -> anyhow::Error {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let effort = Effort { quick: arguments.quick };
+    if let Some(parent) = arguments.parent {
+        report::end_with(parent)?;
+    }
+    let (against, record) = (&arguments.against[..], arguments.record.as_deref());
     let compares = matches!(arguments.suite, Suite::Prover | Suite::Log | Suite::Growth | Suite::Sign);
-    if let (Some(other), false) = (arguments.against.first(), compares) {
+    if let (Some(other), false) = (against.first(), compares) {
         return Err(NotBuilt(format!("the comparison of this suite against {other}")).into());
     }
-    let (name, rows) = match &arguments.suite {
-        Suite::Prover => ("prover", suites::prover::run(effort, &arguments.against)?),
-        Suite::Identity => ("identity", suites::identity::run(effort)?),
-        Suite::Log => ("log", suites::log::run(effort, &arguments.against, arguments.record.as_deref())?),
-        Suite::Search => ("search", suites::search::run(effort)?),
-        Suite::Growth => {
-            ("growth", suites::growth::measure(effort, &arguments.against, arguments.record.as_deref())?)
-        }
-        Suite::Sign => ("sign", suites::sign::run(effort, &arguments.against, arguments.record.as_deref())?),
+    // Before anything is measured: a tree that changes meanwhile changes nothing of what runs.
+    let commit = machine::commit();
+    let workload = Workload::read(arguments.quick, arguments.workload.as_deref())?;
+    let run = Run { commit: &commit, workload: &workload, against, record };
+    let (suite, measured) = match &arguments.suite {
+        Suite::Prover => ("prover", suites::prover::run(&run)?),
+        Suite::Identity => ("identity", suites::identity::run(&workload.identity)?.into()),
+        Suite::Log => ("log", suites::log::run(&run)?),
+        Suite::Search => ("search", suites::search::run(&workload.search)?.into()),
+        Suite::Growth => ("growth", suites::growth::run(&run)?),
+        Suite::Sign => ("sign", suites::sign::run(&run)?),
         Suite::Baseline { action } => match baseline::act(*action)? {
-            Some(rows) => ("baseline", rows),
+            Some(measured) => ("baseline", measured),
             None => return Ok(()),
         },
         Suite::Role { role } => return role::play(role),
         Suite::Query => return Err(NotBuilt("suite query".to_owned()).into()),
         Suite::Privacy => return Err(NotBuilt("suite privacy".to_owned()).into()),
-        Suite::Report(of) => return report::run(of, arguments.quick),
+        Suite::Report(of) => return report::run(of, &arguments.thoroughness(), &workload.name),
     };
     // Of suite prover, the programs' own lock files say it.
-    let foreign =
-        matches!(arguments.suite, Suite::Baseline { .. } | Suite::Log | Suite::Growth | Suite::Sign);
-    let versions = match foreign && (name == "baseline" || !arguments.against.is_empty()) {
-        true => baseline::Versions::pinned()?.table(),
-        false => std::collections::BTreeMap::new(),
+    let foreign = matches!(arguments.suite, Suite::Log | Suite::Growth | Suite::Sign) && !against.is_empty();
+    let versions = match foreign || suite == "baseline" {
+        true => Versions::pinned()?.table(),
+        false => BTreeMap::new(),
     };
     let machine = machine::Machine::read();
-    let outcome = row::Outcome { suite: name, commit: machine::commit(), machine, versions, rows };
+    let Measured { rows, left_out } = measured;
+    let outcome = row::Outcome { suite, commit, workload: workload.name, machine, versions, left_out, rows };
     outcome.publish(arguments.json.as_deref())
+}
+
+/// What a suite is asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Run<'a> {
+    /// Of the code that is measured.
+    pub(crate) commit: &'a str,
+    pub(crate) workload: &'a Workload,
+    /// Others to compare with.
+    pub(crate) against: &'a [String],
+    /// Where finished blocks are kept.
+    pub(crate) record: Option<&'a Path>,
+}
+
+impl Run<'_> {
+    /// The blocks of this suite that are there already.
+    fn ledger(&self, suite: &str) -> anyhow::Result<Ledger> {
+        let heading = Heading {
+            suite: format!("{suite} --against={}", self.against.join(",")),
+            commit: self.commit.to_owned(),
+            cpu: machine::Machine::read().cpu,
+            workload: self.workload.clone(),
+            versions: if self.against.is_empty() { BTreeMap::new() } else { Versions::pinned()?.table() },
+        };
+        Ledger::open(self.record, &heading)
+    }
+
+    /// Whether to compare with somebody.
+    fn with(&self, name: &str) -> bool {
+        self.against.iter().any(|other| other == name)
+    }
+}
+
+impl Arguments {
+    /// As given here, for a process of this program that runs a suite.
+    fn thoroughness(&self) -> Vec<OsString> {
+        match &self.workload {
+            Some(file) => vec!["--workload".into(), file.into()],
+            None if self.quick => vec!["--quick".into()],
+            None => Vec::new(),
+        }
+    }
 }

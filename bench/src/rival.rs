@@ -10,6 +10,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use anyhow::Context as _;
 use serde::Deserialize;
 
+use crate::baseline::Missing;
 use crate::machine::Spent;
 use crate::row::{Row, Unit};
 
@@ -79,6 +80,20 @@ impl Name {
             Self::Gnark | Self::Vega => usize::MAX,
             // A minute and a half of CPU each.
             Self::Snarkjs => 3,
+        }
+    }
+
+    /// Refuses where what builds and runs it is not installed.
+    pub(crate) fn ensure_tools(self) -> anyhow::Result<()> {
+        let tools: &[&'static str] = match self {
+            Self::Gnark => &["go"],
+            Self::Vega => &["cargo"],
+            Self::Snarkjs => &["node", "npm"],
+        };
+        let absent = |tool: &&&str| Command::new(tool).arg("version").output().is_err();
+        match tools.iter().find(absent) {
+            Some(tool) => Err(Missing::Tool { tool, of: self.row() }.into()),
+            None => Ok(()),
         }
     }
 

@@ -93,6 +93,11 @@ impl Variant {
         }
     }
 
+    /// Whether its certificates are proven, now or later.
+    pub(crate) fn proves(self) -> bool {
+        matches!(self, Self::Zk | Self::ZkDeferred)
+    }
+
     fn configure(self, config: &mut InstanceConfig) {
         config.scheme = match self {
             Self::Clear => Scheme::Clear,
@@ -136,15 +141,18 @@ async fn listen(port: u16, router: axum::Router) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The prover of tokens that the embedded issuer gives, whose unbound ones fit the smallest class. Its keys are made on first
+/// use, which takes a minute or two.
+pub(crate) fn prover() -> anyhow::Result<LocalProver> {
+    let classes = [Class::rsa2048(SizeClass::B768)];
+    let keys = circuits::cache_folder(None).map_err(said)?;
+    circuits::load_or_create(&keys, &classes, &Progress::silent()).map_err(said)
+}
+
 fn instance(runtime: &tokio::runtime::Runtime, folder: &Path, scheme: Variant) -> anyhow::Result<()> {
     let circuits = match scheme {
         Variant::Clear | Variant::Hashed => LocalProver::none(),
-        Variant::Zk | Variant::ZkDeferred => {
-            // Unbound tokens of the embedded issuer fit the smallest class.
-            let classes = [Class::rsa2048(SizeClass::B768)];
-            let keys = circuits::cache_folder(None).map_err(said)?;
-            circuits::load_or_create(&keys, &classes, &Progress::silent()).map_err(said)?
-        }
+        Variant::Zk | Variant::ZkDeferred => prover()?,
     };
     let mut config = InstanceConfig::embedded();
     scheme.configure(&mut config);

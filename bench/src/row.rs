@@ -65,15 +65,34 @@ impl Row {
     }
 }
 
+/// What a suite has measured.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Measured {
+    pub(crate) rows: Vec<Row>,
+    /// What it could not measure for want of a program, and which.
+    pub(crate) left_out: Vec<String>,
+}
+
+impl From<Vec<Row>> for Measured {
+    fn from(rows: Vec<Row>) -> Self {
+        Self { rows, left_out: Vec::new() }
+    }
+}
+
 /// Everything that one run of one suite says.
 #[derive(Debug, Serialize)]
 pub(crate) struct Outcome {
     pub(crate) suite: &'static str,
     pub(crate) commit: String,
+    /// The name of the workload.
+    pub(crate) workload: String,
     pub(crate) machine: Machine,
     /// Of the programs of others that took part; empty where none did.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) versions: BTreeMap<String, String>,
+    /// What was asked for and could not be measured.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) left_out: Vec<String>,
     pub(crate) rows: Vec<Row>,
 }
 
@@ -105,15 +124,19 @@ impl Outcome {
     fn table(&self) -> String {
         let machine = &self.machine;
         let mut out = format!(
-            "suite {} at {} on {} ({} cores, {:.0} GiB)\n",
+            "suite {} at {}, workload {}, on {} ({} cores, {:.0} GiB)\n",
             self.suite,
             self.commit,
+            self.workload,
             machine.cpu,
             machine.cores,
             machine.memory as f64 / f64::from(1 << 30)
         );
         for (program, version) in &self.versions {
             out += &format!("with {program} {version}\n");
+        }
+        for what in &self.left_out {
+            out += &format!("left out: {what}\n");
         }
         for row in &self.rows {
             out += &format!(

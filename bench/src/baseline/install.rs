@@ -31,6 +31,14 @@ pub(crate) enum Missing {
     /// The other load generator.
     #[error("wrk is needed to check the harness against it (Debian: apt-get install wrk)")]
     Wrk,
+    /// What builds or runs a program of somebody's.
+    #[error("{tool} is needed to compare with {of}, and there is none")]
+    Tool {
+        /// Which.
+        tool: &'static str,
+        /// The rows that are therefore missing.
+        of: &'static str,
+    },
     /// Python with venv.
     #[error("python3 with venv is needed for sigstore-python (Debian: apt-get install python3-venv)")]
     Python,

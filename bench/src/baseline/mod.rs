@@ -17,20 +17,23 @@ mod versions;
 
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use clap::Subcommand;
 use sigveil::service::client::Client;
 
 pub(crate) use clients::{Clients, Signer, Stock};
 pub(crate) use install::Missing;
-pub(crate) use process::{Process, Usage};
+pub(crate) use process::{Process, Usage, unless_dead};
 pub(crate) use servers::{Served, Trillian};
 pub(crate) use stack::Stack;
 pub(crate) use trust::Trusted;
 pub(crate) use versions::Versions;
 
-use crate::row::{Row, Unit};
+use crate::load::{self, Pace, Target};
+use crate::row::{Measured, Row, Unit};
 use crate::said;
+use crate::suites::log::requests::{self, Face};
+use crate::suites::sign::log_target;
 use state::State;
 
 /// Every program that is installed by `go install`.
@@ -65,7 +68,7 @@ pub(crate) enum Action {
     Down,
     /// Say what runs, and where.
     Status,
-    /// Start everything, sign and verify with each stock client, stop everything.
+    /// Start everything, sign and verify with each stock client, log an entry in Rekor v1, stop everything.
     Run,
     /// Start everything, and hold the harness's rates against wrk's on the same servers.
     Check,
@@ -143,19 +146,20 @@ impl Baseline {
 
 /// What there is; none, and a word about it, where something that it needs is not installed: somebody's machine without Go,
 /// MariaDB or Python still measures the rest.
-pub(crate) fn found<T>(outcome: anyhow::Result<T>) -> anyhow::Result<Option<T>> {
+pub(crate) fn found<T>(outcome: anyhow::Result<T>, left_out: &mut Vec<String>) -> anyhow::Result<Option<T>> {
     match outcome {
         Ok(there) => Ok(Some(there)),
         Err(error) if error.is::<Missing>() => {
             eprintln!("sigveil-bench: left out: {error:#}");
+            left_out.push(format!("{error:#}"));
             Ok(None)
         }
         Err(error) => Err(error),
     }
 }
 
-/// Does what was asked; `run` gives rows.
-pub(crate) fn act(action: Action) -> anyhow::Result<Option<Vec<Row>>> {
+/// Does what was asked; `run` and `check` measure something.
+pub(crate) fn act(action: Action) -> anyhow::Result<Option<Measured>> {
     match action {
         Action::Up => {
             let mut stack = Stack::new()?;
@@ -163,7 +167,7 @@ pub(crate) fn act(action: Action) -> anyhow::Result<Option<Vec<Row>>> {
             stack.rekor1(&baseline.trillian)?;
             print_state(stack.state());
             println!("trust files: {}", baseline.trusted.folder.display());
-            stack.detach();
+            stack.detach()?;
             Ok(None)
         }
         Action::Down => {
@@ -182,17 +186,33 @@ pub(crate) fn act(action: Action) -> anyhow::Result<Option<Vec<Row>>> {
             let mut rows =
                 vec![Row::exact("baseline", "start", Unit::Seconds, begun.elapsed().as_secs_f64())];
             rows.extend(baseline.smoke(&stack)?);
+            let rekor1 = baseline.rekor1(&mut stack)?;
+            takes_an_entry(&log_target(&rekor1.url, Face::Rekor1)?, Face::Rekor1).context("Rekor v1")?;
             stack.stop()?;
-            Ok(Some(rows))
+            Ok(Some(rows.into()))
         }
         Action::Check => {
-            let mut stack = Stack::new()?;
-            let baseline = Baseline::start(&mut stack)?;
-            let rows = check::rows(&baseline)?;
-            stack.stop()?;
-            Ok(Some(rows))
+            let mut left_out = Vec::new();
+            let rows = found(checked(), &mut left_out)?.unwrap_or_default();
+            Ok(Some(Measured { rows, left_out }))
         }
     }
+}
+
+/// Rates by the harness and by wrk.
+fn checked() -> anyhow::Result<Vec<Row>> {
+    let mut stack = Stack::new()?;
+    let baseline = Baseline::start(&mut stack)?;
+    let rows = check::rows(&baseline)?;
+    stack.stop()?;
+    Ok(rows)
+}
+
+/// One entry, as a smoke test of a log that no stock client signs against any more.
+fn takes_an_entry(log: &Target, face: Face) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let pace = Pace::Closed { connections: 1, span: Duration::from_secs(60) };
+    load::run(&runtime, log, requests::prepare(face, 1)?, pace)?.ensure_whole()
 }
 
 fn print_state(state: &State) {

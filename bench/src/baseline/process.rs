@@ -141,6 +141,14 @@ impl Process {
     }
 }
 
+/// What failed, or better, that a server has died: its connections only say that nobody answers.
+pub(crate) fn unless_dead<T>(
+    outcome: anyhow::Result<T>,
+    usage: impl FnOnce() -> anyhow::Result<Usage>,
+) -> anyhow::Result<T> {
+    outcome.map_err(|error| usage().err().unwrap_or(error))
+}
+
 /// CPU seconds of all children of this process that have ended and been waited for.
 pub(crate) fn children_cpu() -> f64 {
     let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();

@@ -10,7 +10,7 @@ use sigveil::files;
 use super::install::{mariadb, output};
 use super::process::Process;
 use super::stack::{Stack, answers, free_ports, listens};
-use crate::role::Variant;
+use crate::role::{self, Variant};
 
 /// Rekor v1 and the timestamp authority serve their metrics on this port and on no other.
 const FIXED_METRICS_PORT: u16 = 2112;
@@ -65,6 +65,11 @@ impl Stack {
     /// Our whole instance: every role in one process, with an issuer whose tokens are not bound to a key.
     pub(crate) fn instance(&mut self, scheme: Variant) -> anyhow::Result<Served> {
         let name = scheme.name();
+        if scheme.proves() {
+            // Before it starts: it has a minute to answer, and keys may take longer.
+            eprintln!("reading the proving keys; on first use they are made, which takes a minute or two");
+            role::prover()?;
+        }
         let data = self.data(name)?;
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["role", "instance", "--scheme", name, "--folder"]).arg(&data);

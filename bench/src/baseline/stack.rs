@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -22,6 +23,8 @@ pub(crate) struct Stack {
     pub(super) programs: Programs,
     pub(super) keys: KeyStore,
     state: State,
+    /// Held while a process is started and noted, and for good once all are stopped at a signal.
+    starting: Arc<Mutex<()>>,
     detached: bool,
     _lock: FolderLock,
 }
@@ -37,7 +40,7 @@ impl Stack {
         let folder = folder()?;
         files::make_folder(&folder)?;
         let lock = FolderLock::take(&folder)?.context("another sigveil-bench uses the baseline's folder")?;
-        State::read(&folder)?.ensure_down()?;
+        State::read(&folder)?.clear(&folder)?;
         for name in ["data", "logs", "keys", "trust"] {
             let below = folder.join(name);
             if below.exists() {
@@ -49,9 +52,10 @@ impl Stack {
         let cache = folder.parent().context("the folder is below the cache's")?.to_owned();
         let keys = KeyStore::open(&folder.join("keys")).map_err(said)?;
         let programs = Programs::new(cache)?;
-        interrupt::stop_at_signals(&folder);
+        let starting = Arc::default();
+        interrupt::stop_at_signals(&folder, Arc::clone(&starting));
         allow_many_files();
-        Ok(Self { folder, programs, keys, state: State::default(), detached: false, _lock: lock })
+        Ok(Self { folder, programs, keys, state: State::default(), starting, detached: false, _lock: lock })
     }
 
     /// Starts a server, notes it before anything else, and waits until it is ready.
@@ -62,9 +66,13 @@ impl Stack {
         ready: impl Fn() -> bool,
     ) -> anyhow::Result<Process> {
         let log = self.output(name);
-        let process = Process::start(name, command.current_dir(&self.folder), &log)?;
-        self.state.processes.push(process.clone());
-        self.state.write(&self.folder)?;
+        let process = {
+            let _starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+            let process = Process::start(name, command.current_dir(&self.folder), &log)?;
+            self.state.processes.push(process.clone());
+            self.state.write(&self.folder)?;
+            process
+        };
         process.wait_until(&log, ready)?;
         Ok(process)
     }
@@ -103,8 +111,11 @@ impl Stack {
     }
 
     /// Leaves everything running when this is dropped, for `baseline down` to stop.
-    pub(crate) fn detach(mut self) {
+    pub(crate) fn detach(mut self) -> anyhow::Result<()> {
+        self.state.kept = true;
+        self.state.write(&self.folder)?;
         self.detached = true;
+        Ok(())
     }
 
     /// Stops everything now, and says if something does not end.
@@ -155,15 +166,17 @@ pub(super) fn listens(port: u16) -> bool {
 mod interrupt {
     //! Ctrl-C and termination: what was started is stopped, then the harness ends.
 
-    use super::{Path, State};
+    use super::{Arc, Mutex, Path, PoisonError, State};
 
-    pub(super) fn stop_at_signals(folder: &Path) {
+    pub(super) fn stop_at_signals(folder: &Path, starting: Arc<Mutex<()>>) {
         let folder = folder.to_owned();
         std::thread::spawn(move || {
             let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
                 return;
             };
             runtime.block_on(asked_to_end());
+            // Nothing is started from here on that nobody would stop.
+            let _closed = starting.lock().unwrap_or_else(PoisonError::into_inner);
             let stopped = State::read(&folder).and_then(|state| state.stop(&folder));
             match stopped {
                 Ok(count) => eprintln!("sigveil-bench: interrupted; {count} servers stopped"),

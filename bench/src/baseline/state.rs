@@ -18,6 +18,9 @@ const LIMIT: u64 = 1 << 20;
 pub(crate) struct State {
     /// In the order in which they were started.
     pub(crate) processes: Vec<Process>,
+    /// Whether they are meant to run on without the harness.
+    #[serde(default)]
+    pub(crate) kept: bool,
     /// Base URLs by role.
     pub(crate) urls: std::collections::BTreeMap<String, String>,
 }
@@ -38,11 +41,14 @@ impl State {
         Ok(files::write(&file(folder), &serde_json::to_vec_pretty(self)?)?)
     }
 
-    /// Refuses when any of it runs.
-    pub(crate) fn ensure_down(&self) -> anyhow::Result<()> {
+    /// Makes way for a new one: refuses when any of it runs and is meant to, and stops what a harness that was killed has
+    /// left behind.
+    pub(crate) fn clear(&self, folder: &Path) -> anyhow::Result<()> {
         let alive = self.processes.iter().find(|process| process.is_alive());
-        let name = alive.map(|process| process.name.as_str()).unwrap_or_default();
-        ensure!(alive.is_none(), "{name} of the baseline still runs: `sigveil-bench baseline down` first");
+        let Some(alive) = alive else { return Ok(()) };
+        ensure!(!self.kept, "{} of the baseline still runs: `sigveil-bench baseline down` first", alive.name);
+        let count = self.stop(folder)?;
+        eprintln!("sigveil-bench: {count} servers of a run that was killed are stopped");
         Ok(())
     }
 
@@ -74,15 +80,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
         let process = Process::start("left", Command::new("sleep").arg("60"), &log).unwrap();
-        let state = State { processes: vec![process.clone()], ..State::default() };
+        let mut state = State { processes: vec![process.clone()], kept: true, ..State::default() };
         state.write(folder.path()).unwrap();
 
         let found = State::read(folder.path()).unwrap();
         assert_eq!(found, state);
-        assert!(found.ensure_down().unwrap_err().to_string().contains("left"));
-        assert_eq!(found.stop(folder.path()).unwrap(), 1);
+        assert!(found.clear(folder.path()).unwrap_err().to_string().contains("left"));
+        assert!(process.is_alive());
+        // Of a harness that was killed.
+        state.kept = false;
+        state.clear(folder.path()).unwrap();
         assert!(!process.is_alive());
         assert_eq!(State::read(folder.path()).unwrap(), State::default());
-        found.ensure_down().unwrap();
+        found.clear(folder.path()).unwrap();
     }
 }

@@ -10,7 +10,14 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::Target;
+use super::{Asked, Target};
+
+/// What came back.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// Of the body.
+    pub(super) bytes: usize,
+}
 
 /// An open connection.
 pub(super) struct Connection {
@@ -27,23 +34,27 @@ impl Connection {
         Ok(Self { sender })
     }
 
-    /// The status of the answer once its body is read; 0 when there is none in time, and the connection is then of no
-    /// more use.
-    pub(super) async fn send(&mut self, target: &Target, body: Vec<u8>, patience: Duration) -> u16 {
-        let exchange = self.exchange(target, body);
-        tokio::time::timeout(patience, exchange).await.ok().and_then(Result::ok).unwrap_or(0)
+    /// The answer once its body is read; none when there is none in time, and the connection is then of no more use.
+    pub(super) async fn send(&mut self, target: &Target, ask: Vec<u8>, patience: Duration) -> Option<Answer> {
+        let exchange = self.exchange(target, ask);
+        tokio::time::timeout(patience, exchange).await.ok().and_then(Result::ok)
     }
 
-    async fn exchange(&mut self, target: &Target, body: Vec<u8>) -> anyhow::Result<u16> {
+    async fn exchange(&mut self, target: &Target, ask: Vec<u8>) -> anyhow::Result<Answer> {
         // The body's end and the connection's readiness are told apart by a moment.
         self.sender.ready().await?;
-        let request = Request::post(&target.path)
-            .header("host", &target.address)
-            .header("content-type", target.content_type)
-            .body(Full::new(Bytes::from(body)))?;
+        let (request, body) = match target.asked {
+            Asked::Post(content_type) => {
+                (Request::post(&target.path).header("content-type", content_type), Bytes::from(ask))
+            }
+            Asked::Get => {
+                (Request::get(format!("{}/{}", target.path, std::str::from_utf8(&ask)?)), Bytes::new())
+            }
+        };
+        let request = request.header("host", &target.address).body(Full::new(body))?;
         let answer = self.sender.send_request(request).await?;
         let status = answer.status().as_u16();
-        answer.into_body().collect().await?;
-        Ok(status)
+        let bytes = answer.into_body().collect().await?.to_bytes().len();
+        Ok(Answer { status, bytes })
     }
 }

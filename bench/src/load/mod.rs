@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use hdrhistogram::Histogram;
 
-use connection::Connection;
+use connection::{Answer, Connection};
 use schedule::poisson;
 
 /// A request that takes longer has failed; Rekor v2 gives up after 20 s.
@@ -32,10 +32,19 @@ pub(crate) struct Target {
     pub(crate) address: String,
     /// Path of the requests.
     pub(crate) path: String,
-    /// Their content type.
-    pub(crate) content_type: &'static str,
+    /// How they are asked.
+    pub(crate) asked: Asked,
     /// The status of success.
     pub(crate) success: u16,
+}
+
+/// What a prepared request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// A body of this content type.
+    Post(&'static str),
+    /// The last part of a path.
+    Get,
 }
 
 /// When requests are sent.
@@ -64,6 +73,8 @@ pub(crate) struct Observed {
     pub(crate) latencies: Histogram<u64>,
     /// How many other answers, by status; 0 stands for none at all.
     pub(crate) failed: BTreeMap<u16, u64>,
+    /// Bytes in the bodies of the answers.
+    bytes: u64,
     /// Seconds from the first request's due time to the last answer.
     wall: f64,
 }
@@ -73,11 +84,14 @@ impl Observed {
         Ok(Self {
             latencies: Histogram::new_with_bounds(1, LONGEST, DIGITS)?,
             failed: BTreeMap::new(),
+            bytes: 0,
             wall: 0.0,
         })
     }
 
-    fn add(&mut self, status: u16, success: u16, latency: Duration) {
+    fn add(&mut self, answer: Option<Answer>, success: u16, latency: Duration) {
+        let Answer { status, bytes } = answer.unwrap_or(Answer { status: 0, bytes: 0 });
+        self.bytes += bytes as u64;
         if status == success {
             let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
             self.latencies.saturating_record(micros.max(1));
@@ -99,6 +113,11 @@ impl Observed {
     /// How many were done, per second.
     pub(crate) fn rate(&self) -> f64 {
         self.done() as f64 / self.wall
+    }
+
+    /// Bytes of an answer's body, on average.
+    pub(crate) fn answer_bytes(&self) -> f64 {
+        self.bytes as f64 / self.done() as f64
     }
 
     /// A quantile of latency, seconds.
@@ -161,9 +180,10 @@ async fn closed(
                 while start.elapsed() < span {
                     let Some(body) = take(&bodies, next.fetch_add(1, Ordering::Relaxed)) else { break };
                     let sent = Instant::now();
-                    let status = connection.send(&target, body, PATIENCE).await;
-                    observed.add(status, target.success, sent.elapsed());
-                    if status == 0 {
+                    let answer = connection.send(&target, body, PATIENCE).await;
+                    let lost = answer.is_none();
+                    observed.add(answer, target.success, sent.elapsed());
+                    if lost {
                         connection = Connection::open(&target).await?;
                     }
                 }
@@ -176,6 +196,7 @@ async fn closed(
     for worker in workers {
         let part = worker.await.context("a client died")??;
         sum.latencies.add(&part.latencies)?;
+        sum.bytes += part.bytes;
         for (status, count) in part.failed {
             *sum.failed.entry(status).or_default() += count;
         }
@@ -214,22 +235,22 @@ async fn open(target: &Arc<Target>, bodies: Vec<Vec<u8>>, due: Vec<Duration>) ->
                 Some(connection) => Ok(connection),
                 None => Connection::open(&target).await,
             };
-            let Ok(mut connection) = connection else { return (0, at.elapsed()) };
-            let status = connection.send(&target, body, PATIENCE).await;
+            let Ok(mut connection) = connection else { return (None, at.elapsed()) };
+            let answer = connection.send(&target, body, PATIENCE).await;
             let latency = at.elapsed();
-            if status != 0
+            if answer.is_some()
                 && let Ok(mut idle) = idle.lock()
             {
                 idle.push(connection);
             }
-            (status, latency)
+            (answer, latency)
         });
     }
     ensure!(clock.join().is_ok(), "the clock's thread died");
     let mut observed = Observed::new()?;
     while let Some(answer) = waiting.join_next().await {
-        let (status, latency) = answer.context("a client died")?;
-        observed.add(status, target.success, latency);
+        let (answer, latency) = answer.context("a client died")?;
+        observed.add(answer, target.success, latency);
     }
     observed.wall = start.elapsed().as_secs_f64();
     Ok(observed)
@@ -261,7 +282,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Target { address, path: "/add".to_owned(), content_type: "application/json", success: 201 }
+        Target { address, path: "/add".to_owned(), asked: Asked::Post("application/json"), success: 201 }
     }
 
     fn bodies(count: usize) -> Vec<Vec<u8>> {
@@ -295,6 +316,23 @@ mod tests {
         assert_eq!(observed.done(), 0);
         assert_eq!(observed.failed.get(&404), Some(&6));
         assert!(observed.ensure_whole().is_err());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_look_up_is_the_end_of_a_path_and_answers_are_counted_by_their_bytes() {
+        let router = axum::Router::new().route(
+            "/search/{key}",
+            axum::routing::get(|key: axum::extract::Path<String>| async move { key.0 }),
+        );
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let target = Target { address, path: "/search".to_owned(), asked: Asked::Get, success: 200 };
+        let keys = ["a", "bcd"].map(|key| key.as_bytes().to_vec()).to_vec();
+        let pace = Pace::Closed { connections: 1, span: Duration::from_secs(60) };
+        let observed = drive(&target, keys, pace).await.unwrap();
+        observed.ensure_whole().unwrap();
+        assert_eq!((observed.done(), observed.answer_bytes()), (2, 2.0));
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -2,8 +2,9 @@
 //!
 //! CPU is what the servers used for a whole signing by cosign (rows `baseline/cosign`, `SCHEME/cosign`), or for one look-up
 //! (the map's proof). Storage is what the signature log keeps of an entry, for one year and once, of a deferred certificate
-//! of two, as its receipt is one; bytes sent are the
-//! bundle's, since it is made of the services' answers. Left out, since they do not grow with use or were not measured:
+//! of two, as its receipt is one; bytes sent are the bundle's, since it is made of the services' answers. A verification is
+//! the verifier's own CPU and the bundle that it fetches. A GB-year is a million times a thousand bytes, kept for a year, of
+//! whichever scheme; what a scheme keeps of its entries is the line before. Left out, since they do not grow with use or were not measured:
 //! memory, backups, requests that a provider bills one by one, people.
 
 use std::path::Path;
@@ -55,8 +56,10 @@ struct Needs {
 /// What a million cost, US dollars.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Cost {
+    /// What a paper's text calls it.
+    pub(crate) id: &'static str,
     /// Of what, by which scheme.
-    pub(crate) name: String,
+    pub(crate) name: &'static str,
     pub(crate) low: f64,
     pub(crate) typical: f64,
     pub(crate) high: f64,
@@ -103,26 +106,58 @@ pub(crate) fn costs(data: &Data, prices: &Prices) -> Vec<Cost> {
             sent: data.figure("sign", &row, "bundle_bytes").ok()?,
         })
     };
+    let nothing = Figure { low: 0.0, median: 0.0, high: 0.0 };
+    let verification = |row: &str| {
+        let figure = |metric| data.figure("sign", row, metric).ok();
+        Some(Needs { cpu: figure("verify_cpu")?, stored: nothing, sent: figure("bundle_bytes")? })
+    };
+    let kept = |log: &str| {
+        let stored = data.figure("log", log, "bytes_per_entry").ok()?;
+        Some(Needs { cpu: nothing, stored, sent: nothing })
+    };
+    let searched = |side: &str| {
+        let figure = |metric| data.figure("sign", side, metric).ok();
+        Some(Needs { cpu: figure("search_cpu")?, stored: nothing, sent: figure("answer_bytes")? })
+    };
     let lookup = || {
         let figure =
             |metric| ["map_1e6", "map_1e5"].iter().find_map(|map| data.figure("search", map, metric).ok());
-        let none = Figure { low: 0.0, median: 0.0, high: 0.0 };
-        Some(Needs { cpu: figure("prove")?, stored: none, sent: figure("proof_bytes")? })
+        Some(Needs { cpu: figure("prove")?, stored: nothing, sent: figure("proof_bytes")? })
     };
+    let gigabyte = Figure { low: GIGABYTE / MILLION, median: GIGABYTE / MILLION, high: GIGABYTE / MILLION };
+    let gigabyte = Needs { cpu: nothing, stored: gigabyte, sent: nothing };
     [
-        ("a million signings, real servers", signing("baseline", "rekor2", 1.0)),
-        ("a million signings, clear", signing("clear", "sigveil", 1.0)),
-        ("a million signings, hashed", signing("hashed", "sigveil", 1.0)),
-        ("a million signings, zk", signing("zk", "sigveil", 1.0)),
-        ("a million signings, zk deferred", signing("zk_deferred", "sigveil", 2.0)),
-        ("a million look-ups, zk", lookup()),
+        ("sign/baseline", "a million signings, real servers", signing("baseline", "rekor2", 1.0)),
+        ("sign/clear", "a million signings, clear", signing("clear", "sigveil", 1.0)),
+        ("sign/hashed", "a million signings, hashed", signing("hashed", "sigveil", 1.0)),
+        ("sign/zk", "a million signings, zk", signing("zk", "sigveil", 1.0)),
+        ("sign/zk_deferred", "a million signings, zk deferred", signing("zk_deferred", "sigveil", 2.0)),
+        (
+            "verify/baseline/cosign",
+            "a million verifications by cosign, real servers",
+            verification("baseline/cosign"),
+        ),
+        ("verify/zk/cosign", "a million verifications by cosign, zk", verification("zk/cosign")),
+        ("verify/zk/sigveil", "a million verifications by sigveil, zk", verification("zk/sigveil")),
+        (
+            "verify/zk_deferred/sigveil",
+            "a million verifications by sigveil, zk deferred",
+            verification("zk_deferred/sigveil"),
+        ),
+        ("search/rekor1", "a million look-ups, Rekor v1, unproven", searched("op/search/rekor1")),
+        ("search/sigveil", "a million look-ups, every scheme of ours", searched("op/search/sigveil")),
+        ("search/map", "a million map proofs alone", lookup()),
+        ("year/rekor2", "a million entries for a year, Rekor v2", kept("rekor2")),
+        ("year/rekor1", "a million entries for a year, Rekor v1", kept("rekor1")),
+        ("year/sigveil", "a million entries for a year, ours", kept("sigveil")),
+        ("year/gigabyte", "a GB-year", Some(gigabyte)),
     ]
     .into_iter()
-    .filter_map(|(name, needs)| Some(cost(name, &needs?, prices)))
+    .filter_map(|(id, name, needs)| Some(cost(id, name, &needs?, prices)))
     .collect()
 }
 
-fn cost(name: &str, needs: &Needs, prices: &Prices) -> Cost {
+fn cost(id: &'static str, name: &'static str, needs: &Needs, prices: &Prices) -> Cost {
     let sum = |needs: [f64; 3], prices: [f64; 3]| {
         let [cpu, stored, sent] = needs;
         let units = [cpu / HOUR, stored / GIGABYTE * MONTHS, sent / GIGABYTE];
@@ -150,7 +185,8 @@ fn cost(name: &str, needs: &Needs, prices: &Prices) -> Cost {
     }
     swings.sort_by(|a, b| (b.2 - b.1).total_cmp(&(a.2 - a.1)));
     Cost {
-        name: name.to_owned(),
+        id,
+        name,
         low: sum(all.map(|figure| figure.low), prices.all().map(|(_, price)| price.low)),
         typical: sum(middle.0, middle.1),
         high: sum(all.map(|figure| figure.high), prices.all().map(|(_, price)| price.high)),
@@ -173,7 +209,7 @@ mod tests {
         let exactly = |value| Figure { low: value, median: value, high: value };
         let needs = Needs { cpu: exactly(0.36), stored: exactly(1_000.0), sent: exactly(2_000.0) };
         let prices = Prices { cpu: price(0.01), storage: price(0.02), sent: price(0.1) };
-        let cost = cost("x", &needs, &prices);
+        let cost = cost("x", "x", &needs, &prices);
         // 100 hours at 0.01, 1 GB for 12 months at 0.02, 2 GB at 0.1.
         assert!((cost.typical - (1.0 + 0.24 + 0.2)).abs() < 1e-9, "{}", cost.typical);
         assert!((cost.low - cost.typical / 2.0).abs() < 1e-9);

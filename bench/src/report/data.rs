@@ -13,13 +13,21 @@ use sha2::{Digest as _, Sha256};
 pub(crate) struct Recorded {
     pub(crate) suite: String,
     pub(crate) commit: String,
+    /// The name of the workload.
+    pub(crate) workload: String,
     pub(crate) machine: Machine,
     #[serde(default)]
     pub(crate) versions: BTreeMap<String, String>,
+    /// What was asked for and could not be measured.
+    #[serde(default)]
+    pub(crate) left_out: Vec<String>,
     pub(crate) rows: Vec<Row>,
     /// SHA-256 of the file, in hexadecimal.
     #[serde(skip)]
     pub(crate) checksum: String,
+    /// The file as it is.
+    #[serde(skip)]
+    bytes: Vec<u8>,
 }
 
 /// Where it was measured.
@@ -62,8 +70,8 @@ pub(crate) struct Figure {
 }
 
 impl Data {
-    /// Reads every `*.json` of a folder. Refuses a folder without one, and outcomes of different commits or machines: a
-    /// report is of one.
+    /// Reads every `*.json` of a folder. Refuses a folder without one, and outcomes of different commits, workloads or
+    /// machines: a report is of one.
     pub(crate) fn read(folder: &Path) -> anyhow::Result<Self> {
         let entries =
             std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
@@ -75,17 +83,29 @@ impl Data {
         let first = outcomes.first().with_context(|| format!("{} has no outcomes", folder.display()))?;
         for other in &outcomes {
             ensure!(
-                (&other.commit, &other.machine) == (&first.commit, &first.machine),
-                "{} was measured at {} on {}, and {} at {} on {}: a report is of one commit and machine",
+                other.of() == first.of(),
+                "{} was measured at {}, workload {}, on {}, and {} at {}, workload {}, on {}: a report is of one commit, \
+                 workload and machine",
                 first.suite,
                 first.commit,
+                first.workload,
                 first.machine.cpu,
                 other.suite,
                 other.commit,
+                other.workload,
                 other.machine.cpu
             );
+            let suites = outcomes.iter().filter(|outcome| outcome.suite == other.suite).count();
+            ensure!(suites == 1, "suite {} is there {suites} times", other.suite);
         }
         Ok(Self { outcomes })
+    }
+
+    /// The outcomes, as files of another folder.
+    pub(crate) fn files(&self, folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+        let file =
+            |outcome: &Recorded| (folder.join(&outcome.suite).with_extension("json"), outcome.bytes.clone());
+        self.outcomes.iter().map(file).collect()
     }
 
     /// What they have in common.
@@ -112,6 +132,12 @@ impl Data {
     }
 }
 
+impl Recorded {
+    fn of(&self) -> (&str, &str, &Machine) {
+        (&self.commit, &self.workload, &self.machine)
+    }
+}
+
 impl Figure {
     /// So many of it.
     pub(crate) fn times(self, factor: f64) -> Self {
@@ -131,6 +157,7 @@ fn read(path: &Path) -> anyhow::Result<Recorded> {
     let mut outcome: Recorded =
         serde_json::from_slice(&bytes).with_context(|| format!("{} is no whole outcome", path.display()))?;
     outcome.checksum = hex::encode(Sha256::digest(&bytes));
+    outcome.bytes = bytes;
     Ok(outcome)
 }
 
@@ -148,12 +175,12 @@ pub(super) mod tests {
                     "low": median * 0.9, "high": median * 1.1})
             })
             .collect();
-        json!({"suite": suite, "commit": "abc", "machine": {"cpu": "<x>", "cores": 2, "memory": 1, "features": []},
+        json!({"suite": suite, "commit": "abc", "workload": "quick", "left_out": ["no go"], "machine": {"cpu": "<x>", "cores": 2, "memory": 1, "features": []},
             "versions": {"rekor2": "v2"}, "rows": rows})
     }
 
     #[test]
-    fn half_an_outcome_is_refused_and_so_are_two_commits() {
+    fn half_an_outcome_is_refused_and_so_are_two_commits_or_workloads() {
         let folder = tempfile::tempdir().unwrap();
         assert!(Data::read(folder.path()).is_err());
         let whole = outcome("log", &[("a", "p50", "s", 1.0)]);
@@ -166,6 +193,12 @@ pub(super) mod tests {
         other["commit"] = json!("def");
         std::fs::write(folder.path().join("sign.json"), other.to_string()).unwrap();
         assert!(Data::read(folder.path()).unwrap_err().to_string().contains("one commit"));
+        other["commit"] = json!("abc");
+        other["workload"] = json!("full");
+        std::fs::write(folder.path().join("sign.json"), other.to_string()).unwrap();
+        assert!(Data::read(folder.path()).unwrap_err().to_string().contains("workload full"));
+        std::fs::write(folder.path().join("sign.json"), whole.to_string()).unwrap();
+        assert!(Data::read(folder.path()).unwrap_err().to_string().contains("2 times"));
         let half = &whole.to_string()[..100];
         std::fs::write(folder.path().join("sign.json"), half).unwrap();
         assert!(Data::read(folder.path()).unwrap_err().to_string().contains("no whole outcome"));

@@ -4,16 +4,23 @@ use std::fmt::Write as _;
 
 use super::cost::{Cost, Prices};
 use super::data::{Data, Recorded, Row};
+use super::measure;
+use super::summary;
 use super::svg::{Line, escaped, intervals, tornado};
 use crate::row::shown;
 
 const STYLE: &str = include_str!("page.css");
 /// Metrics that are drawn, for each suite, with what they are; tables hold all.
-const PLOTS: [(&str, &str, &str); 16] = [
+const PLOTS: [(&str, &str, &str); 21] = [
+    ("baseline", "rate_harness", "Requests per second of the real servers, by this harness"),
+    ("baseline", "rate_wrk", "The same, by wrk"),
     ("sign", "wall", "How long a signing or an operation takes"),
     ("sign", "client_cpu", "CPU of the client"),
     ("sign", "server_cpu", "CPU of all servers for one signing"),
     ("sign", "proof_delay", "From a deferred certificate to its proofs"),
+    ("sign", "rate_max", "The most that an operation is done per second, closed loop"),
+    ("sign", "rate_kept", "The highest rate of an operation that was kept, open loop"),
+    ("sign", "verify", "Verifying a signature"),
     ("sign", "bundle_bytes", "Bytes of a bundle"),
     ("log", "p50", "Median latency of an entry"),
     ("log", "p99", "Latency that 99 of 100 entries stay below"),
@@ -37,16 +44,19 @@ pub(crate) fn page(data: &Data, prices: &Prices, costs: &[Cost]) -> String {
     let machine = &first.machine;
     let _ = write!(
         page,
-        "<p>Measured at commit <code>{}</code> on one machine: {}, {} cores, {:.0} GiB, {}. Every interval is a 95 % bootstrap \
+        "<p>Measured at commit <code>{}</code>, workload {}, on one machine: {}, {} cores, {:.0} GiB, {}. Every interval is a 95 % bootstrap \
          interval of the median over the blocks counted as n; where sides are compared, blocks took turns in one run, and \
          <code>A/B</code> is A's figure over B's of the same round.</p>",
         escaped(&first.commit),
+        escaped(&first.workload),
         escaped(&machine.cpu),
         machine.cores,
         machine.memory as f64 / f64::from(1 << 30),
         escaped(&machine.features.join(", ")),
     );
     versions(&mut page, data);
+    absent(&mut page, data);
+    page += &summary::table(data);
     cost_section(&mut page, prices, costs);
     for outcome in &data.outcomes {
         suite(&mut page, outcome);
@@ -65,11 +75,26 @@ fn versions(page: &mut String, data: &Data) {
     let _ = write!(page, "<p>Others took part as {}.</p>", list.join(", "));
 }
 
+/// Suites that are not there, and what those that are had to leave out.
+fn absent(page: &mut String, data: &Data) {
+    let there = |suite: &&str| data.outcomes.iter().any(|outcome| outcome.suite == **suite);
+    let mut all: Vec<String> =
+        measure::suites().filter(|suite| !there(suite)).map(|suite| format!("suite {suite}")).collect();
+    for outcome in &data.outcomes {
+        all.extend(outcome.left_out.iter().map(|what| format!("of suite {}: {what}", outcome.suite)));
+    }
+    if !all.is_empty() {
+        let _ = write!(page, "<p><strong>Not in this report:</strong> {}.</p>", escaped(&all.join("; ")));
+    }
+}
+
 fn suite(page: &mut String, outcome: &Recorded) {
     let _ = write!(page, "<h2>Suite {}</h2>", escaped(&outcome.suite));
     for (_, metric, title) in PLOTS.iter().filter(|(suite, _, _)| *suite == outcome.suite) {
         let of_metric = |ratios: bool| -> Vec<Line> {
-            let rows = outcome.rows.iter().filter(|row| row.metric == *metric && (row.unit == "1") == ratios);
+            let wanted =
+                |row: &&Row| row.metric == *metric && (row.unit == "1") == ratios && !is_step(&row.name);
+            let rows = outcome.rows.iter().filter(wanted);
             rows.filter_map(line).collect()
         };
         let unit = outcome.rows.iter().find(|row| row.metric == *metric && row.unit != "1");
@@ -99,6 +124,12 @@ fn suite(page: &mut String, outcome: &Recorded) {
     );
 }
 
+/// Whether a row is of one of many rising rates, `SIDE_sN`: the highest that was kept is drawn.
+fn is_step(name: &str) -> bool {
+    let rate = name.rsplit_once("_s").map(|(_, rate)| rate);
+    rate.is_some_and(|rate| !rate.is_empty() && rate.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 fn line(row: &Row) -> Option<Line> {
     let figure = row.figure()?;
     let value = shown(figure.median, &row.unit);
@@ -125,7 +156,7 @@ fn cost_section(page: &mut String, prices: &Prices, costs: &[Cost]) {
         let _ = write!(
             page,
             "<tr><td>{}<td>{}<td>{}<td>{}</tr>",
-            escaped(&cost.name),
+            escaped(cost.name),
             dollars(cost.low),
             dollars(cost.typical),
             dollars(cost.high)

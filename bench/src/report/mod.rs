@@ -1,8 +1,8 @@
 //! The report: recorded outcomes as one page, as CSV and, through `{…}` in a text, as the numbers of a paper.
 //!
 //! Without a folder of outcomes it has the suites run first. What goes in are the files that suites write with `--json=F`,
-//! each whole or not there; what comes out is written whole or not at all. The columns of the CSV and of the Parquet file:
-//! suite, name, metric, unit (s, bytes, 1/s or 1), n, median, low and high (95 % bootstrap interval of the median), commit.
+//! each whole or not there; what comes out is written whole or not at all, and says which suites are not in it. The columns
+//! of the CSV and of the Parquet file are described in `docs/report.md`.
 
 mod cost;
 mod data;
@@ -12,9 +12,11 @@ mod measure;
 mod paper;
 mod parquet;
 mod pdf;
+mod summary;
 mod svg;
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use sigveil::files;
@@ -22,6 +24,7 @@ use sigveil::files;
 use crate::said;
 use cost::Prices;
 use data::Data;
+pub(crate) use measure::end_with;
 
 /// What to make of recorded outcomes.
 #[derive(Clone, Debug, Args)]
@@ -30,15 +33,16 @@ pub(crate) struct Arguments {
     /// Folder of the outcomes: files that suites wrote with --json=F. Without it every suite is run first, and leaves its
     /// outcome under target/report; called again after a kill, what was finished is used.
     data: Option<PathBuf>,
-    /// Folder that gets report.html, rows.csv, rows.parquet and, where Chromium is installed, report.pdf; without it, the
-    /// folder of the outcomes.
+    /// Folder that gets report.html, rows.csv, rows.parquet, the outcomes and, where Chromium is installed, report.pdf;
+    /// without it, the folder of the outcomes.
     #[arg(long, value_name = "D")]
     to: Option<PathBuf>,
     /// Prices to reckon with, in the form of bench/prices.toml.
     #[arg(long, value_name = "F")]
     prices: Option<PathBuf>,
-    /// Fill the folder's text.md too, in which each `{suite name metric}` becomes that figure, and write it here.
-    #[arg(long, value_name = "F")]
+    /// Fill text.md too, of the folder that gets the report, in which each `{suite name metric}` becomes that figure, and
+    /// write it here. Costs in it are by the prices of bench/prices.toml.
+    #[arg(long, value_name = "F", conflicts_with = "prices")]
     paper: Option<PathBuf>,
     #[command(subcommand)]
     diff: Option<Diff>,
@@ -57,12 +61,12 @@ enum Diff {
 }
 
 /// Does what was asked.
-pub(crate) fn run(arguments: &Arguments, quick: bool) -> anyhow::Result<()> {
+pub(crate) fn run(arguments: &Arguments, thoroughness: &[OsString], workload: &str) -> anyhow::Result<()> {
     if let Some(Diff::Diff { before, after }) = &arguments.diff {
         print!("{}", diff::table(&Data::read(before)?, &Data::read(after)?));
         return Ok(());
     }
-    let to = make(arguments, quick)?;
+    let to = make(arguments, thoroughness, workload)?;
     let printed = to.join("report.pdf");
     match pdf::print(&to.join("report.html"), &printed)? {
         true => println!("{}", printed.display()),
@@ -72,20 +76,20 @@ pub(crate) fn run(arguments: &Arguments, quick: bool) -> anyhow::Result<()> {
 }
 
 /// Writes all but the PDF; gives the folder.
-fn make(arguments: &Arguments, quick: bool) -> anyhow::Result<PathBuf> {
+fn make(arguments: &Arguments, thoroughness: &[OsString], workload: &str) -> anyhow::Result<PathBuf> {
     // Refused before anything is measured.
     let prices = Prices::read(arguments.prices.as_deref())?;
     let folder = match &arguments.data {
         Some(folder) => folder.clone(),
         None => {
-            let folder = measure::folder(quick);
-            measure::all(&folder, quick)?;
+            let folder = measure::folder(workload);
+            measure::all(&folder, thoroughness, workload)?;
             folder
         }
     };
     let data = Data::read(&folder)?;
     let costs = cost::costs(&data, &prices);
-    let to = arguments.to.as_deref().unwrap_or(&folder);
+    let to: &Path = arguments.to.as_deref().unwrap_or(&folder);
     files::make_folder(to).map_err(said)?;
     // All of it is made before any of it is written.
     let mut made = vec![
@@ -94,8 +98,11 @@ fn make(arguments: &Arguments, quick: bool) -> anyhow::Result<PathBuf> {
         (to.join("rows.parquet"), parquet::file(&data)),
     ];
     if let Some(paper) = &arguments.paper {
-        let text = files::read_text(&folder.join("text.md"), files::JSON_LIMIT).map_err(said)?;
-        made.push((paper.clone(), paper::filled(&text, &data)?.into_bytes()));
+        let text = files::read_text(&to.join("text.md"), files::JSON_LIMIT).map_err(said)?;
+        made.push((paper.clone(), paper::filled(&text, &data, &costs)?.into_bytes()));
+    }
+    if to != folder {
+        made.extend(data.files(to));
     }
     for (path, contents) in made {
         files::write(&path, &contents).map_err(said)?;
@@ -162,7 +169,7 @@ mod tests {
     fn a_page_holds_every_row_and_nothing_from_elsewhere() {
         let folder = tempfile::tempdir().unwrap();
         recorded(folder.path());
-        make(&arguments(folder.path()), false).unwrap();
+        make(&arguments(folder.path()), &[], "full").unwrap();
         assert!(std::fs::read(folder.path().join("rows.parquet")).unwrap().starts_with(b"PAR1"));
         let page = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
         for part in ["zk/cosign", "a million signings, zk", "<svg", "&lt;x&gt;", "rekor2 v2", "</html>"] {
@@ -170,6 +177,9 @@ mod tests {
         }
         // Costs of what was not measured are not made up.
         assert!(!page.contains("real servers</td>") && !page.contains("a million look-ups"));
+        assert!(
+            page.contains("Not in this report") && page.contains("suite growth") && page.contains("no go")
+        );
         assert!(!page.contains("<script") && !page.contains("src="));
         let csv = std::fs::read_to_string(folder.path().join("rows.csv")).unwrap();
         assert_eq!(csv.lines().count(), 6);
@@ -180,15 +190,20 @@ mod tests {
     fn a_text_that_names_a_figure_which_is_not_there_leaves_no_report() {
         let folder = tempfile::tempdir().unwrap();
         recorded(folder.path());
-        let (text, to) = (folder.path().join("text.md"), folder.path().join("out"));
+        let to = folder.path().join("out");
+        let text = to.join("text.md");
+        std::fs::create_dir(&to).unwrap();
         let paper = Some(to.join("paper.md"));
         let wanted = Arguments { paper, to: Some(to.clone()), ..arguments(folder.path()) };
         std::fs::write(&text, "It takes {sign zk/python wall}.").unwrap();
-        assert!(make(&wanted, false).is_err());
-        assert!(!to.join("report.html").exists());
+        assert!(make(&wanted, &[], "full").is_err());
+        assert_eq!(std::fs::read_dir(&to).unwrap().count(), 1);
         std::fs::write(&text, "It takes {sign zk/cosign wall}.").unwrap();
-        make(&wanted, false).unwrap();
+        make(&wanted, &[], "full").unwrap();
         assert_eq!(std::fs::read_to_string(to.join("paper.md")).unwrap(), "It takes 900.00 ms.");
+        // What was moved is what was recorded.
+        let moved = Data::read(&to).unwrap();
+        assert_eq!(moved.outcomes[1].checksum, Data::read(folder.path()).unwrap().outcomes[1].checksum);
     }
 
     /// Every number of ours in the paper is recorded: it is what the command makes of text and data that lie there.
@@ -203,6 +218,7 @@ mod tests {
         }
         let data = Data::read(&folder).unwrap();
         let text = std::fs::read_to_string(folder.join("text.md")).unwrap();
-        assert_eq!(paper::filled(&text, &data).unwrap(), std::fs::read_to_string(paper).unwrap());
+        let costs = cost::costs(&data, &Prices::read(None).unwrap());
+        assert_eq!(paper::filled(&text, &data, &costs).unwrap(), std::fs::read_to_string(paper).unwrap());
     }
 }

@@ -1,13 +1,16 @@
 //! A text whose numbers are recorded ones: `{suite name metric}` becomes the figure with its unit, and
-//! `{suite name metric interval}` the figure with its 95 % interval. A brace that stands for itself is doubled.
+//! `{suite name metric interval}` the figure with its 95 % interval; `{cost name}` is a cost with what it is at least and at
+//! most. A brace that stands for itself is doubled.
 
 use anyhow::{Context as _, bail};
 
+use super::cost::Cost;
 use super::data::Data;
+use super::html::dollars;
 use crate::row::shown;
 
 /// The text with every figure in it. Fails at the first that is not recorded, so that no text is half filled.
-pub(crate) fn filled(text: &str, data: &Data) -> anyhow::Result<String> {
+pub(crate) fn filled(text: &str, data: &Data, costs: &[Cost]) -> anyhow::Result<String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(['{', '}']) {
@@ -26,15 +29,21 @@ pub(crate) fn filled(text: &str, data: &Data) -> anyhow::Result<String> {
                 rest.chars().take(30).collect::<String>()
             ),
         };
-        out += &figure(inside, data)?;
+        out += &figure(inside, data, costs)?;
         rest = after;
     }
     Ok(out + rest)
 }
 
-fn figure(inside: &str, data: &Data) -> anyhow::Result<String> {
+fn figure(inside: &str, data: &Data, costs: &[Cost]) -> anyhow::Result<String> {
     let parts: Vec<&str> = inside.split_whitespace().collect();
     let (suite, name, metric, interval) = match parts[..] {
+        ["cost", name] => {
+            let cost = costs.iter().find(|cost| cost.id == name);
+            let cost = cost.with_context(|| format!("no cost {name} follows from what was measured"))?;
+            let [typical, low, high] = [cost.typical, cost.low, cost.high].map(dollars);
+            return Ok(format!("{typical} [{low}, {high}]"));
+        }
         [suite, name, metric] => (suite, name, metric, false),
         [suite, name, metric, "interval"] => (suite, name, metric, true),
         _ => bail!("{{{inside}}} is not of the form {{suite name metric}}"),
@@ -60,10 +69,13 @@ mod tests {
         let rows = [("a", "p50", "s", 0.25), ("b/a", "p50", "1", 4.0)];
         std::fs::write(folder.path().join("log.json"), outcome("log", &rows).to_string()).unwrap();
         let data = Data::read(folder.path()).unwrap();
-        let text = filled("{{x}} {log a p50}, {log b/a p50} times; {log a p50 interval}.", &data).unwrap();
-        assert_eq!(text, "{x} 250.00 ms, 4 times; 250.00 ms [225.00 ms, 275.00 ms].");
-        for wrong in ["{log a p99}", "{log a}", "{log a p50", "x } y", "{sign a p50}"] {
-            assert!(filled(wrong, &data).is_err(), "{wrong}");
+        let costs = [Cost { id: "x", name: "x", low: 1.0, typical: 2.0, high: 150.0, swings: Vec::new() }];
+        let text =
+            filled("{{x}} {log a p50}, {log b/a p50} times; {log a p50 interval}; {cost x}.", &data, &costs);
+        let text = text.unwrap();
+        assert_eq!(text, "{x} 250.00 ms, 4 times; 250.00 ms [225.00 ms, 275.00 ms]; $2.00 [$1.00, $150].");
+        for wrong in ["{log a p99}", "{log a}", "{log a p50", "x } y", "{sign a p50}", "{cost y}"] {
+            assert!(filled(wrong, &data, &costs).is_err(), "{wrong}");
         }
     }
 }

@@ -7,7 +7,6 @@
 //! `model_error` says by how much it misses the largest, `at_1e9` what it says of a billion. A side's blocks are of one
 //! filling: killed within one, a run fills that side anew.
 
-use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -15,15 +14,16 @@ use anyhow::{Context as _, bail, ensure};
 use tokio::runtime::Runtime;
 
 use super::log::requests::{self, Face};
-use super::sign::{issue_target, log_target, signing_request};
+use super::sign::{issue_target, log_target, signing_requests};
+use crate::Run;
 use crate::baseline::{
-    AUDIENCE, Baseline, EMAIL, Process, SHORT_INTERVAL, Served, Stack, Usage, Versions, found,
+    AUDIENCE, Baseline, EMAIL, Process, SHORT_INTERVAL, Served, Stack, Usage, found, unless_dead,
 };
-use crate::ledger::{Figures, Heading, Ledger};
+use crate::ledger::{Figures, Ledger};
 use crate::load::{Pace, Target, run as drive};
 use crate::role::Variant;
-use crate::row::{Row, Unit};
-use crate::{Effort, machine};
+use crate::row::{Measured, Row, Unit};
+use crate::workload::Growth as Amount;
 
 /// Requests that are prepared at once: signing them takes the harness a tenth of a millisecond each.
 const BATCH: usize = 20_000;
@@ -34,8 +34,10 @@ const METRICS: [(&str, Unit); 5] = [
     ("written_per_entry", Unit::Bytes),
     ("rss", Unit::Bytes),
 ];
+/// In what of the size a model is a line.
+type Of = fn(f64) -> f64;
 /// What models are of, and in what each is a line.
-const MODELLED: [(&str, fn(f64) -> f64); 2] = [("cpu_per_entry", f64::log10), ("rss", |size| size)];
+const MODELLED: [(&str, Of); 2] = [("cpu_per_entry", f64::log10), ("rss", |size| size)];
 
 /// What is filled.
 struct Side {
@@ -50,33 +52,37 @@ struct Side {
     sizes: Vec<u64>,
 }
 
-pub(crate) fn measure(effort: Effort, against: &[String], record: Option<&Path>) -> anyhow::Result<Vec<Row>> {
-    if let Some(other) = against.iter().find(|name| !["rekor2", "rekor1", "fulcio"].contains(&name.as_str()))
-    {
+pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
+    let known = ["rekor2", "rekor1", "fulcio"];
+    if let Some(other) = run.against.iter().find(|name| !known.contains(&name.as_str())) {
         bail!("suite growth knows rekor2, rekor1 and fulcio to compare with, not {other}");
     }
-    let with = |name: &str| against.iter().any(|other| other == name);
-    let heading = Heading {
-        suite: format!("growth --against={}", against.join(",")),
-        commit: machine::commit(),
-        cpu: machine::Machine::read().cpu,
-        quick: effort.quick,
-        versions: if against.is_empty() { Default::default() } else { Versions::pinned()?.table() },
-    };
-    let mut ledger = Ledger::open(record, &heading)?;
+    let amount = &run.workload.growth;
+    let mut ledger = run.ledger("growth")?;
     let mut stack = Stack::new()?;
+    let mut left_out = Vec::new();
+    let sides = sides(&mut stack, run, &mut left_out)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    // Three sizes at least: two make a line, and the third tests it.
-    let large =
-        if effort.quick { vec![1_000, 3_000, 10_000] } else { vec![1_000, 10_000, 100_000, 1_000_000] };
-    let small = if effort.quick { vec![300, 1_000, 3_000] } else { vec![1_000, 3_000, 10_000] };
+    let begun = Instant::now();
+    for side in &sides {
+        side.grow(&mut ledger, &runtime, amount)?;
+        eprintln!("{} has grown, {:.0} s in", side.name, begun.elapsed().as_secs_f64());
+    }
+    let rows = sides.iter().flat_map(|side| side.rows(&ledger)).collect();
+    drop(sides);
+    stack.stop()?;
+    Ok(Measured { rows, left_out })
+}
 
+/// Starts ours, and those that are asked for.
+fn sides(stack: &mut Stack, run: &Run<'_>, left_out: &mut Vec<String>) -> anyhow::Result<Vec<Side>> {
+    let (large, small) = (&run.workload.growth.logs, &run.workload.growth.authorities);
     let mut sides = vec![log_side("sigveil", Face::Rekor2, stack.log("growth")?, 512, large.clone())?];
-    if with("rekor2")
-        && let Some(served) = found(stack.rekor2("rekor2_growth", SHORT_INTERVAL))?
+    if run.with("rekor2")
+        && let Some(served) = found(stack.rekor2("rekor2_growth", SHORT_INTERVAL), left_out)?
     {
         // It answers at checkpoints: what waits for one is what it does in a second.
-        sides.push(log_side("rekor2", Face::Rekor2, served, 4_096, large)?);
+        sides.push(log_side("rekor2", Face::Rekor2, served, 4_096, large.clone())?);
     }
     let own = stack.instance(Variant::Hashed)?;
     let (own_ca, own_oidc) = own_services(&own)?;
@@ -91,14 +97,16 @@ pub(crate) fn measure(effort: Effort, against: &[String], record: Option<&Path>)
         measuring: 16,
         sizes: small.clone(),
     });
-    let baseline = if with("fulcio") || with("rekor1") { found(Baseline::start(&mut stack))? } else { None };
-    let baseline = baseline.map(Rc::new);
+    let baseline = match run.with("fulcio") || run.with("rekor1") {
+        true => found(Baseline::start(stack), left_out)?.map(Rc::new),
+        false => None,
+    };
     if let Some(baseline) = &baseline {
-        if with("rekor1") && !effort.quick {
-            let served = baseline.rekor1(&mut stack)?;
+        if run.with("rekor1") {
+            let served = baseline.rekor1(stack)?;
             sides.push(log_side("rekor1", Face::Rekor1, served, 64, small.clone())?);
         }
-        if with("fulcio") {
+        if run.with("fulcio") {
             let issuer = Rc::clone(baseline);
             sides.push(Side {
                 name: "issue_fulcio",
@@ -107,19 +115,11 @@ pub(crate) fn measure(effort: Effort, against: &[String], record: Option<&Path>)
                 processes: baseline.fulcio.clone(),
                 filling: 16,
                 measuring: 16,
-                sizes: small,
+                sizes: small.clone(),
             });
         }
     }
-    let begun = Instant::now();
-    for side in &sides {
-        side.grow(&mut ledger, &runtime, effort)?;
-        eprintln!("{} has grown, {:.0} s in", side.name, begun.elapsed().as_secs_f64());
-    }
-    let rows = sides.iter().flat_map(|side| side.rows(&ledger)).collect();
-    drop(sides);
-    stack.stop()?;
-    Ok(rows)
+    Ok(sides)
 }
 
 fn log_side(
@@ -140,10 +140,6 @@ fn log_side(
     })
 }
 
-fn signing_requests(count: usize, token: &str) -> anyhow::Result<Vec<Vec<u8>>> {
-    (0..count).map(|_| signing_request(token)).collect()
-}
-
 /// Where our instance's authority and its issuer answer.
 fn own_services(served: &Served) -> anyhow::Result<(String, String)> {
     let path = served.data.join("public").join("trust_config.json");
@@ -157,9 +153,8 @@ impl Side {
         format!("{}_n{size}", self.name)
     }
 
-    fn grow(&self, ledger: &mut Ledger, runtime: &Runtime, effort: Effort) -> anyhow::Result<()> {
-        let samples = effort.times(2, 5);
-        let missing = |size: &&u64| (0..samples).any(|index| !ledger.has(&self.name_at(**size), index));
+    fn grow(&self, ledger: &mut Ledger, runtime: &Runtime, amount: &Amount) -> anyhow::Result<()> {
+        let missing = |size: &&u64| (0..amount.blocks).any(|index| !ledger.has(&self.name_at(**size), index));
         if self.sizes.iter().find(missing).is_none() {
             return Ok(());
         }
@@ -170,8 +165,9 @@ impl Side {
                 let count = usize::try_from(size - done).unwrap_or(BATCH).min(BATCH);
                 done += self.send(runtime, count, self.filling.min(count), Duration::from_secs(600))?.0;
             }
-            for index in 0..samples {
-                let (more, figures) = self.block(runtime, effort).with_context(|| format!("at {name}"))?;
+            for index in 0..amount.blocks {
+                let (more, figures) =
+                    self.block(runtime, amount.requests).with_context(|| format!("at {name}"))?;
                 done += more;
                 if !ledger.has(&name, index) {
                     ledger.add(&name, index, figures)?;
@@ -181,9 +177,8 @@ impl Side {
         Ok(())
     }
 
-    /// A short closed loop, so that the size hardly changes: a twentieth of the smallest.
-    fn block(&self, runtime: &Runtime, effort: Effort) -> anyhow::Result<(u64, Figures)> {
-        let count = effort.times(200, 500);
+    /// A short closed loop, so that the size hardly changes.
+    fn block(&self, runtime: &Runtime, count: usize) -> anyhow::Result<(u64, Figures)> {
         let before = self.usage()?;
         let (done, observed) = self.send(runtime, count, self.measuring, Duration::from_secs(60))?;
         let used = self.usage()? - before;
@@ -207,7 +202,8 @@ impl Side {
         span: Duration,
     ) -> anyhow::Result<(u64, crate::load::Observed)> {
         let bodies = (self.bodies)(count)?;
-        let observed = drive(runtime, &self.target, bodies, Pace::Closed { connections, span })?;
+        let observed = drive(runtime, &self.target, bodies, Pace::Closed { connections, span });
+        let observed = unless_dead(observed, || self.usage())?;
         observed.ensure_whole()?;
         ensure!(observed.done() == count as u64, "{} of {count} were done in {span:?}", observed.done());
         Ok((observed.done(), observed))
@@ -246,7 +242,7 @@ impl Side {
 /// cost = a + b·f(size).
 #[derive(Clone, Copy, Debug)]
 struct Model {
-    of: fn(f64) -> f64,
+    of: Of,
     a: f64,
     b: f64,
     /// By how much the model of the smaller sizes misses the largest, in parts of what was measured there.
@@ -255,7 +251,7 @@ struct Model {
 
 impl Model {
     /// Of points with rising sizes, at least three.
-    fn fit(points: &[(f64, f64)], of: fn(f64) -> f64) -> Option<Self> {
+    fn fit(points: &[(f64, f64)], of: Of) -> Option<Self> {
         let ((size, measured), smaller) = points.split_last()?;
         if smaller.len() < 2 {
             return None;

@@ -11,14 +11,14 @@ use sigveil_vrf_identity::standard::{edwards, ristretto};
 use sigveil_vrf_identity::vrf::{SecretKey, verify_dleq};
 
 use super::timed;
-use crate::Effort;
 use crate::row::{Row, Unit};
+use crate::workload::Identity as Amount;
 
 const CALLS: usize = 20;
 const ALPHA: &[u8] = b"https://issuer.example\0signer@example.org";
 
-pub(crate) fn run(effort: Effort) -> anyhow::Result<Vec<Row>> {
-    let samples = effort.times(10, 50);
+pub(crate) fn run(amount: &Amount) -> anyhow::Result<Vec<Row>> {
+    let samples = amount.samples;
     let mut rows = zk_vrf(samples)?;
     rows.extend(ecvrf("ecvrf_tai", edwards::Suite::TryAndIncrement, samples)?);
     rows.extend(ecvrf("ecvrf_ell2", edwards::Suite::Elligator2, samples)?);

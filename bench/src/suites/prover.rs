@@ -23,10 +23,12 @@ use sigveil_circuits::keys::{KeyStore, Keys, Statement};
 use sigveil_circuits::token::{Class, ModulusSize, SizeClass};
 
 use super::timed;
+use crate::baseline::found;
 use crate::machine::spent;
 use crate::rival::Name;
-use crate::row::{Row, Unit};
-use crate::{Effort, machine};
+use crate::row::{Measured, Row, Unit};
+use crate::workload::Prover as Amount;
+use crate::{Run, machine};
 use subject::{Depth, Subject};
 use values::{Values, nym_values, query_values, token_values};
 
@@ -36,32 +38,37 @@ const TRAPDOOR: u64 = 1;
 /// The statement that others' programs are compared with.
 const COMPARED: Class = Class::rsa2048(SizeClass::B1024);
 
-pub(crate) fn run(effort: Effort, against: &[String]) -> anyhow::Result<Vec<Row>> {
-    let rivals = against.iter().map(|name| Name::parse(name)).collect::<anyhow::Result<Vec<_>>>()?;
-    let small = Depth { proofs: effort.times(3, 9), stages: true, rivals: &[] };
-    let mut rows = statement("nym", Statement::Nym, effort, small, &nym_values())?;
-    rows.extend(statement("query", Statement::Query, effort, small, &query_values()?)?);
-    for class in classes(effort) {
+pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
+    let amount = &run.workload.prover;
+    let (mut rivals, mut left_out) = (Vec::new(), Vec::new());
+    for name in run.against {
+        let rival = Name::parse(name)?;
+        rivals.extend(found(rival.ensure_tools().map(|()| rival), &mut left_out)?);
+    }
+    let small = Depth { proofs: amount.small_proofs, stages: true, rivals: &[] };
+    let mut rows = statement("nym", Statement::Nym, amount, small, &nym_values())?;
+    rows.extend(statement("query", Statement::Query, amount, small, &query_values()?)?);
+    for class in classes(amount) {
         let depth = if class == COMPARED {
-            Depth { proofs: effort.times(3, 7), stages: true, rivals: &rivals }
+            Depth { proofs: amount.proofs, stages: true, rivals: &rivals }
         } else {
-            Depth { proofs: 3, stages: false, rivals: &[] }
+            Depth { proofs: amount.other_proofs, stages: false, rivals: &[] }
         };
         let name = match class.modulus {
             ModulusSize::Rsa2048 => format!("token_{}", class.size.bytes()),
             modulus => format!("token_{}_rsa{}", class.size.bytes(), modulus.bits()),
         };
-        rows.extend(statement(&name, Statement::Token(class), effort, depth, &token_values(class)?)?);
+        rows.extend(statement(&name, Statement::Token(class), amount, depth, &token_values(class)?)?);
     }
-    rows.extend(curve::rows(effort)?);
+    rows.extend(curve::rows(amount)?);
     // Of the whole process, so of the largest of its statements, and of other provers' keys.
     rows.push(Row::exact("prover", "peak_rss", Unit::Bytes, machine::peak_rss()));
-    Ok(rows)
+    Ok(Measured { rows, left_out })
 }
 
 /// Every length under a modulus of 2,048 bits, and every modulus at 1,024 bytes.
-fn classes(effort: Effort) -> Vec<Class> {
-    if effort.quick {
+fn classes(amount: &Amount) -> Vec<Class> {
+    if !amount.every_class {
         return vec![COMPARED];
     }
     let longer = ModulusSize::ALL.into_iter().filter(|modulus| *modulus != ModulusSize::Rsa2048);
@@ -72,7 +79,7 @@ fn classes(effort: Effort) -> Vec<Class> {
 fn statement(
     name: &str,
     statement: Statement,
-    effort: Effort,
+    amount: &Amount,
     depth: Depth<'_>,
     values: &Values,
 ) -> anyhow::Result<Vec<Row>> {
@@ -92,7 +99,7 @@ fn statement(
     let subject =
         Subject { shape: &shape, key: keys.proving_key(), matrices: keys.matrices(), values: &honest };
     let proof = keys.prove(&honest, &mut rng)?;
-    let samples = effort.times(5, 20);
+    let samples = amount.samples;
     let mut rows = vec![
         Row::exact(name, "constraints", Unit::One, honest.constraints() as f64),
         // Before another prover's key is in memory.

@@ -8,14 +8,16 @@ use sigveil_verifiable_search::map::{Digest, Map};
 use sigveil_verifiable_search::proof::MapProof;
 
 use super::timed;
+use crate::machine;
 use crate::row::{Row, Unit};
-use crate::{Effort, machine};
+use crate::workload::Search;
 
 const BATCH: u64 = 10_000;
 const PROOFS: u64 = 1_000;
 
-pub(crate) fn run(effort: Effort) -> anyhow::Result<Vec<Row>> {
-    let (name, keys) = if effort.quick { ("map_1e5", 100_000) } else { ("map_1e6", 1_000_000) };
+pub(crate) fn run(amount: &Search) -> anyhow::Result<Vec<Row>> {
+    let keys = amount.keys;
+    let name = &map_name(keys);
     let before = machine::rss();
     let mut map = Map::new();
     for first in (0..keys).step_by(BATCH as usize) {
@@ -25,7 +27,7 @@ pub(crate) fn run(effort: Effort) -> anyhow::Result<Vec<Row>> {
 
     // Publishing at that size: new keys, the root recomputed after each batch.
     let mut rates = Vec::new();
-    for round in 0..effort.times(10, 40) as u64 {
+    for round in 0..amount.batches {
         let mut pairs = batch(keys + round * BATCH);
         let start = Instant::now();
         map.apply(&mut pairs)?;
@@ -42,7 +44,7 @@ pub(crate) fn run(effort: Effort) -> anyhow::Result<Vec<Row>> {
     for (key, value, bytes) in &proofs {
         MapProof::from_bytes(bytes)?.verify_presence(key, value, &root)?;
     }
-    let samples = effort.times(10, 50);
+    let samples = amount.samples;
     let (mut to_prove, mut to_verify) = (asked.iter().cycle(), proofs.iter().cycle());
     Ok(vec![
         Row::over(name, "publish_per_s", Unit::PerSecond, &rates),
@@ -60,6 +62,12 @@ pub(crate) fn run(effort: Effort) -> anyhow::Result<Vec<Row>> {
             }
         }),
     ])
+}
+
+/// `map_1e6`, where the number has such a name.
+fn map_name(keys: u64) -> String {
+    let zeros = keys.ilog10();
+    if keys == 10u64.pow(zeros) { format!("map_1e{zeros}") } else { format!("map_{keys}") }
 }
 
 fn batch(first: u64) -> Vec<(MapKey, Digest)> {

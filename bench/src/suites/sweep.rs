@@ -12,8 +12,6 @@ use crate::ledger::{Figures, Ledger};
 use crate::load::{Pace, Target, run as drive};
 use crate::row::{Row, Unit};
 
-const RATES: [usize; 8] = [100, 200, 400, 800, 1_600, 3_200, 4_800, 6_400];
-const QUICK: [usize; 4] = [200, 800, 1_600, 3_200];
 const METRICS: [(&str, Unit); 5] = [
     ("p50", Unit::Seconds),
     ("p99", Unit::Seconds),
@@ -29,10 +27,9 @@ pub(super) struct Swept<'a> {
     /// Between answers, of a server that answers many at once.
     pub(super) interval: Duration,
     pub(super) bodies: &'a dyn Fn(usize) -> anyhow::Result<Vec<Vec<u8>>>,
-}
-
-fn rates(quick: bool) -> &'static [usize] {
-    if quick { &QUICK } else { &RATES }
+    /// The rates, rising, and how long each is asked for.
+    pub(super) rates: &'a [usize],
+    pub(super) span: Duration,
 }
 
 impl Swept<'_> {
@@ -41,11 +38,11 @@ impl Swept<'_> {
     }
 
     /// Raises the rate until it is not kept; what the ledger has is not measured again.
-    pub(super) fn sweep(&self, ledger: &mut Ledger, runtime: &Runtime, quick: bool) -> anyhow::Result<()> {
-        for rate in rates(quick) {
+    pub(super) fn sweep(&self, ledger: &mut Ledger, runtime: &Runtime) -> anyhow::Result<()> {
+        for rate in self.rates {
             let name = self.name_at(*rate);
             if !ledger.has(&name, 0) {
-                ledger.add(&name, 0, self.block(runtime, *rate, quick)?)?;
+                ledger.add(&name, 0, self.block(runtime, *rate)?)?;
             }
             if ledger.samples(&name, "kept").get(&0) != Some(&1.0) {
                 break;
@@ -54,8 +51,8 @@ impl Swept<'_> {
         Ok(())
     }
 
-    fn block(&self, runtime: &Runtime, rate: usize, quick: bool) -> anyhow::Result<Figures> {
-        let span = Duration::from_secs(if quick { 3 } else { 6 });
+    fn block(&self, runtime: &Runtime, rate: usize) -> anyhow::Result<Figures> {
+        let span = self.span;
         let pace = Pace::Open { rate: rate as f64, span, seed: rate as u64 };
         let bodies = (self.bodies)(pace.requests().unwrap_or(0))?;
         let observed = drive(runtime, self.target, bodies, pace)?;
@@ -74,9 +71,9 @@ impl Swept<'_> {
 }
 
 /// The rows of a side of this name.
-pub(super) fn rows(ledger: &Ledger, side: &str, quick: bool) -> Vec<Row> {
+pub(super) fn rows(ledger: &Ledger, side: &str, rates: &[usize]) -> Vec<Row> {
     let (mut rows, mut best, mut lost) = (Vec::new(), 0, None);
-    for rate in rates(quick) {
+    for rate in rates {
         let name = format!("{side}_s{rate}");
         let Some(kept) = ledger.samples(&name, "kept").get(&0).copied() else { break };
         rows.extend(METRICS.into_iter().filter_map(|(metric, unit)| {
@@ -100,6 +97,7 @@ pub(super) fn rows(ledger: &Ledger, side: &str, quick: bool) -> Vec<Row> {
 #[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
 mod tests {
     use super::*;
+    use crate::load::Asked;
 
     #[test]
     fn a_sweep_ends_at_the_first_rate_that_is_not_kept() {
@@ -121,26 +119,21 @@ mod tests {
             tokio::spawn(async move { axum::serve(listener, router).await });
             address
         });
-        let target = Target { address, path: "/add".into(), content_type: "application/json", success: 201 };
-        let heading = crate::ledger::Heading {
-            suite: String::new(),
-            commit: String::new(),
-            cpu: String::new(),
-            quick: true,
-            versions: Default::default(),
-        };
-        let mut ledger = Ledger::open(None, &heading).unwrap();
+        let target =
+            Target { address, path: "/add".into(), asked: Asked::Post("application/json"), success: 201 };
+        let mut ledger = Ledger::default();
         let bodies = |count| Ok(vec![b"{}".to_vec(); count]);
         let interval = Duration::from_millis(200);
-        let swept = Swept { name: "x", target: &target, interval, bodies: &bodies };
-        swept.sweep(&mut ledger, &runtime, true).unwrap();
-        let rows = rows(&ledger, "x", true);
+        let (rates, span) = (&[200, 1_600, 3_200][..], Duration::from_secs(2));
+        let swept = Swept { name: "x", target: &target, interval, bodies: &bodies, rates, span };
+        swept.sweep(&mut ledger, &runtime).unwrap();
+        let rows = rows(&ledger, "x", rates);
         let value = |metric: &str| {
             rows.iter().find(|row| row.name == "x_sweep" && row.metric == metric).unwrap().median
         };
         // Two orders apart from what it can do, on a machine however slow.
         assert!(value("rate_kept") <= 400.0 && value("rate_lost") <= 1_600.0);
         assert!(!ledger.has("x_s3200", 0));
-        assert!(super::rows(&ledger, "y", true).is_empty());
+        assert!(super::rows(&ledger, "y", rates).is_empty());
     }
 }

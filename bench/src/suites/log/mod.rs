@@ -11,17 +11,16 @@
 pub(crate) mod requests;
 mod sides;
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 
 use super::sweep::{self, Swept};
-use crate::baseline::{Stack, Usage, Versions};
-use crate::ledger::{Figures, Heading, Ledger};
+use crate::baseline::{Stack, Usage, unless_dead};
+use crate::ledger::{Figures, Ledger};
 use crate::load::{Observed, Pace, run as drive};
-use crate::row::{Row, Unit};
-use crate::{Effort, machine};
+use crate::row::{Measured, Row, Unit};
+use crate::{Run, machine};
 use sides::{Rival, Side};
 
 /// Metrics of a block, and the unit of each.
@@ -70,43 +69,30 @@ impl Load {
     }
 }
 
-pub(crate) fn run(effort: Effort, against: &[String], record: Option<&Path>) -> anyhow::Result<Vec<Row>> {
-    let rivals = Rival::parse(against)?;
-    let versions = if rivals.is_empty() { Default::default() } else { Versions::pinned()?.table() };
-    let heading = Heading {
-        suite: format!("log --against={}", against.join(",")),
-        commit: machine::commit(),
-        cpu: machine::Machine::read().cpu,
-        quick: effort.quick,
-        versions,
-    };
-    let mut ledger = Ledger::open(record, &heading)?;
+pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
+    let rivals = Rival::parse(run.against)?;
+    let (amount, sweep) = (&run.workload.log, &run.workload.sweep);
+    let mut ledger = run.ledger("log")?;
     let mut stack = Stack::new()?;
-    let sides = Side::start(&mut stack, &rivals)?;
-    let loads: &[Load] = match effort.quick {
-        true => &[Load::Connections(1), Load::Connections(64), Load::Rate(100)],
-        false => &[
-            Load::Connections(1),
-            Load::Connections(64),
-            Load::Connections(2048),
-            Load::Rate(100),
-            Load::Rate(400),
-        ],
-    };
+    let mut left_out = Vec::new();
+    let sides = Side::start(&mut stack, &rivals, &mut left_out)?;
+    let closed = amount.connections.iter().copied().map(Load::Connections);
+    let loads: Vec<Load> = closed.chain(amount.rates.iter().copied().map(Load::Rate)).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    for &load in loads {
-        for index in 0..effort.times(2, 5) {
+    for &load in &loads {
+        for index in 0..amount.rounds {
             // Every other round the other way about, so that no side always follows the same.
             let order: Vec<&Side> = match index % 2 {
                 0 => sides.iter().collect(),
                 _ => sides.iter().rev().collect(),
             };
-            for side in order.into_iter().filter(|side| side.takes(effort, load)) {
+            for side in order.into_iter().filter(|side| side.takes(amount, load)) {
                 let name = format!("{}_{}", side.name, load.suffix());
                 if ledger.has(&name, index) {
                     continue;
                 }
-                let block = block(&runtime, side, load, index, side.span(effort, load));
+                let block = block(&runtime, side, load, index, side.span(amount));
+                let block = unless_dead(block, || side.usage());
                 ledger.add(&name, index, block.with_context(|| format!("block {index} of {name}"))?)?;
             }
         }
@@ -119,14 +105,20 @@ pub(crate) fn run(effort: Effort, against: &[String], record: Option<&Path>) -> 
     // Last, since a server that was lost may still be working on what it was sent.
     for side in sides.iter().filter(|side| side.is_swept()) {
         let bodies = |count| requests::prepare(side.face, count);
-        let swept =
-            Swept { name: side.name, target: &side.target, interval: side.interval(), bodies: &bodies };
-        swept.sweep(&mut ledger, &runtime, effort.quick)?;
+        let swept = Swept {
+            name: side.name,
+            target: &side.target,
+            interval: side.interval(),
+            bodies: &bodies,
+            rates: &sweep.rates,
+            span: sweep.span(),
+        };
+        swept.sweep(&mut ledger, &runtime)?;
     }
     stack.stop()?;
-    let mut rows = rows(&ledger, &sides, loads);
-    rows.extend(sides.iter().flat_map(|side| sweep::rows(&ledger, side.name, effort.quick)));
-    Ok(rows)
+    let mut rows = rows(&ledger, &sides, &loads);
+    rows.extend(sides.iter().flat_map(|side| sweep::rows(&ledger, side.name, &sweep.rates)));
+    Ok(Measured { rows, left_out })
 }
 
 /// What a log has on disk when everything was sent: within a block, files come and go.

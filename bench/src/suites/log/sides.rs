@@ -7,10 +7,10 @@ use anyhow::{Context as _, bail};
 
 use super::Load;
 use super::requests::Face;
-use crate::Effort;
-use crate::baseline::{DEFAULT_INTERVAL, Missing, Process, SHORT_INTERVAL, Served, Stack, Usage};
+use crate::baseline::{DEFAULT_INTERVAL, Process, SHORT_INTERVAL, Served, Stack, Usage, found};
 use crate::load::Target;
 use crate::suites::sign::log_target;
+use crate::workload::Log as Amount;
 
 /// A log of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,20 +70,17 @@ enum Kind {
 
 impl Side {
     /// Starts the null server, ours, and the rivals.
-    pub(super) fn start(stack: &mut Stack, rivals: &[Rival]) -> anyhow::Result<Vec<Self>> {
+    pub(super) fn start(
+        stack: &mut Stack,
+        rivals: &[Rival],
+        left_out: &mut Vec<String>,
+    ) -> anyhow::Result<Vec<Self>> {
         let mut sides = vec![
             Self::new("harness", Kind::Null, stack.null()?)?,
             Self::new("sigveil", Kind::Ours, stack.log("sigveil")?)?,
         ];
         for rival in rivals {
-            match rival.start(stack) {
-                Ok(started) => sides.extend(started),
-                // Somebody's machine without Go or MariaDB still measures the rest.
-                Err(error) if error.is::<Missing>() => {
-                    eprintln!("sigveil-bench: {rival:?} is left out: {error:#}")
-                }
-                Err(error) => return Err(error),
-            }
+            sides.extend(found(rival.start(stack), left_out)?.into_iter().flatten());
         }
         Ok(sides)
     }
@@ -121,30 +118,33 @@ impl Side {
     }
 
     /// Whether it is measured under this load: Rekor v1 does about a hundred a second, so 2,048 at once would wait until
-    /// they give up. Of a log that answers every ten seconds the closed loops say it all, and for a first look one of them.
-    pub(super) fn takes(&self, effort: Effort, load: Load) -> bool {
-        match self.kind {
-            Kind::Rekor1 => matches!(load, Load::Connections(1 | 64)),
-            Kind::Rekor2(interval) if effort.quick && interval == DEFAULT_INTERVAL => {
-                load == Load::Connections(64)
+    /// they give up. Of a log that answers every ten seconds the closed loops say it all.
+    pub(super) fn takes(&self, amount: &Amount, load: Load) -> bool {
+        match (self.kind, load) {
+            (Kind::Rekor1, Load::Connections(count)) => count <= 64,
+            (Kind::Rekor1, Load::Rate(_)) => false,
+            (Kind::Rekor2(DEFAULT_INTERVAL), Load::Connections(count)) => {
+                amount.slow_connections.contains(&count)
             }
+            (Kind::Rekor2(DEFAULT_INTERVAL), Load::Rate(_)) => false,
             _ => true,
         }
     }
 
     /// How long a block takes: several checkpoints of a log that answers at checkpoints.
-    pub(super) fn span(&self, effort: Effort, load: Load) -> Duration {
-        let seconds = match (self.kind, load) {
-            (Kind::Rekor2(interval), _) if interval == DEFAULT_INTERVAL => effort.times(20, 25),
-            (Kind::Null, _) => effort.times(2, 5),
-            _ => effort.times(5, 8),
-        };
-        Duration::from_secs(seconds as u64)
+    pub(super) fn span(&self, amount: &Amount) -> Duration {
+        match self.kind {
+            Kind::Rekor2(DEFAULT_INTERVAL) => amount.slow_span(),
+            Kind::Null => amount.idle_span(),
+            _ => amount.span(),
+        }
     }
 
     /// Requests before those that are measured: one for each connection, and no fewer than fill the caches.
     pub(super) fn warm_up(&self, load: Load) -> usize {
         match load {
+            // Of ten seconds each.
+            Load::Connections(1) if self.kind == Kind::Rekor2(DEFAULT_INTERVAL) => 1,
             Load::Connections(1) | Load::Rate(_) => 4,
             Load::Connections(count) => count,
         }

@@ -9,16 +9,16 @@ use sigveil_circuits::prover::Matrices;
 use sigveil_circuits::r1cs::{Assignment, Cs, Num as _, Shape};
 
 use super::Subject;
-use crate::Effort;
 use crate::row::{Row, Unit};
+use crate::workload::Prover as Amount;
 
 /// Rows of one kind after another.
 const PERIOD: usize = 16;
 
 /// Statements that fill domains of 2^15 points and more.
-pub(super) fn rows(effort: Effort) -> anyhow::Result<Vec<Row>> {
+pub(super) fn rows(amount: &Amount) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
-    for log in if effort.quick { 15..=16 } else { 15..=20 } {
+    for log in amount.curve() {
         let name = format!("curve_2e{log}");
         let constraints = (1 << log) - 2;
         let shape = Shape::of(|cs| circuit(cs, constraints));
@@ -28,7 +28,7 @@ pub(super) fn rows(effort: Effort) -> anyhow::Result<Vec<Row>> {
         anyhow::ensure!(values.is_satisfied() && shape.constraints() == constraints, "{name} does not hold");
         let subject = Subject { shape: &shape, key: &key, matrices: &matrices, values: &values };
         rows.push(Row::exact(&name, "constraints", Unit::One, constraints as f64));
-        rows.extend(subject.own_proofs(&name, 3).with_context(|| name.clone())?);
+        rows.extend(subject.own_proofs(&name, amount.other_proofs).with_context(|| name.clone())?);
     }
     Ok(rows)
 }

@@ -12,37 +12,43 @@ mod operations;
 mod ours;
 mod stock;
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use tokio::runtime::Runtime;
 
-use crate::Effort;
-use crate::baseline::{Baseline, Stack, Versions, found};
-use crate::ledger::{Figures, Heading, Ledger};
+use crate::Run;
+use crate::baseline::{Baseline, Served, Stack, found};
+use crate::ledger::{Figures, Ledger};
 use crate::load::Target;
-use crate::machine;
 use crate::role::Variant;
-use crate::row::{Row, Unit};
+use crate::row::{Measured, Row, Unit};
 use crate::suites::sweep::{self, Swept};
-pub(crate) use operations::{issue_target, log_target, signing_request, timestamp_request, timestamp_target};
+pub(crate) use operations::{
+    issue_target, log_target, signing_requests, timestamp_request, timestamp_target,
+};
 use ours::Ours;
 
 /// Metrics of these rows, and the unit of each.
-const METRICS: [(&str, Unit); 17] = [
+const METRICS: [(&str, Unit); 22] = [
     ("wall", Unit::Seconds),
     ("issue", Unit::Seconds),
     ("timestamp", Unit::Seconds),
     ("log", Unit::Seconds),
     ("search", Unit::Seconds),
     ("verify", Unit::Seconds),
+    ("verify_cpu", Unit::Seconds),
     ("client_cpu", Unit::Seconds),
     ("server_cpu", Unit::Seconds),
     ("ca_cpu", Unit::Seconds),
     ("log_cpu", Unit::Seconds),
     ("tsa_cpu", Unit::Seconds),
+    ("search_cpu", Unit::Seconds),
     ("bundle_bytes", Unit::Bytes),
     ("rate_max", Unit::PerSecond),
+    ("answer_bytes", Unit::Bytes),
+    ("written", Unit::Bytes),
+    ("rss", Unit::Bytes),
     ("peak_rss", Unit::Bytes),
     ("proof_delay", Unit::Seconds),
     // What the harness itself spends on a request, and its part of the wall clock with one connection.
@@ -57,8 +63,8 @@ struct Turn<'a> {
     measure: Box<dyn Fn() -> anyhow::Result<Figures> + 'a>,
 }
 
-pub(crate) fn run(effort: Effort, against: &[String], record: Option<&Path>) -> anyhow::Result<Vec<Row>> {
-    let compared = match against {
+pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
+    let compared = match run.against {
         [] => false,
         [one] if one == "fulcio" => true,
         other => bail!(
@@ -66,33 +72,28 @@ pub(crate) fn run(effort: Effort, against: &[String], record: Option<&Path>) -> 
             other.join(",")
         ),
     };
-    let heading = Heading {
-        suite: format!("sign --against={}", against.join(",")),
-        commit: machine::commit(),
-        cpu: machine::Machine::read().cpu,
-        quick: effort.quick,
-        versions: Versions::pinned()?.table(),
-    };
-    let mut ledger = Ledger::open(record, &heading)?;
+    let (amount, mut left_out) = (&run.workload.sign, Vec::new());
+    let mut ledger = run.ledger("sign")?;
     let mut stack = Stack::new()?;
     let schemes: &[Variant] = if compared { &Variant::ALL } else { &[Variant::Zk, Variant::ZkDeferred] };
     let ours = schemes.iter().map(|scheme| Ours::start(&mut stack, *scheme));
     let ours = ours.collect::<anyhow::Result<Vec<_>>>()?;
     let null = stack.null()?;
-    let baseline = if compared { found(Baseline::start(&mut stack))? } else { None };
+    let theirs = if compared { found(with_rekor1(&mut stack), &mut left_out)? } else { None };
+    let baseline = theirs.as_ref().map(|(baseline, _)| baseline);
     let home = tempfile::tempdir()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
 
     let clients = match compared {
-        true => found(stock::Both::new(&stack, home.path(), effort.times(1, 3)))?,
+        true => found(stock::Both::new(&stack, home.path(), amount.signings), &mut left_out)?,
         false => None,
     };
-    let proving = |ours: &&Ours| matches!(ours.scheme, Variant::Zk | Variant::ZkDeferred);
+    let proving = |ours: &&Ours| ours.scheme.proves();
     let mut turns: Vec<Turn<'_>> = ours.iter().filter(proving).map(Ours::turn).collect();
-    turns.extend(clients.iter().flat_map(|clients| clients.turns(&ours, baseline.as_ref())));
-    turns.extend(operations::turns(&runtime, effort, &ours, &null, baseline.as_ref())?);
+    turns.extend(clients.iter().flat_map(|clients| clients.turns(&ours, baseline)));
+    turns.extend(operations::turns(&runtime, amount.span(), &ours, &null, theirs.as_ref())?);
     let begun = Instant::now();
-    for index in 0..effort.times(2, 8) {
+    for index in 0..amount.rounds {
         for turn in &turns {
             if !ledger.has(&turn.name, index) {
                 let figures = (turn.measure)().with_context(|| format!("block {index} of {}", turn.name))?;
@@ -103,22 +104,63 @@ pub(crate) fn run(effort: Effort, against: &[String], record: Option<&Path>) -> 
     }
     let names: Vec<String> = turns.iter().map(|turn| turn.name.clone()).collect();
     drop(turns);
-    let zk = ours.iter().find(|ours| ours.scheme == Variant::Zk);
-    let tsas = zk
-        .map(|zk| ("sweep/timestamp/sigveil", &zk.services.tsa, 201))
-        .into_iter()
-        .chain(baseline.iter().map(|theirs| ("sweep/timestamp/tsa", &theirs.trusted.services.tsa, 200)));
     let mut rows = rows(&ledger, &names);
-    for (name, url, success) in tsas {
-        let target = Target { success, ..timestamp_target(url)? };
-        let bodies = |count| Ok((0..count).map(|_| timestamp_request().to_vec()).collect());
-        let swept = Swept { name, target: &target, interval: Duration::from_millis(250), bodies: &bodies };
-        swept.sweep(&mut ledger, &runtime, effort.quick)?;
-        rows.extend(sweep::rows(&ledger, name, effort.quick));
-    }
+    rows.extend(sweeps(run, &mut ledger, &runtime, &ours, baseline)?);
     stack.stop()?;
+    Ok(Measured { rows, left_out })
+}
+
+/// The servers of a whole signing, and Rekor v1 for what only it answers: searches.
+fn with_rekor1(stack: &mut Stack) -> anyhow::Result<(Baseline, Served)> {
+    let baseline = Baseline::start(stack)?;
+    let rekor1 = baseline.rekor1(stack)?;
+    Ok((baseline, rekor1))
+}
+
+/// Rates that rise until a server no longer keeps them: of timestamps, and of certificates of each scheme.
+fn sweeps(
+    run: &Run<'_>,
+    ledger: &mut Ledger,
+    runtime: &Runtime,
+    ours: &[Ours],
+    baseline: Option<&Baseline>,
+) -> anyhow::Result<Vec<Row>> {
+    let (sweep, mut rows) = (&run.workload.sweep, Vec::new());
+    let mut one = |name: &str, target: Target, bodies: Bodies<'_>, rates: &[usize]| {
+        let swept = Swept {
+            name,
+            target: &target,
+            interval: Duration::from_millis(500),
+            bodies,
+            rates,
+            span: sweep.span(),
+        };
+        swept.sweep(ledger, runtime)?;
+        rows.extend(sweep::rows(ledger, name, rates));
+        anyhow::Ok(())
+    };
+    let timestamps = |count| Ok((0..count).map(|_| timestamp_request().to_vec()).collect());
+    if let Some(zk) = ours.iter().find(|ours| ours.scheme == Variant::Zk) {
+        let target = Target { success: 201, ..timestamp_target(&zk.services.tsa)? };
+        one("sweep/timestamp/sigveil", target, &timestamps, &sweep.rates)?;
+    }
+    if let Some(theirs) = baseline {
+        let services = &theirs.trusted.services;
+        one("sweep/timestamp/tsa", timestamp_target(&services.tsa)?, &timestamps, &sweep.rates)?;
+        let certificates = |count| signing_requests(count, &theirs.token()?);
+        one("sweep/issue/fulcio", issue_target(&services.ca)?, &certificates, &sweep.issue_rates)?;
+    }
+    // A deferred certificate owes a proof: rates beyond those of `zk` would be owed for minutes.
+    for side in ours.iter().filter(|ours| ours.scheme != Variant::ZkDeferred) {
+        let certificates = |count| signing_requests(count, &side.token()?);
+        let name = format!("sweep/issue/{}", side.scheme.name());
+        one(&name, issue_target(&side.services.ca)?, &certificates, &sweep.issue_rates)?;
+    }
     Ok(rows)
 }
+
+/// Makes so many requests.
+type Bodies<'a> = &'a dyn Fn(usize) -> anyhow::Result<Vec<Vec<u8>>>;
 
 /// A row for each metric that a name has, and the ratio of ours to theirs for each pair of names.
 fn rows(ledger: &Ledger, names: &[String]) -> Vec<Row> {
@@ -142,6 +184,7 @@ fn counterpart<'a>(name: &str, names: &'a [String]) -> Option<&'a String> {
     let theirs = match name {
         "op/timestamp/sigveil" => "op/timestamp/tsa",
         "op/log/sigveil" => "op/log/rekor2",
+        "op/search/sigveil" => "op/search/rekor1",
         _ => match name.strip_prefix("op/issue/") {
             Some("fulcio") => return None,
             Some(_) => "op/issue/fulcio",
@@ -163,14 +206,7 @@ mod tests {
 
     #[test]
     fn ratios_pair_blocks_of_the_same_round() {
-        let heading = Heading {
-            suite: String::new(),
-            commit: String::new(),
-            cpu: String::new(),
-            quick: true,
-            versions: Default::default(),
-        };
-        let mut ledger = Ledger::open(None, &heading).unwrap();
+        let mut ledger = Ledger::default();
         let wall = |value| Figures::from([("wall".to_owned(), value)]);
         ledger.add("zk/cosign", 0, wall(2.0)).unwrap();
         ledger.add("zk/cosign", 1, wall(8.0)).unwrap();

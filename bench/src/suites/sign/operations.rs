@@ -1,4 +1,5 @@
-//! Each operation of a signing alone, under load: issue, timestamp, log.
+//! Each operation alone, under load: issue, timestamp, log, and search for what nobody has signed. Such a search is
+//! answered by the index with a proof of absence, and by Rekor v1 with an empty list.
 
 use std::time::Duration;
 
@@ -12,10 +13,9 @@ use tokio::runtime::Runtime;
 
 use super::Turn;
 use super::ours::Ours;
-use crate::Effort;
-use crate::baseline::{Baseline, EMAIL, Process, Served, Usage};
+use crate::baseline::{Baseline, EMAIL, Process, Served, Usage, unless_dead};
 use crate::ledger::Figures;
-use crate::load::{Observed, Pace, Target, run};
+use crate::load::{Asked, Observed, Pace, Target, run};
 use crate::machine;
 use crate::role::Variant;
 use crate::suites::log::requests;
@@ -23,9 +23,19 @@ use crate::suites::log::requests;
 /// What is asked of a server, and how much of it at once saturates it.
 #[derive(Clone, Copy)]
 enum Operation {
-    Issue { connections: usize },
+    Issue {
+        connections: usize,
+    },
     Timestamp,
     Log,
+    /// At the index, or at Rekor v1's.
+    Search(Searched),
+}
+
+#[derive(Clone, Copy)]
+enum Searched {
+    Index,
+    Rekor1,
 }
 
 /// An operation on one side.
@@ -42,12 +52,11 @@ struct Side<'a> {
 /// A turn for each operation on each side. The null server is the harness alone.
 pub(super) fn turns<'a>(
     runtime: &'a Runtime,
-    effort: Effort,
+    span: Duration,
     ours: &'a [Ours],
     null: &'a Served,
-    baseline: Option<&'a Baseline>,
+    baseline: Option<&'a (Baseline, Served)>,
 ) -> anyhow::Result<Vec<Turn<'a>>> {
-    let span = Duration::from_secs(effort.times(3, 5) as u64);
     let mut sides = Vec::new();
     for ours in ours {
         let side = |name, operation, target, cpu| {
@@ -69,6 +78,13 @@ pub(super) fn turns<'a>(
                 sides.push(side("op/timestamp/sigveil", Operation::Timestamp, target, "tsa_cpu"));
                 let target = log_target(&services.rekor, requests::Face::Rekor2)?;
                 sides.push(side("op/log/sigveil", Operation::Log, target, "log_cpu"));
+                let target = Target { asked: Asked::Get, ..target_of(ours.index(), "/search", "", 200)? };
+                sides.push(side(
+                    "op/search/sigveil",
+                    Operation::Search(Searched::Index),
+                    target,
+                    "search_cpu",
+                ));
             }
             // A closed loop of it would owe proofs for minutes: its own rows have the latency.
             Variant::ZkDeferred => {}
@@ -77,12 +93,12 @@ pub(super) fn turns<'a>(
     sides.push(Side {
         name: "op/timestamp/harness",
         operation: Operation::Timestamp,
-        target: target(&null.url, "/api/v1/timestamp", TIMESTAMP_QUERY, 201)?,
+        target: target_of(&null.url, "/api/v1/timestamp", TIMESTAMP_QUERY, 201)?,
         cpu: "tsa_cpu",
         token: Box::new(|| anyhow::bail!("timestamps need no token")),
         usage: Box::new(|| null.processes.iter().map(Process::usage).sum()),
     });
-    if let Some(baseline) = baseline {
+    if let Some((baseline, rekor1)) = baseline {
         let services = &baseline.trusted.services;
         let side = |name, operation, target, cpu, processes: &'a [Process]| Side {
             name,
@@ -95,10 +111,13 @@ pub(super) fn turns<'a>(
         let issue = Operation::Issue { connections: 16 };
         let (rekor, tsa) = (&baseline.rekor.processes, &baseline.tsa.processes);
         let log = log_target(&services.rekor, requests::Face::Rekor2)?;
+        let search = target_of(&rekor1.url, "/api/v1/index/retrieve", "application/json", 200)?;
+        let searched = Operation::Search(Searched::Rekor1);
         sides.extend([
             side("op/issue/fulcio", issue, issue_target(&services.ca)?, "ca_cpu", &baseline.fulcio),
             side("op/timestamp/tsa", Operation::Timestamp, timestamp_target(&services.tsa)?, "tsa_cpu", tsa),
             side("op/log/rekor2", Operation::Log, log, "log_cpu", rekor),
+            side("op/search/rekor1", searched, search, "search_cpu", &rekor1.processes),
         ]);
     }
     Ok(sides.into_iter().map(|side| side.turn(runtime, span)).collect())
@@ -108,21 +127,21 @@ const SIGNING_CERT: &str = "/api/v2/signingCert";
 const ENTRIES: &str = "/api/v2/log/entries";
 const TIMESTAMP_QUERY: &str = "application/timestamp-query";
 
-fn target(url: &str, path: &str, content_type: &'static str, success: u16) -> anyhow::Result<Target> {
+fn target_of(url: &str, path: &str, content_type: &'static str, success: u16) -> anyhow::Result<Target> {
     let rest = url.strip_prefix("http://").context("servers here speak plain HTTP")?;
     let (address, below) = rest.split_once('/').unwrap_or((rest, ""));
     let below = if below.is_empty() { String::new() } else { format!("/{below}") };
     Ok(Target {
         address: address.replace("localhost", "127.0.0.1"),
         path: below + path,
-        content_type,
+        asked: Asked::Post(content_type),
         success,
     })
 }
 
 /// An authority that certifies keys.
 pub(crate) fn issue_target(url: &str) -> anyhow::Result<Target> {
-    target(url, SIGNING_CERT, "application/json", 200)
+    target_of(url, SIGNING_CERT, "application/json", 200)
 }
 
 /// A log that takes entries.
@@ -131,12 +150,12 @@ pub(crate) fn log_target(url: &str, face: requests::Face) -> anyhow::Result<Targ
         requests::Face::Rekor2 => ENTRIES,
         requests::Face::Rekor1 => "/api/v1/log/entries",
     };
-    target(url, path, "application/json", 201)
+    target_of(url, path, "application/json", 201)
 }
 
 /// A timestamp authority, by its full URL; the real one answers with 200.
 pub(crate) fn timestamp_target(url: &str) -> anyhow::Result<Target> {
-    target(url, "", TIMESTAMP_QUERY, 200)
+    target_of(url, "", TIMESTAMP_QUERY, 200)
 }
 
 impl<'a> Side<'a> {
@@ -148,7 +167,7 @@ impl<'a> Side<'a> {
     fn measure(&self, runtime: &Runtime, span: Duration) -> anyhow::Result<Figures> {
         let busy = match self.operation {
             Operation::Issue { connections } => connections,
-            Operation::Timestamp => 16,
+            Operation::Timestamp | Operation::Search(_) => 16,
             Operation::Log => 1_024,
         };
         self.send(runtime, 1, Duration::from_secs(30), 3)?;
@@ -156,12 +175,17 @@ impl<'a> Side<'a> {
         let before = ((self.usage)()?, machine::cpu_seconds());
         let one = self.drive(runtime, 1, span, bodies)?;
         let (used, own) = ((self.usage)()? - before.0, machine::cpu_seconds() - before.1);
+        let done = one.done() as f64;
         let many = self.send(runtime, busy, span, self.most(span, busy))?;
         let figures = [
             ("wall", one.quantile(0.5)),
-            (self.cpu, used.cpu / one.done() as f64),
+            (self.cpu, used.cpu / done),
             ("rate_max", many.rate()),
-            ("request_cpu", own / one.done() as f64),
+            ("written", used.written / done),
+            ("answer_bytes", one.answer_bytes()),
+            ("rss", used.rss),
+            ("peak_rss", used.peak_rss),
+            ("request_cpu", own / done),
             ("harness_share", own / one.wall()),
         ];
         Ok(figures.map(|(metric, value)| (metric.to_owned(), value)).into())
@@ -184,7 +208,8 @@ impl<'a> Side<'a> {
         span: Duration,
         bodies: Vec<Vec<u8>>,
     ) -> anyhow::Result<Observed> {
-        let observed = run(runtime, &self.target, bodies, Pace::Closed { connections, span })?;
+        let observed = run(runtime, &self.target, bodies, Pace::Closed { connections, span });
+        let observed = unless_dead(observed, || (self.usage)())?;
         observed.ensure_whole()?;
         Ok(observed)
     }
@@ -193,7 +218,7 @@ impl<'a> Side<'a> {
     fn most(&self, span: Duration, connections: usize) -> usize {
         let per_second = match (self.operation, connections) {
             (Operation::Issue { .. }, _) => 3_000,
-            (Operation::Timestamp, _) => 12_000,
+            (Operation::Timestamp | Operation::Search(_), _) => 12_000,
             (Operation::Log, 1) => 400,
             (Operation::Log, _) => 8_000,
         };
@@ -204,16 +229,35 @@ impl<'a> Side<'a> {
         match self.operation {
             Operation::Issue { .. } => {
                 let token = (self.token)()?;
-                (0..count).map(|_| signing_request(&token)).collect()
+                signing_requests(count, &token)
             }
             Operation::Timestamp => Ok((0..count).map(|_| timestamp_request().to_vec()).collect()),
             Operation::Log => requests::prepare(requests::Face::Rekor2, count),
+            Operation::Search(of) => Ok((0..count).map(|_| of.nobody()).collect()),
         }
     }
 }
 
-/// A certificate request for a key of its own, in the form of Go and JavaScript clients.
-pub(crate) fn signing_request(token: &str) -> anyhow::Result<Vec<u8>> {
+impl Searched {
+    /// A request for a key that nobody has.
+    fn nobody(self) -> Vec<u8> {
+        let mut key = [0; 32];
+        OsRng.fill_bytes(&mut key);
+        let key = hex::encode(key);
+        match self {
+            Self::Index => key.into_bytes(),
+            Self::Rekor1 => json!({ "hash": format!("sha256:{key}") }).to_string().into_bytes(),
+        }
+    }
+}
+
+/// Certificate requests by one token, each for a key of its own.
+pub(crate) fn signing_requests(count: usize, token: &str) -> anyhow::Result<Vec<Vec<u8>>> {
+    (0..count).map(|_| signing_request(token)).collect()
+}
+
+/// In the form of Go and JavaScript clients.
+fn signing_request(token: &str) -> anyhow::Result<Vec<u8>> {
     let key = p256::ecdsa::SigningKey::random(&mut OsRng);
     let pem = key.verifying_key().to_public_key_pem(LineEnding::LF)?;
     let possession: p256::ecdsa::DerSignature = key.sign(EMAIL.as_bytes());

@@ -23,8 +23,9 @@ use x509_cert::ext::pkix::name::GeneralName;
 use super::Turn;
 use crate::baseline::{AUDIENCE, EMAIL, Process, Served, Signer, Stack, Usage};
 use crate::ledger::Figures;
+use crate::machine::{self, Spent, spent};
 use crate::role::Variant;
-use crate::{machine, said};
+use crate::said;
 
 /// What [`sign`] calls its steps, and the metric of each.
 const STEPS: [(&str, &str); 3] = [("certificate", "issue"), ("timestamp", "timestamp"), ("log", "log")];
@@ -62,6 +63,11 @@ impl Ours {
     /// A token for the one signer.
     pub(super) fn token(&self) -> anyhow::Result<String> {
         self.client.token(&self.services.oidc, EMAIL, AUDIENCE, None).map_err(said)
+    }
+
+    /// Where its index answers.
+    pub(super) fn index(&self) -> &str {
+        self.trust.section.output_log.base_url.trim_end_matches('/')
     }
 
     /// What its process has used.
@@ -111,6 +117,7 @@ impl Ours {
         let start = Instant::now();
         let beside = companion(&self.client, &self.trust, &signed).map_err(said)?;
         let search = start.elapsed();
+        let verification = self.verification(digest, &signed, &beside)?;
         let mut figures: Figures = [
             ("wall", wall.as_secs_f64()),
             ("client_cpu", own),
@@ -118,7 +125,8 @@ impl Ours {
             ("peak_rss", server.peak_rss),
             ("bundle_bytes", signed.bundle_json.len() as f64),
             ("search", search.as_secs_f64()),
-            ("verify", self.verification(digest, &signed, &beside)?),
+            ("verify", verification.wall),
+            ("verify_cpu", verification.cpu),
         ]
         .map(|(metric, value)| (metric.to_owned(), value))
         .into();
@@ -133,8 +141,8 @@ impl Ours {
         Ok(figures)
     }
 
-    /// Seconds of an offline verification with proofs and search.
-    fn verification(&self, artifact: [u8; 32], signed: &Signed, beside: &Companion) -> anyhow::Result<f64> {
+    /// An offline verification with proofs and search.
+    fn verification(&self, artifact: [u8; 32], signed: &Signed, beside: &Companion) -> anyhow::Result<Spent> {
         let exactly = |text: &str| Matcher::new(Some(text), None).map_err(said);
         let policy = Policy {
             identity: exactly(&signed.certificate.san().to_string())?,
@@ -149,9 +157,7 @@ impl Ours {
             companion: Some(beside),
             disclosure: None,
         };
-        let start = Instant::now();
-        let verdict = verify(&inputs, &policy);
-        let taken = start.elapsed().as_secs_f64();
+        let (taken, verdict) = spent(|| verify(&inputs, &policy));
         match verdict.refusal {
             None => Ok(taken),
             Some(refusal) => Err(anyhow::anyhow!("our own signature was refused: {refusal}")),

@@ -111,6 +111,7 @@ impl Both {
             ("client_cpu", signed.cpu),
             ("bundle_bytes", std::fs::metadata(&bundle)?.len() as f64),
             ("verify", verified.wall),
+            ("verify_cpu", verified.cpu),
         ];
         Ok(figures.map(|(metric, value)| (metric.to_owned(), value)).into())
     }

@@ -1,0 +1,208 @@
+//! The harness as a process: what it leaves when it is killed or interrupted, and what it refuses before it measures.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "a failed expectation is the test's verdict")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Long enough on a machine that does much else.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A folder for one harness: caches, records, outcomes.
+struct Home(tempfile::TempDir);
+
+impl Home {
+    fn new() -> Self {
+        let home = Self(tempfile::tempdir().unwrap());
+        fs::write(home.file("workload.toml"), workload(1)).unwrap();
+        home
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn harness(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sigveil-bench"));
+        command.args(arguments).arg("--workload").arg(self.file("workload.toml"));
+        command.env("XDG_CACHE_HOME", self.0.path()).current_dir(self.0.path());
+        command.stdout(Stdio::null());
+        command
+    }
+
+    /// Suite log, of our log alone.
+    fn log(&self) -> Command {
+        self.harness(&["log", "--record", "blocks", "--json=outcome.json"])
+    }
+
+    /// Waits until so many blocks are kept.
+    fn wait_for_blocks(&self, child: &mut Child, count: usize) {
+        wait_until("blocks", || {
+            assert!(child.try_wait().unwrap().is_none(), "it ended");
+            self.blocks().len() > count
+        });
+    }
+
+    /// The heading, and the blocks that are kept.
+    fn blocks(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.file("blocks")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// The servers that are noted.
+    fn servers(&self) -> Vec<i32> {
+        let Ok(text) = fs::read(self.file("sigveil/baseline/run/running.json")) else { return Vec::new() };
+        let state: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        let processes = state["processes"].as_array().unwrap();
+        processes.iter().map(|process| process["id"].as_i64().unwrap() as i32).collect()
+    }
+}
+
+fn workload(samples: usize) -> String {
+    format!(
+        "[identity]\nsamples = {samples}\n[search]\nkeys = 1000\nbatches = 1\nsamples = 1\n\
+         [prover]\nproofs = 1\nsmall_proofs = 1\nother_proofs = 1\nsamples = 1\nevery_class = false\ncurve = [15, 15]\n\
+         [sign]\nrounds = 1\nsignings = 1\nspan = 1\n\
+         [log]\nrounds = 3\nconnections = [1]\nrates = []\nslow_connections = []\nspan = 1\nslow_span = 1\nidle_span = 1\n\
+         [sweep]\nrates = [20]\nissue_rates = []\nspan = 1\n\
+         [growth]\nlogs = [100, 200, 400]\nauthorities = [10, 20, 40]\nblocks = 1\nrequests = 10\n"
+    )
+}
+
+fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !done() {
+        assert!(begun.elapsed() < PATIENCE, "no {what} after {PATIENCE:?}");
+        sleep(Duration::from_millis(20));
+    }
+}
+
+/// Whether a process is there and has not ended.
+fn lives(id: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+}
+
+fn send(id: u32, signal: Signal) {
+    kill_process(Pid::from_raw(i32::try_from(id).unwrap()).unwrap(), signal).unwrap();
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_run_that_was_killed_goes_on_and_stops_what_it_had_left() {
+    let home = Home::new();
+    let mut child = home.log().spawn().unwrap();
+    home.wait_for_blocks(&mut child, 2);
+    send(child.id(), Signal::KILL);
+    child.wait().unwrap();
+    let (kept, left) = (home.blocks(), home.servers());
+    assert!(left.len() == 2 && left.iter().all(|id| lives(*id)), "nobody could stop them");
+    assert!(!home.file("outcome.json").exists());
+
+    let again = home.log().output().unwrap();
+    assert!(again.status.success(), "{}", said(&again));
+    assert!(said(&again).contains("2 servers of a run that was killed are stopped"), "{}", said(&again));
+    assert!(!left.iter().any(|id| lives(*id)) && home.servers().is_empty());
+    let blocks = home.blocks();
+    assert_eq!(blocks[..kept.len()], kept);
+    // A heading; three rounds of two sides; our log's size; a sweep of one rate on it.
+    assert_eq!(blocks.len(), 1 + 6 + 1 + 1);
+    let outcome: serde_json::Value =
+        serde_json::from_slice(&fs::read(home.file("outcome.json")).unwrap()).unwrap();
+    let row = outcome["rows"].as_array().unwrap().iter().find(|row| row["name"] == "sigveil_c1").unwrap();
+    assert_eq!(row["n"], 3);
+}
+
+#[test]
+fn an_interrupt_stops_the_servers_and_leaves_no_outcome() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let home = Home::new();
+        let mut child = home.log().spawn().unwrap();
+        home.wait_for_blocks(&mut child, 1);
+        let servers = home.servers();
+        let second = home.log().output().unwrap();
+        assert!(said(&second).contains("another sigveil-bench"), "{}", said(&second));
+        assert!(servers.len() == 2 && servers.iter().all(|id| lives(*id)), "the second one stopped them");
+
+        send(child.id(), signal);
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+        assert!(!servers.iter().any(|id| lives(*id)) && home.servers().is_empty());
+        assert!(!home.file("outcome.json").exists());
+    }
+}
+
+#[test]
+fn a_server_that_dies_is_named_and_its_block_is_not_kept() {
+    let home = Home::new();
+    let mut child = home.log().stderr(Stdio::piped()).spawn().unwrap();
+    home.wait_for_blocks(&mut child, 1);
+    // Noted in the order of their start: the idle server, then our log.
+    let log = home.servers()[1];
+    send(log as u32, Signal::KILL);
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(3));
+    assert!(
+        said(&ended).contains("block 0 of sigveil_c1") && said(&ended).contains("has died"),
+        "{}",
+        said(&ended)
+    );
+    assert!(home.servers().is_empty() && !home.file("outcome.json").exists());
+    assert!(home.blocks().len() < 1 + 6);
+}
+
+#[test]
+fn a_suite_ends_with_the_report_that_runs_it() {
+    let home = Home::new();
+    // Takes hours.
+    fs::write(home.file("workload.toml"), workload(10_000_000)).unwrap();
+    let mut report = home.harness(&["report"]).spawn().unwrap();
+    let children = format!("/proc/{0}/task/{0}/children", report.id());
+    let mut suite = None;
+    wait_until("suite", || {
+        let text = fs::read_to_string(&children).unwrap_or_default();
+        // Git is asked for the commit first.
+        let suites = text.split_whitespace().filter_map(|id| id.parse().ok());
+        suite = suites.into_iter().find(|id| is_suite(*id));
+        suite.is_some()
+    });
+    send(report.id(), Signal::KILL);
+    report.wait().unwrap();
+    let suite: i32 = suite.unwrap();
+    wait_until("end of the suite", || !lives(suite));
+    let reports = walk(&home.file("target/report"));
+    assert!(reports.is_empty(), "{reports:?}");
+}
+
+/// Whether it has come so far that it was told whose end is its own.
+fn is_suite(id: i32) -> bool {
+    let command = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&command).contains("--parent=")
+}
+
+/// The files below a folder.
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.flatten().map(|entry| entry.path());
+    paths.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn malformed_files_are_refused_before_anything_is_measured() {
+    let home = Home::new();
+    fs::write(home.file("prices.toml"), "cpu = 1").unwrap();
+    let priced = home.harness(&["report", "--prices", "prices.toml"]).output().unwrap();
+    assert!(priced.status.code() == Some(3) && said(&priced).contains("no price file"), "{}", said(&priced));
+
+    fs::write(home.file("workload.toml"), "rounds = 1").unwrap();
+    let worked = home.harness(&["report"]).output().unwrap();
+    assert!(worked.status.code() == Some(3) && said(&worked).contains("no workload"), "{}", said(&worked));
+    assert!(!home.file("target").exists());
+}
