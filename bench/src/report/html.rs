@@ -164,9 +164,9 @@ fn cost_section(page: &mut String, prices: &Prices, costs: &[Cost]) {
     }
     page.push_str("</table></div>");
     for cost in costs {
-        let lines: Vec<Line> = cost
-            .swings
-            .iter()
+        // What moves it by less than a hundredth has no bar that could be seen.
+        let moving = cost.swings.iter().filter(|(_, low, high)| (high - low).abs() > 0.01 * cost.typical);
+        let lines: Vec<Line> = moving
             .map(|(name, low, high)| Line {
                 label: (*name).to_owned(),
                 low: *low,
@@ -175,24 +175,28 @@ fn cost_section(page: &mut String, prices: &Prices, costs: &[Cost]) {
                 value: format!("± {}", dollars((high - low) / 2.0)),
             })
             .collect();
-        figure(page, &format!("What moves the cost of {}", cost.name), &tornado(&lines, dollars));
+        // Of one input there is nothing to compare.
+        if lines.len() > 1 {
+            figure(page, &format!("What moves the cost of {}", cost.name), &tornado(&lines, dollars));
+        }
     }
-    page.push_str(
-        "<div class=\"wide\"><table><tr><th>price<th>per<th>low<th>typical<th>high<th>source<th>of</tr>",
-    );
+    page.push_str("<div class=\"wide\"><table><tr><th>price<th>per<th>low<th>typical<th>high<th>of</tr>");
     for (name, price) in prices.all() {
         let _ = write!(
             page,
-            "<tr><td>{name}<td>{}<td>${}<td>${}<td>${}<td>{}<td>{}</tr>",
+            "<tr><td>{name}<td>{}<td>${}<td>${}<td>${}<td>{}</tr>",
             escaped(&price.unit),
             price.low,
             price.typical,
             price.high,
-            escaped(&price.source),
             escaped(&price.date)
         );
     }
-    page.push_str("</table></div>");
+    page.push_str("</table></div><p>Where they are from.");
+    for (name, price) in prices.all() {
+        let _ = write!(page, " Of {name}: {}.", escaped(&price.source));
+    }
+    page.push_str("</p>");
 }
 
 pub(super) fn dollars(value: f64) -> String {

@@ -3,7 +3,7 @@
 //! the format is a hundred crates.
 //!
 //! Columns, as in the CSV: `suite`, `name`, `metric`, `unit` (s, bytes, 1/s or 1), `n`, `median`, `low`, `high`, `commit`.
-//! The file's key-value metadata have `cpu`, `cores`, `memory`, and `version:PROGRAM` of others that took part.
+//! The file's key-value metadata have `workload`, `cpu`, `cores`, `memory`, and `version:PROGRAM` of others that took part.
 
 use super::data::Data;
 
@@ -116,6 +116,7 @@ fn metadata(data: &Data, columns: &[Column], chunks: Vec<Thrift>, rows: i64, byt
         Thrift::structure([(1, Thrift::List(chunks)), (2, Thrift::I64(bytes)), (3, Thrift::I64(rows))]);
     let machine = &data.first().machine;
     let mut facts = vec![
+        ("workload".to_owned(), data.first().workload.clone()),
         ("cpu".to_owned(), machine.cpu.clone()),
         ("cores".to_owned(), machine.cores.to_string()),
         ("memory".to_owned(), machine.memory.to_string()),

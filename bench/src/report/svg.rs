@@ -14,10 +14,13 @@ pub(crate) struct Line {
     pub(crate) value: String,
 }
 
-const WIDTH: f64 = 720.0;
+/// Narrow, so that letters can still be read on a phone.
+const WIDTH: f64 = 500.0;
 /// Room for labels before the axis, and for values behind it.
-const LEFT: f64 = 220.0;
-const RIGHT: f64 = 110.0;
+const LEFT: f64 = 185.0;
+const RIGHT: f64 = 90.0;
+/// And for the number at a tick.
+const TICK: f64 = 50.0;
 const STEP: f64 = 22.0;
 const TOP: f64 = 8.0;
 const BOTTOM: f64 = 26.0;
@@ -39,7 +42,8 @@ pub(crate) fn intervals(lines: &[Line], tick: impl Fn(f64) -> String) -> String 
     let mut svg = open(height);
     let mut exponent = decades.0;
     // No more ticks than have room for their numbers.
-    let stride = ((decades.1 - decades.0) / 6.0).ceil().max(1.0);
+    let most_ticks = ((WIDTH - LEFT - RIGHT) / TICK).floor();
+    let stride = ((decades.1 - decades.0) / most_ticks).ceil().max(1.0);
     while exponent <= decades.1 {
         grid(&mut svg, x(10f64.powf(exponent)), height, &tick(10f64.powf(exponent)));
         exponent += stride;
@@ -65,9 +69,12 @@ pub(crate) fn tornado(lines: &[Line], tick: impl Fn(f64) -> String) -> String {
     let x = |value: f64| LEFT + (value - least) / span * (WIDTH - LEFT - RIGHT);
     let height = TOP + STEP * lines.len() as f64 + BOTTOM;
     let mut svg = open(height);
-    for value in [least, first.middle, most] {
+    for value in [least, most] {
         grid(&mut svg, x(value), height, &tick(value));
     }
+    let middle = x(first.middle);
+    let roomy = middle - x(least) > TICK && x(most) - middle > TICK;
+    grid(&mut svg, middle, height, &if roomy { tick(first.middle) } else { String::new() });
     for (index, line) in lines.iter().enumerate() {
         let y = TOP + STEP * (index as f64 + 0.5);
         label(&mut svg, line, y);
