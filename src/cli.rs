@@ -82,7 +82,7 @@ fn service(
         Command::Identity(Identity::Login(arguments)) => owner::login(&arguments),
         Command::Search(arguments) => index::search(&arguments),
         Command::Monitor(arguments) => index::monitor(&arguments),
-        Command::Log(command) => log::run(&command),
+        Command::Log(command) => log::run(&command, progress),
         Command::Redact(arguments) => redact::run(&arguments, progress),
         Command::Trust(Trust::Init(arguments)) => run_service::trust_init(&arguments, cache, progress),
         // `dispatch` has taken every other command.

@@ -5,6 +5,7 @@
 //! | `POST /ct/v1/add-chain`, `/ct/v1/add-pre-chain` | 200 with an SCT (RFC 6962 §4.1, §4.2) |
 //! | `GET /ct/v1/get-roots` | the accepted roots (RFC 6962 §4.7) |
 //! | `GET /checkpoint`, `/tile/…`, `/issuer/<sha256>` | static-ct-api |
+//! | `GET /api/sigveil/v1/events` | the feed ([`crate::http::Feed`]) |
 //! | `GET /healthz`, `/readyz`, `/metrics` | as in `docs/metrics.md` |
 //!
 //! The SCT exists only once the entry is durable and in a published checkpoint. A certificate submitted again
@@ -16,7 +17,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -181,13 +181,5 @@ async fn tile(State(log): State<CertificateLog>, Path(path): Path<String>) -> Re
 }
 
 async fn issuer(State(log): State<CertificateLog>, Path(fingerprint): Path<String>) -> Response {
-    let canonical =
-        fingerprint.len() == 64 && fingerprint.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    let reader = log.log.reader().clone();
-    let name = format!("issuer/{fingerprint}");
-    let read = move || if canonical { reader.objects().read(&name).ok().flatten() } else { None };
-    match tokio::task::spawn_blocking(read).await {
-        Ok(Some(bytes)) => ([(header::CONTENT_TYPE, "application/pkix-cert")], bytes).into_response(),
-        _ => problem(404, "ct-no-issuer", "there is no such issuer"),
-    }
+    crate::http::issuer(log.log.reader().clone(), fingerprint).await
 }

@@ -24,6 +24,8 @@ pub mod note;
 pub mod rekor;
 pub mod sct;
 #[cfg(feature = "service")]
+pub mod shards;
+#[cfg(feature = "service")]
 pub mod store;
 pub mod tile;
 pub mod tlog_entry;

@@ -8,6 +8,7 @@
 //! | `POST /api/sigveil/v1/sealed` | 201; `{"entry": body, "payload": {…}}` |
 //! | `GET /api/sigveil/v1/entries/{index}` | the body, or 410 with the tombstone where it is withheld |
 //! | `GET /api/sigveil/v1/sealed/{index}` | the openings, or 404 |
+//! | `GET /api/sigveil/v1/events` | the feed ([`crate::http::Feed`]) |
 //! | `GET /healthz`, `/readyz`, `/metrics` | as in `docs/metrics.md` |
 //!
 //! Entry tiles serve tombstones in place of withheld bodies ([`crate::entry::Withheld`]): stock clients do
@@ -101,6 +102,7 @@ fn answer(log: &Log, entry: &Entry, receipt: Result<Receipt, AppendError>) -> Re
 pub(crate) fn refuse(error: &AppendError) -> Response {
     let status = match error {
         AppendError::Duplicate(_) => 409,
+        AppendError::Frozen => 410,
         AppendError::Refused(EntryError::TooLarge) => 413,
         AppendError::Refused(EntryError::KindNotServed(_)) => 501,
         AppendError::Refused(_) => 400,

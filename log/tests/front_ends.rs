@@ -337,6 +337,10 @@ async fn both_front_ends_answer_and_know_what_the_other_took() {
         assert_eq!(opened.checkpoint().root, receipt.root);
         assert_eq!(there.append_opaque(vec![n]).await, Err(AppendError::Duplicate(u64::from(n))));
     }
+    // Both tell their followers, the one that publishes and the other.
+    for log in &logs {
+        assert!(log.published().wait_for(|size| *size == 6).await.is_ok());
+    }
     let publishing =
         |log: &Log| log.metrics().to_text("log").contains("sigveil_log_publishing{origin=\"log\"} 1");
     // Gauges are set after answers.

@@ -1,5 +1,8 @@
 //! SIGKILL under load: a child process writes and acknowledges over a pipe, and is killed at random moments, while it
 //! recovers too. What it acknowledged is there afterwards, once and in its place, and no size has two trees.
+//!
+//! A soak goes on until so many entries are acknowledged:
+//! `SIGVEIL_TEST_SOAK=1000000 cargo test --release -p sigveil-log --test kill at_any_moment -- --nocapture`.
 #![cfg(feature = "service")]
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
@@ -24,11 +27,24 @@ const ROUND: &str = "SIGVEIL_TEST_KILL_ROUND";
 /// A seed to replay; without it, a random one is drawn and printed.
 const SEED: &str = "SIGVEIL_TEST_SEED";
 const ROUNDS: u32 = 24;
-const WRITERS: u32 = 16;
+/// Entries that a soak has acknowledged before it ends.
+const SOAK: &str = "SIGVEIL_TEST_SOAK";
+
+fn soak() -> Option<usize> {
+    std::env::var(SOAK).ok().and_then(|entries| entries.parse().ok())
+}
+
+/// Tasks of a child that write, and the longest time until it is killed, microseconds.
+fn load() -> (u32, u32) {
+    if soak().is_some() { (1024, 4_000_000) } else { (16, 120_000) }
+}
 
 /// Witnessed, and with so small a write-ahead log that trimming it is killed too.
 fn killed(folder: &Path) -> Config {
-    Config { wal_limit: 8 << 10, batch_size: 64, ..witnessed(folder) }
+    match soak() {
+        Some(_) => Config { wal_limit: 256 << 10, batch_size: 512, ..witnessed(folder) },
+        None => Config { wal_limit: 8 << 10, batch_size: 64, ..witnessed(folder) },
+    }
 }
 
 /// Not a test by itself: what the child process runs.
@@ -38,7 +54,7 @@ fn child() {
     let round = std::env::var(ROUND).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let log = Log::open(killed(Path::new(&folder))).unwrap();
-    let writers: Vec<_> = (0..WRITERS)
+    let writers: Vec<_> = (0..load().0)
         .map(|writer| {
             let (log, round) = (log.clone(), round.clone());
             runtime.spawn(async move {
@@ -78,7 +94,7 @@ fn run_and_kill(folder: &Path, round: u32, rng: &mut ChaCha20Rng, acknowledged: 
     if round.is_multiple_of(2) {
         acknowledged.note(&receiver.recv().unwrap());
     }
-    std::thread::sleep(Duration::from_micros(u64::from(rng.next_u32() % 120_000)));
+    std::thread::sleep(Duration::from_micros(u64::from(rng.next_u32() % load().1)));
     child.kill().unwrap();
     child.wait().unwrap();
     reader.join().unwrap();
@@ -93,13 +109,15 @@ fn what_was_acknowledged_survives_a_kill_at_any_moment() {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let folder = tempfile::tempdir().unwrap();
     let mut acknowledged = Acknowledged::default();
-    for round in 0..ROUNDS {
+    let mut round = 0;
+    while round < ROUNDS || acknowledged.bodies.len() < soak().unwrap_or(0) {
         run_and_kill(folder.path(), round, &mut rng, &mut acknowledged);
+        round += 1;
     }
     let log = Log::open(killed(folder.path())).unwrap();
     let said = acknowledged.check(&log);
     assert!(acknowledged.bodies.len() >= ROUNDS as usize / 2, "the children wrote");
-    println!("{said}");
+    println!("{round} kills; {said}");
 }
 
 #[test]

@@ -1,24 +1,30 @@
 //! `log`: whole logs, copied, checked, completed.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use sigveil_log::checkpoint::Checkpoint;
+use sigveil_log::http::{Limits, serve};
 use sigveil_log::note::NoteKey;
 use sigveil_log::store::Reader;
-use sigveil_log::whole::{Copied, Copy, Finding, Identity, Remote, Source, Tally, WholeError};
+use sigveil_log::whole::{Copied, Copy, Finding, Identity, Remote, Replica, Source, Tally, WholeError};
 use sigveil_log::whole::{complete, examine, verify};
 use spki::DecodePublicKey as _;
+use tokio::net::TcpListener;
 
 use super::args::{self, Log};
-use super::output::Report;
+use super::output::{Progress, Report};
 use crate::failure::{self, Failure};
 use crate::files::{self, JSON_LIMIT};
+use crate::service::instance::InstanceError;
+use crate::service::runtime::runtime;
+use crate::service::serve::interrupted;
 
 failure::failures!(WholeError, sigveil_log::store::ReadError, sigveil_log::note::KeyError);
 
 /// Runs one of them.
-pub fn run(command: &Log) -> Result<Report, Failure> {
+pub fn run(command: &Log, progress: &Progress) -> Result<Report, Failure> {
     match command {
         Log::Clone(arguments) => {
             let source = source(&arguments.place)?;
@@ -37,6 +43,7 @@ pub fn run(command: &Log) -> Result<Report, Failure> {
             Ok(written(&completed, &arguments.out, "put back"))
         }
         Log::Fsck(arguments) => fsck(arguments),
+        Log::Replica(arguments) => replica(arguments, progress),
     }
 }
 
@@ -53,6 +60,26 @@ fn identity(arguments: &args::LogIdentity) -> Result<Identity, Failure> {
         arguments.witness_key.iter().map(|key| NoteKey::parse(key)).collect::<Result<_, _>>()?;
     let threshold = arguments.witnesses.unwrap_or(witnesses.len());
     Ok(Identity { witnesses, threshold, ..Identity::new(log_key(&arguments.log_key)?) })
+}
+
+/// Serves until it is interrupted.
+fn replica(arguments: &args::LogReplica, progress: &Progress) -> Result<Report, Failure> {
+    let port = |error: std::io::Error| Failure::from(InstanceError::Port(error));
+    let identity = identity(&arguments.identity)?;
+    let copy = Copy::open(&arguments.out, identity.clone())?;
+    let every = Duration::from_secs(arguments.every.max(1));
+    let replica = Replica::start(copy, &identity, Remote::new(&arguments.url)?, every)?;
+    let runtime = runtime()?;
+    let listener = runtime.block_on(TcpListener::bind(&arguments.listen)).map_err(port)?;
+    let address = listener.local_addr().map_err(port)?;
+    progress.say(&format!("http://{address} serves {}", identity.key.name()));
+    runtime.block_on(async {
+        tokio::select! {
+            () = serve(listener, replica.router(), Limits::default()) => Ok(()),
+            interrupted = interrupted() => interrupted,
+        }
+    })?;
+    Ok(Report::done(json!({"listen": address.to_string()}), "stopped"))
 }
 
 /// A verifier key; or a certificate log's name and the file of its key, which verifier keys do not carry.

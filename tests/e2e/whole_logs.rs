@@ -1,12 +1,15 @@
 //! `sigveil log` on the logs that the demo leaves.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::support::{copy, demo, run_json, scratch};
+use crate::support::{copy, demo, run_json, scratch, sigveil};
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
@@ -95,4 +98,48 @@ fn another_key_a_witness_that_did_not_sign_and_a_logs_own_folder_are_refused() {
         reason(&["verify", "--dir", text(&log), "--log-key", "x"]),
         (1, "note-key-encoding".to_owned())
     );
+}
+
+/// A process that is stopped when the test ends.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts a process, and gives the first line that it says.
+fn start(command: &mut Command) -> (Running, String) {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    (Running(child), line)
+}
+
+#[test]
+fn a_replica_serves_a_log_that_any_web_server_serves() {
+    let (store, copied) = logs("replica");
+    let [(_, rekor), ..] = keys(&store);
+    let log = store.join("rekor");
+    let mut files = Command::new("python3");
+    files.args(["-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory"]).arg(&log);
+    let (_files, said) = start(&mut files);
+    let port = said.split_whitespace().nth(5).unwrap();
+    let mut replica = sigveil(["log", "replica", "--log-key", &rekor, "--out", text(&copied), "--url"]);
+    let (_replica, said) = start(replica.arg(format!("http://127.0.0.1:{port}")));
+    let (url, served) = said.trim_end().split_once(" serves ").unwrap();
+    assert_eq!(served, origin(&log));
+    let checkpoint = std::fs::read_to_string(log.join("checkpoint")).unwrap();
+    let begun = Instant::now();
+    loop {
+        let answer = reqwest::blocking::get(format!("{url}/api/v2/checkpoint")).unwrap();
+        if answer.status() == 200 {
+            assert_eq!(answer.text().unwrap(), checkpoint);
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "the replica has no checkpoint");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::freeze::FreezeError;
 use super::metrics::{self, Metrics};
 use super::place::{Distinct, Leaves, Placed, place};
 use super::publish::{Published, Publisher};
@@ -83,7 +84,7 @@ impl Leading {
             },
         };
         let mut publisher = Publisher::new(config);
-        let published = publisher.recover()?;
+        let published = publisher.recover(config)?;
         let (mut batches, committed) = journal.read(None)?;
         if committed < published {
             return Err(OpenError::PublishedAhead { published, committed });
@@ -289,7 +290,7 @@ impl FrontEnd {
             return Ok(None);
         }
         let mut publisher = Publisher::new(&self.config);
-        let read = publisher.recover()?;
+        let read = publisher.recover(&self.config)?;
         self.seen = (read, self.seen.1.max(read));
         Ok(publisher.published().filter(|_| read >= size).cloned())
     }
@@ -318,8 +319,12 @@ impl Writer for FrontEnd {
                 Ok(()) => tracing::info!("storage works again"),
                 Err(error) => tracing::error!(%error, "storage still fails"),
             }
-        } else if self.keep_lease() {
-            let _ = self.lead();
+        } else if self.keep_lease() && self.lead().is_none() {
+            // What others publish is told here too, though nobody waits for it.
+            let next = self.seen.0 + 1;
+            if self.look(next).is_err() {
+                self.fail();
+            }
         }
     }
 
@@ -350,6 +355,10 @@ impl Writer for FrontEnd {
 
     fn redact(&mut self, _: u64, _: &dyn Coverage) -> Result<Redacted, RedactError> {
         Err(RedactError::SharedStore)
+    }
+
+    fn freeze(&mut self) -> Result<(), FreezeError> {
+        Err(FreezeError::SharedStore)
     }
 
     fn measure(&self) {

@@ -36,6 +36,17 @@ impl Metrics {
         read(&self.storage_failing) == 0 && read(&self.published) >= read(&self.committed)
     }
 
+    /// Of a log in which nothing happens any more.
+    pub(super) fn set_all(&self, size: u64) {
+        set(&self.committed, size);
+        set(&self.published, size);
+    }
+
+    /// Entries under the published checkpoint.
+    pub(super) fn published(&self) -> u64 {
+        self.published.load(Ordering::Relaxed)
+    }
+
     /// Name, type, meaning and value of each.
     fn rows(&self) -> [(&'static str, &'static str, &'static str, f64); 11] {
         let read = |value: &AtomicU64| value.load(Ordering::Relaxed) as f64;
@@ -130,5 +141,22 @@ mod tests {
             .map(|(name, kind, meaning, _)| format!("| `{name}` | {kind} | {meaning} |"))
             .collect();
         assert_eq!(listed, expected);
+    }
+
+    /// `docs/grafana-log.json` shows each of them, and asks for nothing that is not there.
+    #[test]
+    fn the_dashboard_shows_the_list() {
+        let dashboard = include_str!("../../../docs/grafana-log.json");
+        let parsed: serde_json::Value = serde_json::from_str(dashboard).unwrap_or_default();
+        let panels = parsed["panels"].as_array().cloned().unwrap_or_default();
+        let targets =
+            panels.iter().flat_map(|panel| panel["targets"].as_array().cloned().unwrap_or_default());
+        let expressions: String = targets.map(|target| target["expr"].to_string()).collect();
+        let asked: std::collections::BTreeSet<_> = expressions
+            .split(|c: char| !c.is_ascii_lowercase() && c != '_')
+            .filter(|word| word.starts_with("sigveil_"))
+            .collect();
+        let rows = Metrics::default().rows();
+        assert_eq!(asked, rows.iter().map(|(name, ..)| *name).collect());
     }
 }

@@ -17,6 +17,7 @@ mod common;
 #[cfg(test)]
 mod crash;
 mod edge;
+mod freeze;
 mod front_end;
 #[cfg(test)]
 mod interrupted;
@@ -32,16 +33,18 @@ mod tree;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ed25519_dalek::VerifyingKey;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
+pub use freeze::FreezeError;
 pub use metrics::Metrics;
 pub use redact::{Coverage, RedactError, Redacted};
 
-use crate::checkpoint::CheckpointError;
+use crate::checkpoint::{CheckpointError, VerifiedCheckpoint};
 use crate::entry::{Entry, EntryError, ProofReceipt, SealedPayload};
 use crate::hash::Hash;
 use crate::note::NoteSigner;
@@ -94,6 +97,9 @@ pub struct Config {
     pub files: Files,
     /// The log's key; its name is the origin.
     pub signer: NoteSigner,
+    /// Keys of the same name that sign too: one that is to follow, or that went before, for as long as some who verify know
+    /// only one of the two. A checkpoint by any of them is the log's. A certificate log has none: its key is what it is.
+    pub also_signed_by: Vec<NoteSigner>,
     /// Kind of bundles.
     pub layout: Layout,
     /// Witnesses that are asked before a checkpoint is published.
@@ -147,6 +153,7 @@ impl Config {
             folder: folder.to_owned(),
             files: Files::default(),
             signer,
+            also_signed_by: Vec::new(),
             layout: Layout::TlogTiles,
             witnesses: Vec::new(),
             witness_threshold: 0,
@@ -172,6 +179,24 @@ impl Config {
     fn reader(&self) -> Reader {
         Reader::on(self.objects())
     }
+
+    /// Opens a checkpoint that any of the log's keys has signed.
+    fn open_checkpoint(&self, bytes: &[u8]) -> Result<VerifiedCheckpoint, CheckpointError> {
+        let open = |signer: &NoteSigner| VerifiedCheckpoint::open(bytes, signer.public(), &[]);
+        let opened = open(&self.signer);
+        if !matches!(opened, Err(CheckpointError::NotSignedByLog)) {
+            return opened;
+        }
+        self.also_signed_by.iter().find_map(|signer| open(signer).ok()).map_or(opened, Ok)
+    }
+
+    /// Whether the keys are one log's.
+    fn check_keys(&self) -> Result<(), OpenError> {
+        let name = self.signer.public().name();
+        let fits = |signer: &NoteSigner| signer.public().name() == name && !signer.public().is_rfc6962();
+        let one = self.also_signed_by.is_empty() || !self.signer.public().is_rfc6962();
+        if one && self.also_signed_by.iter().all(fits) { Ok(()) } else { Err(OpenError::Keys) }
+    }
 }
 
 /// Why a log does not start.
@@ -194,6 +219,9 @@ pub enum OpenError {
         /// Entries recovered.
         committed: u64,
     },
+    /// Keys of several names, or more than one of a certificate log.
+    #[error("keys that sign for one log have its name, and a certificate log has one")]
+    Keys,
     /// The published root is not that of the committed tree.
     #[error("the committed tree does not have the published root")]
     PublishedDiffers,
@@ -220,6 +248,7 @@ impl OpenError {
             Self::Published(error) => error.reason(),
             Self::PublishedAhead { .. } => "log-published-ahead",
             Self::PublishedDiffers => "log-published-differs",
+            Self::Keys => "log-keys-differ",
             Self::Tile(error) => error.reason(),
             Self::Bundle(error) => error.reason(),
             Self::Publish(error) => error.reason(),
@@ -244,6 +273,9 @@ pub enum AppendError {
     /// More entries wait than may; this one does not, and can be sent again later.
     #[error("too many entries wait already")]
     Busy,
+    /// The log takes no entries any more, for ever.
+    #[error("the log is frozen")]
+    Frozen,
     /// Storage failed, or the log is shutting down. Whether the entry is in it is unknown; once storage works again,
     /// whoever submits it again gets a receipt or [`AppendError::Duplicate`].
     #[error("the log does not accept entries now")]
@@ -258,6 +290,7 @@ impl AppendError {
             Self::Refused(error) => error.reason(),
             Self::Unwitnessed => "log-unwitnessed",
             Self::Busy => "log-busy",
+            Self::Frozen => "log-frozen",
             Self::Unavailable => "log-unavailable",
         }
     }
@@ -292,25 +325,38 @@ struct Handle {
     key: crate::note::NoteKey,
     redaction: Option<RedactionPolicy>,
     metrics: Arc<Metrics>,
+    published: watch::Receiver<u64>,
+    frozen: AtomicBool,
 }
 
 impl Log {
-    /// Opens the folder, completes what a crash interrupted, publishes, and starts the sequencer's thread.
+    /// Opens the folder, completes what a crash interrupted, publishes, and starts the sequencer's thread. A log that was
+    /// frozen is opened for reading.
     ///
     /// # Errors
     /// [`OpenError`].
     pub fn open(config: Config) -> Result<Self, OpenError> {
+        config.check_keys()?;
         let metrics = Arc::new(Metrics::default());
+        let (published, seen) = watch::channel(0);
         let handle = Handle {
             metrics: Arc::clone(&metrics),
+            published: seen,
             reader: config.reader(),
             key: config.signer.public().clone(),
             redaction: config.redaction.clone(),
+            frozen: AtomicBool::new(false),
         };
         let (commands, receiver) = mpsc::channel(config.queue.max(1));
+        if let Some(size) = freeze::is_frozen(&config)? {
+            metrics.set_all(size);
+            published.send_replace(size);
+            handle.frozen.store(true, Ordering::SeqCst);
+            return Ok(Self { commands, handle: Arc::new(handle) });
+        }
         match config.shared.clone() {
-            None => run::start(Sequencer::open(config)?, metrics, receiver)?,
-            Some(shared) => run::start(FrontEnd::open(config, shared)?, metrics, receiver)?,
+            None => run::start(Sequencer::open(config)?, metrics, published, receiver)?,
+            Some(shared) => run::start(FrontEnd::open(config, shared)?, metrics, published, receiver)?,
         }
         Ok(Self { commands, handle: Arc::new(handle) })
     }
@@ -395,9 +441,36 @@ impl Log {
                 metrics::add(&self.handle.metrics.refused_busy, 1);
                 AppendError::Busy
             }
-            TrySendError::Closed(_) => AppendError::Unavailable,
+            TrySendError::Closed(_) => self.ended(),
         })?;
-        receiver.await.map_err(|_| AppendError::Unavailable)?
+        receiver.await.map_err(|_| self.ended())?
+    }
+
+    /// Why nobody answers.
+    fn ended(&self) -> AppendError {
+        if self.is_frozen() { AppendError::Frozen } else { AppendError::Unavailable }
+    }
+
+    /// Ends the log: what was sent before is published, nothing is ever taken after it, also by whoever opens the log
+    /// again, and reading goes on. Repeating it is harmless.
+    ///
+    /// # Errors
+    /// [`FreezeError`]; the log then goes on as it was, or has stopped.
+    pub async fn freeze(&self) -> Result<(), FreezeError> {
+        if self.is_frozen() {
+            return Ok(());
+        }
+        let (answer, frozen) = oneshot::channel();
+        let freeze = Command::Interlude(Interlude::Freeze { answer });
+        self.commands.send(freeze).await.map_err(|_| FreezeError::Unavailable)?;
+        frozen.await.map_err(|_| FreezeError::Unavailable)??;
+        self.handle.frozen.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Whether it takes no entries any more.
+    pub fn is_frozen(&self) -> bool {
+        self.handle.frozen.load(Ordering::SeqCst)
     }
 
     /// Processes and answers what was sent before, takes nothing after it, and returns once the folder is free.
@@ -427,6 +500,11 @@ impl Log {
     /// What the log counts.
     pub fn metrics(&self) -> &Metrics {
         &self.handle.metrics
+    }
+
+    /// Size of the published tree, as it grows.
+    pub fn published(&self) -> watch::Receiver<u64> {
+        self.handle.published.clone()
     }
 
     /// The log's folder, for reading.

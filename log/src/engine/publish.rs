@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::tree::RecentTiles;
 use super::{AppendError, Clock, Config, OpenError};
-use crate::checkpoint::{Checkpoint, VerifiedCheckpoint};
+use crate::checkpoint::Checkpoint;
 use crate::merkle::{consistency_proof, root};
 use crate::note::{NoteKey, NoteSigner, SignedNote};
 use crate::store::{Objects, Reader, Standing};
@@ -16,6 +16,7 @@ pub(super) struct Publisher {
     objects: Objects,
     standing: Standing,
     signer: NoteSigner,
+    also_signed_by: Vec<NoteSigner>,
     clock: Clock,
     /// Latest time signed, which no later one is before.
     time: u64,
@@ -38,6 +39,7 @@ impl Publisher {
             objects: config.objects(),
             standing: Standing::default(),
             signer: config.signer.clone(),
+            also_signed_by: config.also_signed_by.clone(),
             clock: Arc::clone(&config.clock),
             time: 0,
             witnesses: config.witnesses.iter().map(|witness| (Arc::clone(witness), 0)).collect(),
@@ -47,11 +49,11 @@ impl Publisher {
     }
 
     /// Reads what was published, and returns the size of its tree.
-    pub(super) fn recover(&mut self) -> Result<u64, OpenError> {
+    pub(super) fn recover(&mut self, config: &Config) -> Result<u64, OpenError> {
         let (bytes, standing) = self.objects.checkpoint()?;
         self.standing = standing;
         let Some(bytes) = bytes else { return Ok(0) };
-        let opened = VerifiedCheckpoint::open(&bytes, self.signer.public(), &[])?;
+        let opened = config.open_checkpoint(&bytes)?;
         let checkpoint = opened.checkpoint().clone();
         let size = checkpoint.size;
         self.time = opened.log_time().unwrap_or(0);
@@ -90,7 +92,9 @@ impl Publisher {
         let mut note = SignedNote::new(checkpoint.to_string()).map_err(|_| AppendError::Unavailable)?;
         // Clocks are set back; tree heads must not be.
         self.time = self.time.max((self.clock)());
-        note.add(self.signer.sign(&checkpoint, self.time));
+        for signer in std::iter::once(&self.signer).chain(&self.also_signed_by) {
+            note.add(signer.sign(&checkpoint, self.time));
+        }
         let cosigned = self.cosign(&mut note, &tree);
         if cosigned < self.threshold {
             return Err(AppendError::Unwitnessed);

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
+use super::freeze::FreezeError;
 use super::metrics::{self, Metrics};
 use super::sequencer::{Answer, Command, Draft, Interlude};
 use super::{Config, Coverage, OpenError, RedactError, Redacted};
@@ -24,6 +25,8 @@ pub(super) trait Writer: Send + Sized + 'static {
     fn process(&mut self, batch: Vec<(Draft, Answer)>);
     /// Withholds what a record says.
     fn redact(&mut self, record: u64, coverage: &dyn Coverage) -> Result<Redacted, RedactError>;
+    /// Has nothing appended after this, for ever.
+    fn freeze(&mut self) -> Result<(), FreezeError>;
     /// Brings the gauges up to date.
     fn measure(&self);
 }
@@ -32,20 +35,33 @@ pub(super) trait Writer: Send + Sized + 'static {
 pub(super) fn start(
     mut writer: impl Writer,
     metrics: Arc<Metrics>,
+    published: watch::Sender<u64>,
     commands: mpsc::Receiver<Command>,
 ) -> Result<(), OpenError> {
     *writer.metrics() = metrics;
-    writer.measure();
+    tell(&mut writer, &published);
     let timer = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let name = format!("log {}", writer.config().signer.public().name());
     let thread = std::thread::Builder::new().name(name.chars().take(15).collect());
-    thread.spawn(move || run(writer, &timer, commands))?;
+    thread.spawn(move || run(writer, &timer, &published, commands))?;
     Ok(())
 }
 
+/// Brings up to date what others see: the gauges, and the size of the published tree, which never goes back.
+fn tell(writer: &mut impl Writer, published: &watch::Sender<u64>) {
+    writer.measure();
+    let size = writer.metrics().published();
+    published.send_if_modified(|known| *known < size && std::mem::replace(known, size) < size);
+}
+
 /// Runs until the last sender is gone or asks for it.
-fn run(mut writer: impl Writer, timer: &Runtime, mut commands: mpsc::Receiver<Command>) {
-    while let Some(command) = next(&mut writer, timer, &mut commands) {
+fn run(
+    mut writer: impl Writer,
+    timer: &Runtime,
+    published: &watch::Sender<u64>,
+    mut commands: mpsc::Receiver<Command>,
+) {
+    while let Some(command) = next(&mut writer, timer, published, &mut commands) {
         let (batch, interlude) = gather(writer.config(), command, &mut commands);
         let begun = Instant::now();
         if !batch.is_empty() {
@@ -53,11 +69,21 @@ fn run(mut writer: impl Writer, timer: &Runtime, mut commands: mpsc::Receiver<Co
         }
         let spent = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         metrics::add(&writer.metrics().batch_microseconds, spent);
-        writer.measure();
+        tell(&mut writer, published);
         match interlude {
             None => {}
             Some(Interlude::Redact { record, coverage, answer }) => {
                 let _ = answer.send(writer.redact(record, coverage.as_ref()));
+            }
+            Some(Interlude::Freeze { answer }) => {
+                let frozen = writer.freeze();
+                tell(&mut writer, published);
+                if frozen.is_ok() {
+                    drop(writer);
+                    let _ = answer.send(frozen);
+                    return;
+                }
+                let _ = answer.send(frozen);
             }
             Some(Interlude::Stop { answer }) => {
                 // What the log lies on is free once this is answered.
@@ -73,6 +99,7 @@ fn run(mut writer: impl Writer, timer: &Runtime, mut commands: mpsc::Receiver<Co
 fn next(
     writer: &mut impl Writer,
     timer: &Runtime,
+    published: &watch::Sender<u64>,
     commands: &mut mpsc::Receiver<Command>,
 ) -> Option<Command> {
     loop {
@@ -81,7 +108,7 @@ fn next(
             Ok(command) => return command,
             Err(_) => {
                 writer.tend();
-                writer.measure();
+                tell(writer, published);
             }
         }
     }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
+use super::freeze::{self, FreezeError};
 use super::known::Known;
 use super::metrics::{self, Metrics};
 use super::place::{Distinct, Leaves, place};
@@ -59,6 +60,8 @@ pub(super) enum Interlude {
     },
     /// What was sent before is processed, and what comes after is not.
     Stop { answer: oneshot::Sender<()> },
+    /// The same for ever.
+    Freeze { answer: oneshot::Sender<Result<(), FreezeError>> },
 }
 
 /// Everything that the log's thread owns.
@@ -89,7 +92,7 @@ struct Recovered {
 /// changed.
 fn recover(config: &Config) -> Result<Recovered, OpenError> {
     let mut publisher = Publisher::new(config);
-    let published = publisher.recover()?;
+    let published = publisher.recover(config)?;
     let (mut wal, batches) = WriteAheadLog::open(&config.files, &config.folder.join("wal"))?;
     let committed = batches.last().map_or(0, Batch::end);
     if committed < published {
@@ -284,6 +287,20 @@ impl Writer for Sequencer {
             self.fail();
         }
         redacted
+    }
+
+    fn freeze(&mut self) -> Result<(), FreezeError> {
+        if self.failed.is_some() {
+            return Err(FreezeError::Unavailable);
+        }
+        if self.is_behind() {
+            self.publish().map_err(|error| match error {
+                AppendError::Unwitnessed => FreezeError::Unwitnessed,
+                _ => FreezeError::Unavailable,
+            })?;
+        }
+        let note = self.publisher.published().ok_or(FreezeError::Unavailable)?.note.clone();
+        freeze::freeze(&self.config, &note).inspect_err(|_| self.fail())
     }
 
     fn measure(&self) {

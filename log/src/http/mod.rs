@@ -4,8 +4,10 @@
 //! others wait for.
 
 mod connections;
+mod feed;
 
 pub use connections::{Limits, serve};
+pub use feed::Feed;
 
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::engine::Log;
+use crate::hash::Hash;
 use crate::store::Reader;
 use crate::tile::{TileKind, TilePath, TileSource as _};
 
@@ -76,7 +79,7 @@ pub fn problem(status: u16, reason: &str, detail: &str) -> Response {
     response
 }
 
-/// What is watched of a log: `/healthz`, `/readyz` and `/metrics`.
+/// What is watched of a log: `/healthz`, `/readyz` and `/metrics`, and its feed.
 pub(crate) fn watched(log: &Log) -> Router {
     let (ready, metrics) = (log.clone(), log.clone());
     let readiness = move || async move {
@@ -94,6 +97,7 @@ pub(crate) fn watched(log: &Log) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readiness))
         .route("/metrics", get(text))
+        .merge(Feed::new(log.reader().clone(), log.published()).router())
 }
 
 /// The published checkpoint.
@@ -106,6 +110,20 @@ pub(crate) async fn checkpoint(reader: Reader) -> Response {
             (headers, bytes).into_response()
         }
         _ => problem(404, "checkpoint-unavailable", "no checkpoint is published yet"),
+    }
+}
+
+/// A certificate that a certificate log keeps beside its entries.
+pub(crate) async fn issuer(reader: Reader, fingerprint: String) -> Response {
+    let canonical =
+        fingerprint.len() == 64 && fingerprint.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let read = move || {
+        let bytes = hex::decode(fingerprint).ok().filter(|_| canonical)?;
+        reader.issuer(&Hash::from_slice(&bytes)?).ok()?
+    };
+    match tokio::task::spawn_blocking(read).await {
+        Ok(Some(bytes)) => ([(header::CONTENT_TYPE, "application/pkix-cert")], bytes).into_response(),
+        _ => problem(404, "ct-no-issuer", "there is no such issuer"),
     }
 }
 

@@ -8,6 +8,7 @@
 //! | `tile/….p/W` | partial ones, the newest width only | derived: rewritten from `wal` at start |
 //! | `checkpoint` | the published checkpoint | file and folder synced |
 //! | `sealed/<index>` | openings of sealed entries | synced before acknowledgement |
+//! | `frozen` | the last checkpoint of a log that takes no entries any more | file and folder synced |
 //! | `withheld/<index>` | which record withholds the entry | synced before anything is erased |
 //!
 //! With several front ends, what `lock` and `wal` are for is done by a database (`shared`, `postgres`), and the rest lies

@@ -10,11 +10,13 @@
 
 mod copy;
 mod examine;
+mod replica;
 mod source;
 mod walk;
 
 pub use copy::{Copied, Copy, complete};
 pub use examine::{Examined, Finding, examine};
+pub use replica::Replica;
 pub use source::{Remote, Source};
 pub use walk::Tally;
 

@@ -88,7 +88,7 @@ pub(super) fn walk(
             take(&mut pieces);
             each(pieces)?;
         }
-        if items % TILE_WIDTH > 0 {
+        if !items.is_multiple_of(TILE_WIDTH) {
             let tile = edge.tile(level, full)?;
             let path = TilePath::in_tree(TileKind::Hashes(level), full, size).expect("it is in the tree");
             let content = Ok(tile.hashes().iter().flat_map(|hash| hash.0).collect());

@@ -15,6 +15,8 @@ pub enum Log {
     Backfill(LogBackfill),
     /// Name everything that does not hold in a log's folder, and change nothing
     Fsck(LogFsck),
+    /// Follow a log with a copy, and serve readers from it
+    Replica(LogReplica),
 }
 
 /// Which log it is.
@@ -91,4 +93,24 @@ pub struct LogFsck {
     /// Which log it is
     #[command(flatten)]
     pub identity: LogIdentity,
+}
+
+/// `log replica`.
+#[derive(Clone, Debug, Args)]
+pub struct LogReplica {
+    /// The log's address, below which `checkpoint` and `tile/` are; of a signature log it ends in /api/v2
+    #[arg(long, value_name = "U")]
+    pub url: String,
+    /// Which log it is
+    #[command(flatten)]
+    pub identity: LogIdentity,
+    /// The copy's folder
+    #[arg(long, value_name = "D")]
+    pub out: PathBuf,
+    /// Address to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub listen: String,
+    /// Seconds from one look at the log to the next
+    #[arg(long, value_name = "SECONDS", default_value_t = 2)]
+    pub every: u64,
 }

@@ -1,0 +1,59 @@
+//! The end of a log: the last checkpoint is written down as such, and nothing is appended after it.
+
+use std::io;
+
+use super::{Config, OpenError};
+use crate::merkle::root;
+use crate::tile::TileTree;
+
+/// The file that says so.
+const FROZEN: &str = "frozen";
+
+/// Why a log was not frozen.
+#[derive(Debug, thiserror::Error)]
+pub enum FreezeError {
+    /// Too few witnesses cosigned the last checkpoint.
+    #[error("too few witnesses cosigned the last checkpoint")]
+    Unwitnessed,
+    /// Storage failed, or the log has stopped.
+    #[error("the log cannot be frozen now")]
+    Unavailable,
+    /// From the file system.
+    #[error("the log cannot be frozen: {0}")]
+    Io(#[from] io::Error),
+    /// Several front ends share the log.
+    #[error("freezing a log of several front ends is not built yet")]
+    SharedStore,
+}
+
+impl FreezeError {
+    /// Stable reason code.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Unwitnessed => "log-unwitnessed",
+            Self::Unavailable => "log-unavailable",
+            Self::Io(_) => "log-unreadable",
+            Self::SharedStore => "not-built",
+        }
+    }
+}
+
+/// Writes down that this checkpoint is the last.
+pub(super) fn freeze(config: &Config, note: &str) -> Result<(), FreezeError> {
+    Ok(config.files.write_durable(&config.folder.join(FROZEN), note.as_bytes())?)
+}
+
+/// The size of the tree, if it is the last. What readers see must then be that tree.
+pub(super) fn is_frozen(config: &Config) -> Result<Option<u64>, OpenError> {
+    if config.shared.is_some() {
+        return Ok(None);
+    }
+    let Some(last) = config.files.read_optional(&config.folder.join(FROZEN))? else { return Ok(None) };
+    let (last, reader) = (config.open_checkpoint(&last)?.checkpoint().clone(), config.reader());
+    let published = config.objects().read("checkpoint")?.ok_or(io::Error::from(io::ErrorKind::NotFound))?;
+    let tree = TileTree::new(reader, last.size);
+    if *config.open_checkpoint(&published)?.checkpoint() != last || root(&tree, last.size)? != last.root {
+        return Err(OpenError::PublishedDiffers);
+    }
+    Ok(Some(last.size))
+}

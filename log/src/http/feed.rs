@@ -1,0 +1,155 @@
+//! The feed of a log: an event for each entry that is in the published tree, in order, as server-sent events.
+//!
+//! `GET /api/sigveil/v1/events` goes on until the client leaves or the connection's time is over. An event's id is the
+//! entry's index: whoever comes back with `Last-Event-ID`, as browsers' `EventSource` does by itself, gets what came after
+//! that one, so that nobody misses an entry and some may be told twice. `?from=N` begins at an index; without either, the feed
+//! begins with what is published next. Nothing is kept for a reader: events are read from the tree's tiles.
+//!
+//! ```text
+//! id: 17
+//! event: entry
+//! data: {"index":17,"leafHash":"…","treeSize":20}
+//! ```
+//!
+//! The event is sent once a checkpoint of `treeSize` entries is published. What it says is as good as the server is:
+//! whoever needs proof reads the tree.
+
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body as Answer, Bytes};
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use hyper::body::{Body, Frame};
+use serde::Deserialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+
+use super::problem;
+use crate::checkpoint::parse_decimal;
+use crate::store::Reader;
+use crate::tile::{TILE_WIDTH, TileError, TileTree};
+
+/// Readers of one feed at once.
+const READERS: usize = 256;
+/// How often something is sent where nothing happens, so that both sides learn that the other is gone.
+const QUIET: Duration = Duration::from_secs(15);
+/// Sent first: how long a client waits before it comes back, milliseconds.
+const BEGINNING: &str = "retry: 1000\n\n";
+
+/// A log that can be followed.
+#[derive(Debug, Clone)]
+pub struct Feed {
+    reader: Reader,
+    /// Size of the published tree.
+    published: watch::Receiver<u64>,
+    places: Arc<Semaphore>,
+}
+
+impl Feed {
+    /// The feed of what `reader` reads, of which `published` says the size.
+    pub fn new(reader: Reader, published: watch::Receiver<u64>) -> Self {
+        Self { reader, published, places: Arc::new(Semaphore::new(READERS)) }
+    }
+
+    /// Its address.
+    pub fn router(self) -> Router {
+        Router::new().route("/api/sigveil/v1/events", get(events)).with_state(self)
+    }
+
+    /// Events of the entries from `begin` on, of at most one tile; also the index after the last.
+    fn read(&self, begin: u64, size: u64) -> Result<(String, u64), TileError> {
+        let tree = TileTree::new(&self.reader, size);
+        let (tile, end) = (begin / TILE_WIDTH, size.min((begin / TILE_WIDTH + 1) * TILE_WIDTH));
+        let leaves = tree.tile(0, tile)?;
+        let mut text = String::new();
+        for (index, leaf) in
+            (tile * TILE_WIDTH..end).zip(leaves.hashes()).filter(|(index, _)| *index >= begin)
+        {
+            let leaf = leaf.to_base64();
+            writeln!(
+                text,
+                "id: {index}\nevent: entry\ndata: {{\"index\":{index},\"leafHash\":\"{leaf}\",\"treeSize\":{size}}}\n"
+            )
+            .expect("a string takes all");
+        }
+        Ok((text, end))
+    }
+
+    /// Sends events until the reader or the log is gone.
+    async fn send(mut self, mut next: u64, events: mpsc::Sender<Bytes>, place: OwnedSemaphorePermit) {
+        if events.send(Bytes::from_static(BEGINNING.as_bytes())).await.is_err() {
+            return;
+        }
+        loop {
+            let size = *self.published.borrow_and_update();
+            if next < size {
+                let feed = self.clone();
+                let read = tokio::task::spawn_blocking(move || feed.read(next, size)).await;
+                let Ok(Ok((text, end))) = read else {
+                    tracing::warn!(next, "a feed ends, because its log cannot be read");
+                    return;
+                };
+                if events.send(text.into()).await.is_err() {
+                    return;
+                }
+                next = end;
+                continue;
+            }
+            tokio::select! {
+                changed = self.published.changed() => if changed.is_err() { return },
+                () = tokio::time::sleep(QUIET) => {
+                    if events.send(Bytes::from_static(b": nothing new\n\n")).await.is_err() {
+                        return;
+                    }
+                }
+                () = events.closed() => break,
+            }
+        }
+        drop(place);
+    }
+}
+
+#[derive(Deserialize)]
+struct Begin {
+    from: Option<String>,
+}
+
+async fn events(State(feed): State<Feed>, Query(begin): Query<Begin>, headers: HeaderMap) -> Response {
+    let malformed = || problem(400, "request-malformed", "an event's id is an index");
+    let last = headers.get("last-event-id").map(|id| id.to_str().ok().and_then(parse_decimal));
+    let next = match (last, begin.from.as_deref().map(parse_decimal)) {
+        (Some(None), _) | (None, Some(None)) => return malformed(),
+        (Some(Some(last)), _) => last.saturating_add(1),
+        (None, Some(Some(from))) => from,
+        (None, None) => *feed.published.borrow(),
+    };
+    let Ok(place) = Arc::clone(&feed.places).try_acquire_owned() else {
+        return problem(503, "log-busy", "too many follow this log already");
+    };
+    let (sender, receiver) = mpsc::channel(2);
+    tokio::spawn(feed.send(next, sender, place));
+    let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
+    (headers, Answer::new(Events(receiver))).into_response()
+}
+
+/// A body that comes piece by piece.
+struct Events(mpsc::Receiver<Bytes>);
+
+impl Body for Events {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.poll_recv(context).map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
