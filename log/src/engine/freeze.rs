@@ -43,6 +43,11 @@ pub(super) fn freeze(config: &Config, note: &str) -> Result<(), FreezeError> {
     Ok(config.files.write_durable(&config.folder.join(FROZEN), note.as_bytes())?)
 }
 
+/// Takes back what a failed attempt to freeze may have left, before a log goes on.
+pub(super) fn forget_attempt(config: &Config) -> io::Result<()> {
+    config.files.erase(&config.folder.join(FROZEN), None)
+}
+
 /// The size of the tree, if it is the last. What readers see must then be that tree.
 pub(super) fn is_frozen(config: &Config) -> Result<Option<u64>, OpenError> {
     if config.shared.is_some() {

@@ -1,4 +1,4 @@
-//! Redaction and trimming stopped at each of their calls of the file system, and the folder opened again, with that
+//! Redaction, trimming and freezing stopped at each of their calls of the file system, and the folder opened again, with that
 //! stopped too.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::common;
 use super::crash::disk::{Fault, Faulty, Plan};
+use super::freeze;
 use super::redact::{Coverage, RedactError};
 use super::run::Writer as _;
 use super::sequencer::Sequencer;
@@ -214,5 +215,35 @@ fn trimming_interrupted_anywhere_loses_nothing() {
             assert!(steps > 10, "faults were injected");
             return;
         }
+    }
+}
+
+#[test]
+fn freezing_that_fails_anywhere_leaves_a_log_that_goes_on_or_has_ended() {
+    let item = |n: u32| sequenced(format!("{n:0200}").into_bytes(), Vec::new());
+    for steps in 0.. {
+        let (folder, plan) = (tempfile::tempdir().unwrap(), Arc::new(Plan::default()));
+        let mut log = Sequencer::open(faulty(folder.path(), &plan)).unwrap();
+        log.commit((0..10).map(item).collect()).unwrap();
+        // The call is done, and fails all the same.
+        plan.arm(Fault::IoLate, steps, false);
+        let frozen = log.freeze();
+        plan.disarm();
+        // Another process finds it ended or not, with all its entries.
+        let copied = tempfile::tempdir().unwrap();
+        common::copy(folder.path(), copied.path());
+        let ended = freeze::is_frozen(&config(copied.path())).unwrap();
+        assert!(ended.is_none_or(|size| size == 10), "after {steps} calls");
+        assert_eq!(reopen(copied.path()).tree.size(), 10);
+        if frozen.is_ok() {
+            assert!(ended.is_some() && steps > 3, "faults were injected");
+            return;
+        }
+        // This one goes on, and has then not ended.
+        log.heal().unwrap();
+        log.commit(vec![item(10)]).unwrap();
+        drop(log);
+        assert_eq!(freeze::is_frozen(&config(folder.path())).unwrap(), None, "after {steps} calls");
+        assert_eq!(reopen(folder.path()).tree.size(), 11);
     }
 }

@@ -455,7 +455,8 @@ impl Log {
     /// again, and reading goes on. Repeating it is harmless.
     ///
     /// # Errors
-    /// [`FreezeError`]; the log then goes on as it was, or has stopped.
+    /// [`FreezeError`]; the log then goes on as it was, or has stopped. After [`FreezeError::Io`] a process that ends before
+    /// the log works again may leave it frozen.
     pub async fn freeze(&self) -> Result<(), FreezeError> {
         if self.is_frozen() {
             return Ok(());

@@ -91,6 +91,7 @@ struct Recovered {
 /// Reads what the folder holds and makes it consistent. If fewer entries are there than were published, nothing is
 /// changed.
 fn recover(config: &Config) -> Result<Recovered, OpenError> {
+    freeze::forget_attempt(config)?;
     let mut publisher = Publisher::new(config);
     let published = publisher.recover(config)?;
     let (mut wal, batches) = WriteAheadLog::open(&config.files, &config.folder.join("wal"))?;
