@@ -16,7 +16,7 @@ use sigveil_log::engine::{AppendError, Config, Log, OpenError};
 use sigveil_log::entry::Entry;
 use sigveil_log::note::NoteSigner;
 use sigveil_log::shards::{Period, Shards};
-use sigveil_log::whole::{Copy, Identity, Remote, Replica, verify};
+use sigveil_log::whole::{Identity, LocalCopy, Remote, Replica, verify};
 
 fn request(artifact: &[u8]) -> Vec<u8> {
     let Entry::HashedRekord(entry) = rekord(artifact) else { panic!("a hashedrekord") };
@@ -163,7 +163,7 @@ async fn a_replica_serves_what_its_log_publishes_and_goes_on_when_that_is_gone()
     let start = |url: String| {
         let (to, identity) = (to.clone(), identity.clone());
         tokio::task::spawn_blocking(move || {
-            let copy = Copy::open(&to, identity.clone()).unwrap();
+            let copy = LocalCopy::open(&to, identity.clone()).unwrap();
             let remote = Remote::new(&format!("{url}/api/v2")).unwrap();
             Replica::start(copy, &identity, remote, Duration::from_millis(20)).unwrap()
         })

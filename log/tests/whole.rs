@@ -20,7 +20,7 @@ use sigveil_log::note::SignedNote;
 use sigveil_log::sct::{AcceptedRoots, EntryKind};
 use sigveil_log::store::{ReadError, Reader};
 use sigveil_log::tile::{TileError, TilePath, TileSource, TileTree};
-use sigveil_log::whole::{Copy, Identity, Remote, Source, WholeError, complete, examine, verify};
+use sigveil_log::whole::{Identity, LocalCopy, Remote, Source, WholeError, complete, examine, verify};
 
 /// A log of so many entries, which has stopped.
 async fn stopped(folder: &Path, entries: u32) -> PathBuf {
@@ -101,13 +101,13 @@ async fn a_copy_holds_what_the_log_does_and_follows_it_by_reading_only_what_is_n
     let log = stopped(folder.path(), 70_000).await;
     let to = folder.path().join("copy");
     let source = Counted::new(Reader::new(&log));
-    let mut copy = Copy::open(&to, identity()).unwrap();
+    let mut copy = LocalCopy::open(&to, identity()).unwrap();
     let copied = copy.follow(&source).unwrap();
     assert_eq!((copied.tally.entries, copied.checkpoint.checkpoint().size), (70_000, 70_000));
     assert!(source.reads() > 2 * 273);
     let (expected, entries) = verify(copy.reader(), &identity()).unwrap();
     assert_eq!((expected.note(), entries.entries), (copied.checkpoint.note(), 70_000));
-    assert!(matches!(Copy::open(&to, identity()), Err(WholeError::Locked)));
+    assert!(matches!(LocalCopy::open(&to, identity()), Err(WholeError::Locked)));
 
     grow(folder.path(), 70_000, 70_300).await;
     let copied = copy.follow(&source).unwrap();
@@ -116,7 +116,7 @@ async fn a_copy_holds_what_the_log_does_and_follows_it_by_reading_only_what_is_n
     drop(copy);
 
     // Another process finds what is there, and reads from the log no more than the edge.
-    let mut copy = Copy::open(&to, identity()).unwrap();
+    let mut copy = LocalCopy::open(&to, identity()).unwrap();
     assert_eq!(copy.size().unwrap(), 70_300);
     assert_eq!(copy.follow(&source).unwrap().written, 0);
     assert!(source.reads() < 10);
@@ -132,8 +132,8 @@ async fn a_copy_holds_what_the_log_does_and_follows_it_by_reading_only_what_is_n
     let refused =
         Log::open(Config::new(&to, log_signer(), std::sync::Arc::new(|| NOW))).map(drop).unwrap_err();
     assert!(matches!(refused, OpenError::PublishedAhead { committed: 0, .. }));
-    assert!(Copy::open(&to, identity()).is_ok(), "nor has trying made it a log's folder");
-    assert!(matches!(Copy::open(&log, identity()), Err(WholeError::NotACopy)));
+    assert!(LocalCopy::open(&to, identity()).is_ok(), "nor has trying made it a log's folder");
+    assert!(matches!(LocalCopy::open(&log, identity()), Err(WholeError::NotACopy)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,7 +151,7 @@ async fn over_http_a_log_is_copied_as_from_its_folder() {
     let identity = Identity { witnesses, threshold: 1, ..identity() };
     tokio::task::spawn_blocking(move || {
         let remote = Remote::new(&format!("{url}/api/v2/")).unwrap();
-        let copied = Copy::open(&to, identity.clone()).unwrap().follow(&remote).unwrap();
+        let copied = LocalCopy::open(&to, identity.clone()).unwrap().follow(&remote).unwrap();
         assert_eq!(copied.checkpoint.cosignatures().len(), 1);
         let (opened, tally) = verify(&remote, &identity).unwrap();
         assert!(tally.entries >= copied.tally.entries && opened.checkpoint().size == tally.entries);
@@ -181,7 +181,7 @@ async fn every_damaged_or_missing_file_is_found_and_put_back_from_a_copy() {
     let folder = tempfile::tempdir().unwrap();
     let log = stopped(folder.path(), 66_000).await;
     let to = folder.path().join("copy");
-    let mut copy = Copy::open(&to, identity()).unwrap();
+    let mut copy = LocalCopy::open(&to, identity()).unwrap();
     copy.follow(&Reader::new(&log)).unwrap();
     assert_eq!(examine(&log, &identity()).unwrap().findings, []);
     assert_eq!(examine(&log, &identity()).unwrap().committed, Some(66_000));
@@ -249,7 +249,7 @@ async fn a_copy_takes_no_fork_nothing_smaller_and_nothing_damaged() {
     let other = tempfile::tempdir().unwrap();
     grow(other.path(), 1000, 1700).await;
     let (other, to) = (other.path().join("log"), folder.path().join("copy"));
-    let mut copy = Copy::open(&to, identity()).unwrap();
+    let mut copy = LocalCopy::open(&to, identity()).unwrap();
     copy.follow(&Reader::new(&log)).unwrap();
     let before = files(&to);
     let refused = copy.follow(&Reader::new(&other)).unwrap_err();
@@ -299,7 +299,7 @@ async fn what_a_log_withholds_is_erased_from_its_copies_and_stays_so_when_it_is_
         tokio::spawn(async move { log.append_opaque(n.to_be_bytes().to_vec()).await.unwrap() });
     }
     log.append_opaque(b"last".to_vec()).await.unwrap();
-    let mut copy = Copy::open(&to, identity()).unwrap();
+    let mut copy = LocalCopy::open(&to, identity()).unwrap();
     copy.follow(&source).unwrap();
     common::copy(&to, &folder.path().join("older"));
     let record = record(receipt.index, receipt.leaf_hash, Withholding::WholeBody);
@@ -371,7 +371,7 @@ async fn a_certificate_log_is_copied_with_its_issuers() {
     let identity = Identity::new(log.log().key().clone());
     tokio::task::spawn_blocking(move || {
         let remote = Remote::new(&url).unwrap();
-        let copied = Copy::open(&to, identity.clone()).unwrap().follow(&remote).unwrap();
+        let copied = LocalCopy::open(&to, identity.clone()).unwrap().follow(&remote).unwrap();
         assert_eq!((copied.tally.entries, copied.tally.issuers.len()), (3, 1));
         assert_eq!(examine(&to, &identity).unwrap().findings, []);
         let issuer = format!("issuer/{}", Hash::of(&[&authority.certificate]).to_hex());

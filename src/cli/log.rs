@@ -8,7 +8,7 @@ use sigveil_log::checkpoint::Checkpoint;
 use sigveil_log::http::{Limits, serve};
 use sigveil_log::note::NoteKey;
 use sigveil_log::store::Reader;
-use sigveil_log::whole::{Copied, Copy, Finding, Identity, Remote, Replica, Source, Tally, WholeError};
+use sigveil_log::whole::{Copied, Finding, Identity, LocalCopy, Remote, Replica, Source, Tally, WholeError};
 use sigveil_log::whole::{complete, examine, verify};
 use spki::DecodePublicKey as _;
 use tokio::net::TcpListener;
@@ -28,7 +28,7 @@ pub fn run(command: &Log, progress: &Progress) -> Result<Report, Failure> {
     match command {
         Log::Clone(arguments) => {
             let source = source(&arguments.place)?;
-            let copied = Copy::open(&arguments.out, identity(&arguments.identity)?)?.follow(&*source)?;
+            let copied = LocalCopy::open(&arguments.out, identity(&arguments.identity)?)?.follow(&*source)?;
             Ok(written(&copied, &arguments.out, "copied"))
         }
         Log::Verify(arguments) => {
@@ -66,7 +66,7 @@ fn identity(arguments: &args::LogIdentity) -> Result<Identity, Failure> {
 fn replica(arguments: &args::LogReplica, progress: &Progress) -> Result<Report, Failure> {
     let port = |error: std::io::Error| Failure::from(InstanceError::Port(error));
     let identity = identity(&arguments.identity)?;
-    let copy = Copy::open(&arguments.out, identity.clone())?;
+    let copy = LocalCopy::open(&arguments.out, identity.clone())?;
     let every = Duration::from_secs(arguments.every.max(1));
     let replica = Replica::start(copy, &identity, Remote::new(&arguments.url)?, every)?;
     let runtime = runtime()?;

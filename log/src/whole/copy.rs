@@ -25,7 +25,7 @@ pub struct Copied {
 
 /// A folder that holds a copy of a log, and its only writer.
 #[derive(Debug)]
-pub struct Copy {
+pub struct LocalCopy {
     identity: Identity,
     objects: Objects,
     reader: Reader,
@@ -36,7 +36,7 @@ pub struct Copy {
     _lock: FolderLock,
 }
 
-impl Copy {
+impl LocalCopy {
     /// The copy in a folder, which may be empty or not there yet.
     ///
     /// # Errors

@@ -5,7 +5,7 @@
 //! tree, each tile gives those below it, and the lowest level the entries. So tiles are checked one by one, from the root
 //! down, in memory that does not hold the tree, and each may come from anywhere.
 //!
-//! A [`Copy`] is a folder that anybody can read as the log's own, and that nobody can append to: it has no write-ahead
+//! A [`LocalCopy`] is a folder that anybody can read as the log's own, and that nobody can append to: it has no write-ahead
 //! log, and an engine refuses to start on it. It has the openings of no sealed entry.
 
 mod copy;
@@ -14,7 +14,7 @@ mod replica;
 mod source;
 mod walk;
 
-pub use copy::{Copied, Copy, complete};
+pub use copy::{Copied, LocalCopy, complete};
 pub use examine::{Examined, Finding, examine};
 pub use replica::Replica;
 pub use source::{Remote, Source};

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use tokio::sync::watch;
 
-use super::{Copy, Identity, Source, WholeError};
+use super::{Identity, LocalCopy, Source, WholeError};
 use crate::http::{Feed, checkpoint, guard, issuer, problem, tile};
 use crate::store::Reader;
 use crate::tile::TileKind;
@@ -33,7 +33,7 @@ impl Replica {
     /// # Errors
     /// When what the folder holds is not of this log, or no thread can be started.
     pub fn start(
-        copy: Copy,
+        copy: LocalCopy,
         identity: &Identity,
         log: impl Source + Send + 'static,
         every: Duration,
