@@ -1,12 +1,13 @@
 //! A string value of a JSON text taken out in one piece, packed as a digest wants it.
 //!
-//! Of a value only the first byte's element (see [`strings`]) says whose value it is, and how long; behind it bytes will
-//! do, since a string has no other quote than its closing one. So its start is taken out (see [`starts`]), and the bytes from
-//! there on are selected packed, 31 to a number: a row a byte of the text, whatever the value's length, where a window over
-//! elements takes one a step for each byte of the value.
+//! The element of a value's first byte (see [`strings`]) says whose value it is and how long; of the others
+//! the bytes alone are read. So the value's start is taken out (see [`starts`]), and the bytes from there on
+//! are selected packed, 31 to a number. That takes one row for each byte of the text, however long the value
+//! is; a window over elements would take one for each byte of the value and step of the shift.
 //!
-//! The position is `31·c + f` with bits for c and f, nothing to alias, and the start's; f = 31 stands for the next block's begin.
-//! What comes behind the string is cut off: only of the number in which it ends are the bytes taken apart.
+//! The position is `31·c + f`, with bits for c and f, so that it has no alias, and equals the start's; f = 31
+//! is the first byte of the next block. What comes behind the string is cut off: only the number in which it
+//! ends is taken apart into bytes.
 
 use crate::Fr;
 use crate::gadgets::json::Text;
@@ -56,11 +57,12 @@ pub struct Excerpt<N> {
 
 /// Takes out the string whose elements have this base (see [`strings::base`]).
 ///
-/// The start must *follow* and have a rest that is not zero: within strings nothing follows, outside the rest is
-/// zero, so it is an opening quote, and its byte need not be looked at. The rest is the length and one. Where places are left free *the caller must* see to it
-/// that the length is not negative: a length of −1 fits a rest of zero, and so any byte that follows, string or not. A length
-/// is no less than minus the places, and no text has so long a rest that this were one modulo 2^11: all fields have one
-/// reading.
+/// The start *follows*, and its rest is the length and one. Where that is not zero the start is an opening
+/// quote, and its byte need not be looked at: within strings nothing follows, and outside the rest is zero.
+///
+/// Where places are left free, *the caller must* see to it that the length is not negative: a length of −1
+/// fits a rest of zero, and so any byte that follows, string or not. Other lengths below zero, which are at
+/// least minus the places, fit nothing: modulo 2^11 they are rests longer than any text.
 ///
 /// # Panics
 /// If more places are left free than a start shows bytes before it.
@@ -135,8 +137,8 @@ fn selected<C: Cs>(cs: &mut C, bits: &[C::Num], mut leaves: Vec<Option<C::Num>>)
     leaves.remove(0)
 }
 
-/// The numbers with zeros from an end on: two rows each, one more for each that it can be in, and 279 for the bytes of the one
-/// in which it is.
+/// The numbers with zeros from an end on: three rows for each, and 279 for the bytes of the one in which the
+/// end is.
 fn cut<C: Cs>(cs: &mut C, packed: &[C::Num], number: &Cut<C::Num>, place: &Cut<C::Num>) -> Vec<C::Num> {
     let mut last = C::Num::zero();
     for (j, packed) in packed.iter().enumerate() {
@@ -225,7 +227,9 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(96))]
         #[test]
-        fn a_value_is_packed_as_a_digest_wants_it(before in 0usize..70, length in 0usize..94, free in any::<bool>()) {
+        fn a_value_is_packed_as_a_digest_wants_it(
+            before in 0usize..70, length in 0usize..94, free in any::<bool>(),
+        ) {
             let packing = if free { &OFFSET } else { &PLAIN };
             let value: String = (0..length).map(|i| char::from(b'a' + (i % 26) as u8)).collect();
             let (payload, at) = payload(before, &value);
@@ -246,8 +250,8 @@ mod tests {
             }
         }
 
-        /// Whatever single value is changed, and all that follows computed anew: a row fails, or nothing follows of it. But
-        /// where a start is, is free in a group from which nothing is taken.
+        /// Whatever single value is changed, and all that follows computed anew: a row fails, or nothing
+        /// follows of it. But in a group from which nothing is taken the start's place is free.
         #[test]
         fn one_changed_value_is_refused(seed in any::<u64>(), free in any::<bool>()) {
             let packing = if free { &OFFSET } else { &PLAIN };

@@ -1,22 +1,30 @@
-//! A JSON text, byte by byte: which are inside strings, how deep, where keys begin and what follows a delimiter.
+//! A JSON text, byte by byte: which bytes are inside strings, how deep they are, where keys begin, and what
+//! follows a delimiter.
 //!
 //! # Assumption
-//! The text is *well-formed* (RFC 8259), with zero bytes before and after it. Under it the tests below may be cheaper
-//! than the grammar: outside strings only `{ } [ ] , : "`, white space, digits, `+ - .` and the letters of numbers and
-//! literals occur, and each test is exact on what can stand at its place. Zero bytes change no state. Nothing is
-//! claimed about other texts.
+//! The text is *well-formed* (RFC 8259), with zero bytes before and after it. So the tests below may be
+//! cheaper than the grammar: outside strings only `{ } [ ] , : "`, white space, digits, `+ - .` and the
+//! letters of numbers and literals occur, and each test is exact on what can stand at its place. Zero bytes
+//! change no state. Nothing is claimed about other texts.
 //!
-//! State before byte i: in a string `s`, escaped `x`, depth `d`, key expected `k` (from the top-level object's begin, or
-//! a comma there, to the next colon there; a text that is no object has no colon at depth 1, and so no value), pending `p` (from an opening bracket, a closing quote or a top-level colon, through
-//! white space). Each is forced by the state and the byte before it, so nothing is left to the prover.
+//! The state before byte i:
+//!
+//! - `s`: the byte is in a string;
+//! - `x`: it is escaped;
+//! - `d`: its depth;
+//! - `k`: a key is expected, from the top-level object's begin, or a comma there, to the next colon there (a
+//!   text that is no object has no colon at depth 1, and so no value);
+//! - `p`: pending, from an opening bracket, a closing quote or a top-level colon on, through white space.
+//!
+//! Each is forced by the state and the byte before it, so nothing is left to the prover.
 
 use super::numbers::{power, small};
 use crate::Fr;
 use crate::gadgets::select::{never_both, zero_where};
 use crate::r1cs::{Cs, Num};
 
-/// Brackets are those bytes outside strings that have all of these bits: of letters and digits none has. Bit 1 tells those
-/// that open.
+/// Brackets are those bytes outside strings that have all of these bits, which no letter, digit or sign there
+/// has. Those that open have bit 1 too.
 const BRACKET_BITS: [usize; 3] = [6, 4, 3];
 
 /// 1/2.
@@ -89,14 +97,16 @@ impl<N: Num> Text<N> {
 pub struct Place<N> {
     /// The byte is the opening quote of a top-level key.
     pub begins_key: N,
-    /// The byte is the first, white space aside, behind an opening bracket, a closing quote or a top-level colon.
+    /// The byte is the first, white space aside, behind an opening bracket, a closing quote or a top-level
+    /// colon.
     pub follows: N,
     /// Depth of objects and arrays before the byte; the top-level object's members stand at depth 1.
     pub depth: N,
     /// Quotes that begin or end a string, up to and including this byte.
     pub quotes: N,
-    /// Of the string that this byte belongs to, from this byte on: backslashes that escape, and [`REST`] for each byte before
-    /// the closing quote, this one counted. Zero at the closing quote and outside strings.
+    /// Of the string that this byte belongs to, from this byte on: the backslashes that escape, and
+    /// 2^[`REST`] for each byte before the closing quote, this one counted. Zero at the closing quote and
+    /// outside strings.
     pub tail: N,
 }
 
@@ -120,12 +130,12 @@ struct Step<N> {
     escape: N,
 }
 
-/// Bytes after which the counts of depth and quotes become variables again. Between, they are sums: a row less a byte,
-/// and a few terms more in the rows that read them.
+/// Bytes after which the counts of depth and quotes become variables again. Between, they are sums, which
+/// saves a row for each byte and adds a few terms to the rows that read them.
 const COUNTED: usize = 16;
 
-/// Scans a text: 117 rows for eight bytes. Also enforces that no top-level key holds a backslash, and that strings and brackets
-/// are closed at the end.
+/// Scans a text: 117 rows for eight bytes. Also enforces that no top-level key holds a backslash, and that
+/// strings and brackets are closed at the end.
 pub fn scan<C: Cs>(cs: &mut C, bytes: &[Byte<C::Num>]) -> Vec<Place<C::Num>> {
     cs.family("json.scan", |cs| {
         let mut state = State {
@@ -157,8 +167,8 @@ pub fn scan<C: Cs>(cs: &mut C, bytes: &[Byte<C::Num>]) -> Vec<Place<C::Num>> {
 }
 
 fn advance<C: Cs>(cs: &mut C, state: &State<C::Num>, byte: &Byte<C::Num>) -> (Step<C::Num>, State<C::Num>) {
-    // Strings: a quote that is not escaped begins or ends one; a backslash that is not escaped escapes the next byte.
-    // Of the two a quote has bit 1.
+    // A quote that is not escaped begins or ends a string; a backslash that is not escaped escapes the next
+    // byte. Of the two the quote has bit 1.
     let either = zero_where(cs, &no_quote_or_backslash(byte), &state.escaped.not());
     let quote = cs.product(&either, &byte.bits[1]);
     let escape = either.minus(&quote);
@@ -197,8 +207,8 @@ struct Brackets<N> {
     close: N,
 }
 
-/// Three rows: how many of a bracket's bits are missing, with four more in a string, is zero for brackets outside
-/// strings alone.
+/// Three rows: the number of a bracket's bits that the byte lacks, and four more in a string, is zero for
+/// brackets outside strings alone.
 fn brackets<C: Cs>(cs: &mut C, state: &State<C::Num>, byte: &Byte<C::Num>) -> Brackets<C::Num> {
     let bracket = zero_where(cs, &no_bracket(byte, &state.in_string), &C::Num::one());
     let open = cs.product(&bracket, &byte.bits[1]);
@@ -210,14 +220,14 @@ fn no_bracket<N: Num>(byte: &Byte<N>, in_string: &N) -> N {
     missing.plus(&in_string.times(small(4)))
 }
 
-/// What ends a key, or a member, of the top-level object: outside strings at depth 1 a colon where a key is expected, a
-/// comma elsewhere. Two rows.
+/// What ends a key, or a member, of the top-level object: outside strings at depth 1 a colon where a key is
+/// expected, elsewhere a comma. Two rows.
 fn delimiter<C: Cs>(cs: &mut C, state: &State<C::Num>, byte: &Byte<C::Num>) -> C::Num {
     zero_where(cs, &no_delimiter(state, byte), &C::Num::one())
 }
 
-/// The sum 256·(d − 1) + (byte − expected) + 2^24·s is zero for nothing else than what [`delimiter`] says, since byte and expected are below 256
-/// and the depth below 2^16.
+/// 256·(d − 1) + (byte − expected) + 2^24·s: since byte and expected are below 256 and the depth is below
+/// 2^16, zero for what [`delimiter`] says and for nothing else.
 fn no_delimiter<N: Num>(state: &State<N>, byte: &Byte<N>) -> N {
     let mut sum = byte.value.minus(&constant(256 + u64::from(b',')));
     sum.add_scaled(&state.expects_key, small(i64::from(b',') - i64::from(b':')));
@@ -228,9 +238,9 @@ fn no_delimiter<N: Num>(state: &State<N>, byte: &Byte<N>) -> N {
 
 /// Zero exactly for a quote and a backslash, among all bytes.
 ///
-/// With y_i whether bit i is another than a quote's, a backslash has y_1 to y_6 and no other. In
-/// y_1 + 2·y_2 + 4·y_3 + 8·y_4 + 16·y_5 − 31·y_6 + 64·y_0 + 128·y_7 the first six terms are zero together for none and for
-/// all of them alone, and never below −31.
+/// Let y_i say whether bit i differs from a quote's: of a backslash y_1 to y_6 are one, y_0 and y_7 zero. In
+/// y_1 + 2·y_2 + 4·y_3 + 8·y_4 + 16·y_5 − 31·y_6 + 64·y_0 + 128·y_7 the first six terms add up to zero only
+/// where none or all of them are one, and never to less than −31.
 fn no_quote_or_backslash<N: Num>(byte: &Byte<N>) -> N {
     let mut sum = N::zero();
     for (bit, weight) in [64i64, 1, 2, 4, 8, 16, -31, 128].into_iter().enumerate() {
@@ -241,10 +251,11 @@ fn no_quote_or_backslash<N: Num>(byte: &Byte<N>) -> N {
     sum
 }
 
-/// Zero exactly for white space, among the bytes that can follow an opening bracket, a closing quote or a colon:
-/// 1 − b5 + 2·b3 − 3·(b0 + b1) + 16·b4 + 32·b6.
+/// Zero exactly for white space, among the bytes that can follow an opening bracket, a closing quote or a
+/// colon: 1 − b5 + 2·b3 − 3·(b0 + b1) + 16·b4 + 32·b6.
 ///
-/// Space 1−1; tab, line feed and carriage return 1+2−3. Quote −3, comma 2, minus −1; all others have b4 or b6.
+/// A space has 1 − 1; tab, line feed and carriage return have 1 + 2 − 3. A quote has −3, a comma 2, a minus
+/// −1; all others have b4 or b6.
 fn no_white_space<N: Num>(byte: &Byte<N>) -> N {
     let mut sum = N::one();
     for (bit, weight) in [(5, -1i64), (3, 2), (0, -3), (1, -3), (4, 16), (6, 32)] {

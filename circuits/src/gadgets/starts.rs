@@ -1,10 +1,11 @@
 //! Where values begin, by groups of eight bytes.
 //!
-//! Of eight bytes in a row one at most begins a value that a statement reads: from one to the next there are a byte of it, a
-//! comma, and a key of three letters with its quotes and colon.
-//! So for each group the prover says at which of its bytes a value may begin, and that byte's element, with its place and the
-//! bytes around it, is the group's *start*. Taking one out is then a matter of one number a group. Whatever places the
-//! prover says, each start is what the text has at one place; whether a value begins there, and whose, its element tells.
+//! Of eight bytes in a row at most one begins a value that a statement reads: between two such bytes lie the
+//! rest of the first value, a comma, and a key of at least three letters with its quotes and colon, so they
+//! are at least eight apart. For each group of eight the prover therefore names one byte, and the group's
+//! *start* is that byte's element together with its place and the bytes around it. Taking a value out then
+//! selects among one number a group. Whichever places the prover names, each start is what the text has at
+//! one place of its group; whether a value begins there, and which, its element tells.
 //!
 //! | bits | field |
 //! |---|---|
@@ -34,7 +35,8 @@ const BYTE_BITS: usize = 8;
 pub struct Starts<N>(Vec<N>);
 
 impl<N: Num> Starts<N> {
-    /// The starts of a text of these elements, at the places where the honest prover finds values: ten rows a group.
+    /// The starts of a text of these elements, at the places where the honest prover finds values: ten rows a
+    /// group.
     pub fn new<C: Cs<Num = N>>(cs: &mut C, text: &Text<N>, elements: &[N], found: &[usize]) -> Self {
         let leaf = |at: usize| match (elements.get(at), text.bytes().get(at)) {
             (Some(element), Some(byte)) => {
@@ -63,11 +65,11 @@ pub struct Start<N> {
 }
 
 impl<N: Num> Start<N> {
-    /// Takes out a start that, where the bit `read` is one, *follows* and has besides what is `expected` of an element without its
-    /// byte (see [`strings::base`]): a row a group, and some 110.
+    /// Takes out a start. Where the bit `read` is one, it *follows*, and its other fields but place and bytes
+    /// are `expected` (see [`strings::base`]). A row a group, and some 110.
     ///
-    /// The fields of a start are disjoint ranges of bits, all below 2^213. Place and bytes are ranged here, what is expected
-    /// by the caller: so each field is compared.
+    /// The fields of a start are disjoint ranges of bits, all below 2^213. Place and bytes are ranged here,
+    /// the expected fields by the caller, so the one equality compares each field.
     pub fn take<C: Cs<Num = N>>(cs: &mut C, starts: &Starts<N>, at: usize, expected: &N, read: &N) -> Self {
         let groups = starts.0.len();
         let group_bits = (usize::BITS - (groups - 1).leading_zeros()) as usize;
@@ -101,7 +103,8 @@ fn shown_at(k: usize) -> u32 {
     ELEMENT_BITS + (BYTE_BITS * (SHOWN - 1 - k)) as u32
 }
 
-/// The number whose place the bits are, lowest first; zero behind the last: a row for each pair that has a number.
+/// The number at the place that the bits, lowest first, are; zero behind the last. A row for each pair that
+/// has a number.
 pub fn selected<C: Cs>(cs: &mut C, bits: &[C::Num], mut numbers: Vec<C::Num>) -> C::Num {
     for bit in bits {
         let zero = C::Num::zero();
@@ -111,10 +114,11 @@ pub fn selected<C: Cs>(cs: &mut C, bits: &[C::Num], mut numbers: Vec<C::Num>) ->
     numbers.remove(0)
 }
 
-/// Takes out one of these fields, numbers below 2^`width`, as many to a number as one holds: the field at this position.
-/// A row for each number that holds fields, and some 270.
+/// Takes out the field at this position, of fields that are numbers below 2^`width`: a row for eight of them,
+/// and some 270.
 ///
-/// The fields of the number that is selected are ranged again, so they are read as they were packed.
+/// Eight fields are packed into one number. Those of the number that is selected are ranged again, so they
+/// are read as they were packed.
 pub fn field<C: Cs>(cs: &mut C, fields: &[C::Num], width: usize, at: usize) -> C::Num {
     assert!(GROUP * width < Fr::MODULUS_BIT_SIZE as usize, "a group's fields have one reading");
     let pack = |group: &[C::Num]| {

@@ -1,7 +1,7 @@
 //! Values of a JSON text, taken out at places that the prover names.
 //!
-//! Each byte of the text becomes one number, an *element*, that carries the byte and all that is known of its place in
-//! disjoint ranges of bits. Taking values out is then a matter of shifting one number a byte; and because the fields
+//! Each byte of the text becomes one number, an *element*, that carries the byte and all that is known of its
+//! place in disjoint ranges of bits. Taking a value out then moves one number a byte; and because the fields
 //! are ranged where they are made, an element has one reading.
 //!
 //! | bits | field |
@@ -13,19 +13,21 @@
 //! | 31..86 | the key that the group of four bytes begins with, as its [`code`] |
 //! | 86 | a key begins three bytes before |
 //! | 87..98 | escapes to come in the string, of [`Place::tail`] |
-//! | 98..109 | bytes to come before the string's closing quote, this one counted, of [`Place::tail`]: its *rest* |
+//! | 98..109 | the *rest*, of [`Place::tail`]: bytes up to the string's closing quote, this one counted |
 //!
-//! The key changes with the groups, since a claim's value begins in a later one than its key: a key of three letters,
-//! its quotes and colon are six bytes. Behind a shorter key a value can stand in the group in which that key begins, but only
-//! in the last byte behind a key in the first, and then the field behind says so: no element passes for one of a key before.
-//! A key's code says which claim it is, or that it is none that the statement reads: the flag in it is one for the
-//! names that were compared in full, and of these no two have their first three letters and their length in common.
+//! The key changes from group to group only, since the value of a claim that is read begins in a later group
+//! than its key: a key of three letters, its quotes and its colon are six bytes. Behind a shorter key a value
+//! can begin in the same group, but only in the group's last byte, behind a key in its first; the flag in bit
+//! 86 then tells it, so that it does not pass for a value of the key before.
 //!
-//! Inside a value that is a string without escapes, a number or a literal, all fields but byte and rest are the same as at
-//! its first byte (which alone *follows* its colon), until the closing quote, which is one quote further; the rest falls by one a
-//! byte from the string's length and one, and outside strings is zero. So behind the first element *base + rest + byte* is
-//! read off, and a sum base + byte + one quote is the string's end: an escaped quote cannot pass for it, since the string
-//! has no escapes.
+//! A key's code says which claim it is, or that it is none that the statement reads. Its flag is one for
+//! those names that were compared in full, and of these no two share both length and first three letters.
+//!
+//! Inside a value that is a string without escapes, a number or a literal, all fields but byte and rest are
+//! those of its first byte, which alone *follows* its colon. The rest begins with the string's length and one
+//! and falls by one a byte; outside strings it is zero. The closing quote has one quote more. So behind the
+//! first element the sum *base + rest + byte* is known but for the byte, and the string ends where the sum is
+//! *base + byte + one quote*: an escaped quote does not pass for that, since the string has no escapes.
 
 pub(crate) use super::numbers::power;
 use super::numbers::small;
@@ -78,8 +80,8 @@ pub fn code(name: &str) -> Fr {
     key_pattern(name, CODE_BYTES) + power(CODE_FLAG)
 }
 
-/// The first so many bytes of a key from a position on, and above them its [`Place::tail`], which at its opening quote is its
-/// length and one: no top-level key has escapes.
+/// The first so many bytes of a key from a position on, and above them its [`Place::tail`]: at its opening
+/// quote that is its length and one, since no top-level key has escapes.
 pub fn key_beginning<N: Num>(text: &Text<N>, places: &[Place<N>], at: usize, bytes: usize) -> N {
     let mut beginning = text.window(at as isize, bytes);
     if let Some(place) = places.get(at) {
@@ -161,8 +163,8 @@ impl<N: Num> Value<N> {
         Self { elements, base, rest: N::zero(), falls_by: N::zero() }
     }
 
-    /// The value as a string, whose length is `rest` less one, where the bit `is_string` is one. `rest` is in range, so the
-    /// first element has one reading.
+    /// The value as a string, whose length is `rest` less one, where the bit `is_string` is one. `rest` is in
+    /// range, so the first element has one reading.
     #[must_use]
     pub fn string(self, rest: N, is_string: N) -> Self {
         Self { rest, falls_by: is_string, ..self }
@@ -173,7 +175,8 @@ impl<N: Num> Value<N> {
         self.byte(0).minus(&constant(power(FOLLOWS)))
     }
 
-    /// The k-th byte behind the first, k from 1: a byte as long as the value goes on, [`closing_quote`] at its end.
+    /// The k-th byte behind the first, k from 1: a byte as long as the value goes on, at its end
+    /// [`closing_quote`].
     pub fn byte(&self, k: usize) -> N {
         let mut byte = self.elements[k].minus(&self.base);
         byte.add_scaled(&self.rest, -rest_unit());
@@ -221,8 +224,8 @@ pub fn delimiting<N: Num>(bytes: &[Byte<N>], places: &[Place<N>]) -> Vec<N> {
     bytes.iter().zip(places).map(field).collect()
 }
 
-/// The [`delimiting`] field of this byte directly behind the closing quote, white space aside, of the string whose elements
-/// under this key have this base.
+/// The [`delimiting`] field of this byte, where it stands behind the closing quote, white space aside, of the
+/// string whose elements under this key have this base.
 pub fn behind_string<N: Num>(base: &N, key: &N, byte: u8) -> N {
     let constant = N::constant(Fr::from(u64::from(byte)) + power(FOLLOWS) + power(QUOTES));
     let mut field = base.plus(&constant);
@@ -230,7 +233,8 @@ pub fn behind_string<N: Num>(base: &N, key: &N, byte: u8) -> N {
     field
 }
 
-/// A plain integer of 1 to `digits` digits at the first of these bytes, with what ends it: zero where `present` is not.
+/// The plain integer of 1 to `digits` digits that begins with the first of these bytes, with a
+/// character behind it that may end one; zero where `present` is zero.
 pub fn integer<C: Cs>(
     cs: &mut C,
     bytes: &[Byte<C::Num>],
@@ -273,8 +277,8 @@ pub fn integer<C: Cs>(
 
 /// Enforces that a byte is a decimal digit where `gate` is not zero: two rows.
 ///
-/// Its higher half h is then 3 and t = b3·(b2 + b1), of 0, 1 and 2, is zero: h − 3 is from −3 to 12, so h − 3 + 16·t is zero for
-/// nothing else.
+/// A digit's higher half h is 3, and t = b3·(b2 + b1), which is 0, 1 or 2, is 0. Since h − 3 is from −3 to
+/// 12, h − 3 + 16·t is zero for nothing else.
 fn decimal_where<C: Cs>(cs: &mut C, gate: &C::Num, byte: &Byte<C::Num>) {
     let beyond_nine = cs.product(&byte.bits[3], &byte.bits[2].plus(&byte.bits[1]));
     let mut sum = select::weighted(&byte.bits[4..]).minus(&constant(Fr::from(3u64)));
@@ -290,7 +294,7 @@ pub fn place_value(place: usize) -> Fr {
     power(8 * (PACKED_BYTES - 1 - place) as u32)
 }
 
-/// Packs bytes, big-endian, 31 to a number, as many numbers as `elements`; what is missing at the end is zero.
+/// Packs bytes, big-endian, 31 to a number, into as many numbers as `elements`; missing bytes are zero.
 pub fn pack31<N: Num>(bytes: &[N], elements: usize) -> Vec<N> {
     let mut packed = vec![N::zero(); elements];
     for (i, byte) in bytes.iter().enumerate() {

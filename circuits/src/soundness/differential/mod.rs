@@ -2,7 +2,7 @@
 //!
 //! Tokens are drawn by a seed and a number: sound ones, and ones with faults, under one issuer's key,
 //! which is new in each run and on which no verdict depends. All are well-formed, with sound headers. Of every token all rows
-//! but those of digest, key and signature are evaluated; of one in 256, and of all whose signature is wrong, all
+//! but those of digest, key and signature are evaluated; of one in 64, and of all whose signature is wrong, all
 //! rows. The two parts share the message and two public inputs, and a signature has no say in what a token says.
 
 mod generate;

@@ -76,16 +76,16 @@ impl<N: Num> Payload<'_, N> {
         Value::take(cs, &self.elements, taken, found.at, found.quotes, &key(name))
     }
 
-    /// Takes out the start of the value under this key at depth 1, of which nothing is said unless `read`; `rest` is zero for what
-    /// is no string.
+    /// Takes out the start of the value under this key at depth 1, whose rest is `rest`: zero for what is no
+    /// string. Nothing is said of it unless `read`.
     fn start<C: Cs<Num = N>>(&self, cs: &mut C, (key, rest): (&N, &N), found: &Found, read: &N) -> Start<N> {
         let mut expected = strings::base(cs, found.quotes, key, &N::one());
         expected.add_scaled(rest, strings::rest_unit());
         Start::take(cs, &self.starts, found.at, &expected, read)
     }
 
-    /// Takes out the string under the claim `name` at this depth, packed; also what the elements of its value have in
-    /// common.
+    /// Takes out the string under the claim `name` at this depth, packed; also what the elements of its value
+    /// have in common.
     fn excerpt<C: Cs<Num = N>>(
         &self,
         cs: &mut C,
@@ -105,8 +105,8 @@ pub(super) fn key<N: Num>(name: &str) -> N {
     N::constant(strings::code(name))
 }
 
-/// Enforces every rule on the payload whose bytes, with zeros before and after it, these are. Hints come from `witness`,
-/// `instance` and `layout`; what is claimed is in `public`.
+/// Enforces every rule on the payload that these bytes are, with zeros before and behind it. Hints come from
+/// `witness`, `instance` and `layout`; what is claimed is in `public`.
 pub(crate) fn claims<C: Cs>(
     cs: &mut C,
     bytes: Vec<Byte<C::Num>>,
@@ -166,8 +166,8 @@ const LONG_NAMES: [(usize, &[&str]); 3] =
 /// As many for `nonce` and `email`.
 const FIVE: usize = 6;
 
-/// For each group of bytes the top-level key that begins in it, and whether it is one of the names the statement reads under this
-/// kind: 27 rows a group.
+/// For each group of bytes the top-level key that begins in it, and whether it is one of the names that the
+/// statement reads under this kind: 27 rows a group.
 ///
 /// A key's length and, of each name, all letters are compared.
 fn names<C: Cs>(
@@ -357,8 +357,8 @@ pub(super) struct Audience<N> {
 
 /// `aud` is a string, or an array that holds exactly that one string; without escapes.
 ///
-/// In an array it stands at depth 2 and follows an opening bracket: of this claim's value, since only the value's own
-/// bracket leads from depth 1 to 2. What follows the string then is `]`: so it is no key, and alone.
+/// In an array it stands at depth 2 and follows an opening bracket, which is that of this claim's value,
+/// since no other leads from depth 1 to 2. What follows the string is then `]`: so it is no key, and alone.
 fn audience<C: Cs>(cs: &mut C, text: &Payload<'_, C::Num>, found: &Found) -> Audience<C::Num> {
     const PACKING: Packing = Packing { offset: 0, elements: AUDIENCE_ELEMENTS };
     let in_array = present(cs, found.in_array);
