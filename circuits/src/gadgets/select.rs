@@ -146,15 +146,7 @@ pub fn weighted<N: Num>(bits: &[N]) -> N {
 /// there are items, and `taken` for each step.
 pub fn window<C: Cs>(cs: &mut C, items: &[C::Num], taken: usize, position: usize) -> Vec<C::Num> {
     let steps = steps(items.len().saturating_sub(1));
-    let mut left = position;
-    let taken_steps: Vec<bool> = steps
-        .iter()
-        .map(|step| {
-            let is_taken = left >= *step;
-            left -= if is_taken { *step } else { 0 };
-            is_taken
-        })
-        .collect();
+    let taken_steps = steps_to(items.len(), position);
     let bits =
         bits_of(cs, steps.len(), taken_steps.iter().rev().fold(0, |sum, bit| sum << 1 | u64::from(*bit)));
     let mut reach = items.len().saturating_sub(1);
@@ -172,6 +164,17 @@ pub fn window<C: Cs>(cs: &mut C, items: &[C::Num], taken: usize, position: usize
 fn steps(reach: usize) -> Vec<usize> {
     let reaches = std::iter::successors(Some(reach), |reach| Some(reach / 2)).take_while(|reach| *reach > 0);
     reaches.map(|reach| reach.div_ceil(2)).collect()
+}
+
+/// Which steps of a [`window`] over so many items lead to a position.
+pub(crate) fn steps_to(items: usize, position: usize) -> Vec<bool> {
+    let mut left = position;
+    let is_taken = |step: usize| {
+        let is_taken = left >= step;
+        left -= if is_taken { step } else { 0 };
+        is_taken
+    };
+    steps(items.saturating_sub(1)).into_iter().map(is_taken).collect()
 }
 
 /// `taken` elements of `items` from the position on whose bits, lowest first, these are; zeros beyond the end.

@@ -21,10 +21,10 @@ pub use assignment::{Assignment, Violation};
 pub use lc::{Lc, Var};
 pub use shape::{Matrix, Shape};
 #[cfg(feature = "prover")]
-pub(crate) use verdict::Size;
-#[cfg(feature = "prover")]
 pub use verdict::Told;
 pub(crate) use verdict::{Memory, Verdict};
+#[cfg(feature = "prover")]
+pub(crate) use verdict::{Size, Unmet};
 
 use ark_ff::{AdditiveGroup, Field, Zero};
 

@@ -69,11 +69,24 @@ impl Size {
     }
 }
 
+/// A row that does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unmet {
+    /// Which.
+    pub(crate) row: usize,
+    /// A·B − C.
+    #[cfg_attr(
+        not(feature = "prover"),
+        expect(dead_code, reason = "examinations are built with the prover")
+    )]
+    pub(crate) residue: Fr,
+}
+
 /// Evaluates rows on the values that an honest prover computes, or a liar.
 pub(crate) struct Verdict<'a> {
     memory: &'a mut Memory,
     /// Rows that do not hold, one more than the limit at most.
-    violations: Vec<usize>,
+    violations: Vec<Unmet>,
     limit: usize,
     at: Size,
     /// The lies that are left, by their variables, in order.
@@ -89,7 +102,7 @@ impl<'a> Verdict<'a> {
         circuit: impl FnOnce(&mut Self) -> T,
     ) -> (Vec<usize>, usize) {
         let (violations, at) = Self::told(memory, limit, &[], circuit);
-        (violations, at.rows)
+        (violations.iter().map(|unmet| unmet.row).collect(), at.rows)
     }
 
     /// As [`Verdict::of`], with these lies, by their variables, in order.
@@ -98,7 +111,7 @@ impl<'a> Verdict<'a> {
         limit: usize,
         lies: &'a [(usize, Told)],
         circuit: impl FnOnce(&mut Self) -> T,
-    ) -> (Vec<usize>, Size) {
+    ) -> (Vec<Unmet>, Size) {
         let mut verdict = Self { memory, violations: Vec::new(), limit, at: Size::default(), lies };
         circuit(&mut verdict);
         (verdict.violations, verdict.at)
@@ -123,9 +136,12 @@ impl<'a> Verdict<'a> {
         self.violations.len() > self.limit
     }
 
-    fn row(&mut self, holds: impl FnOnce() -> bool) {
-        if !self.is_decided() && !holds() {
-            self.violations.push(self.at.rows);
+    fn row(&mut self, residue: impl FnOnce() -> Fr) {
+        if !self.is_decided() {
+            let residue = residue();
+            if !residue.is_zero() {
+                self.violations.push(Unmet { row: self.at.rows, residue });
+            }
         }
         self.at.rows += 1;
     }
@@ -216,23 +232,23 @@ impl Cs for Verdict<'_> {
     fn enforce(&mut self, a: &Fr, b: &Fr, c: &Fr) {
         self.row(|| {
             if a.is_zero() || b.is_zero() {
-                c.is_zero()
+                -*c
             } else if a.is_one() {
-                b == c
+                *b - c
             } else if b.is_one() {
-                a == c
+                *a - c
             } else {
-                *a * b == *c
+                *a * b - c
             }
         });
     }
 
     fn equal(&mut self, a: &Fr, b: &Fr) {
-        self.row(|| a == b);
+        self.row(|| *a - b);
     }
 
     fn is_zero(&mut self, a: &Fr) {
-        self.row(|| a.is_zero());
+        self.row(|| *a);
     }
 
     fn product(&mut self, a: &Fr, b: &Fr) -> Fr {
@@ -246,7 +262,7 @@ impl Cs for Verdict<'_> {
             *a * b
         };
         let out = self.keep(product);
-        self.row(|| out == product);
+        self.row(|| product - out);
         out
     }
 

@@ -23,6 +23,9 @@ const FLAGS: std::ops::RangeInclusive<usize> = 3..=8;
 /// So many of them at most, besides the one that the lie is about.
 const FLAGS_AT_ONCE: u32 = 3;
 
+/// Bits above one that are taken for a number.
+const BITS_ABOVE: usize = 32;
+
 /// So many weights of other columns are taken for lies about a number.
 const WEIGHTS: usize = 3;
 
@@ -326,7 +329,7 @@ impl<'a> Forger<'a> {
             columns.split_at(columns.iter().take(1).filter(|c| !self.freedom.is_bit(**c)).count());
         out.extend(first.iter().flat_map(values));
         out.extend(first.iter().flat_map(|column| self.by_weights(*column, row)));
-        out.extend(columns.iter().filter_map(|column| self.carried_over(*column)));
+        out.extend(columns.iter().flat_map(|column| self.carried_over(*column)));
         out.extend(rest.iter().flat_map(values));
         let aliases: Vec<Change> = columns.iter().filter_map(|column| self.alias(*column)).take(1).collect();
         for alias in aliases {
@@ -411,26 +414,42 @@ impl<'a> Forger<'a> {
         }
     }
 
-    /// A bit is two more, and the next one less, or the reverse: every sum of both stays.
-    fn carried_over(&self, column: usize) -> Option<Change> {
+    /// A bit is two more, and the number that the bits above it are one less, or the reverse: every sum of them
+    /// stays.
+    fn carried_over(&self, column: usize) -> Vec<Change> {
         if !self.freedom.is_bit(column) {
-            return None;
+            return Vec::new();
         }
-        let two = Fr::from(2u64);
-        self.freedom.rows_of(column).iter().find_map(|row| {
+        let above = |row: &u32| {
             let row = &self.shape.rows()[*row as usize];
             let terms = if forced_bit(row).is_some() {
                 weights_of(self.shape, &row[0])
             } else {
                 weights(self.shape, row)
             };
-            let weight = *terms.get(&column)?;
-            let (next, _) =
-                terms.iter().find(|(other, w)| **w == weight * two && self.freedom.is_bit(**other))?;
-            let (bit, next_bit) = (self.honest[column], self.honest[*next]);
-            let more = if next_bit.is_one() { two } else { -two };
-            Some(vec![(column, bit + more), (*next, Fr::ONE - next_bit)])
-        })
+            let mut weight = *terms.get(&column)?;
+            let mut above = Vec::new();
+            while above.len() < BITS_ABOVE {
+                weight.double_in_place();
+                let next = terms.iter().find(|(other, w)| **w == weight && self.freedom.is_bit(**other));
+                let Some((next, _)) = next else { break };
+                above.push(*next);
+            }
+            (!above.is_empty()).then_some(above)
+        };
+        let Some(above) = self.freedom.rows_of(column).iter().find_map(above) else { return Vec::new() };
+        let number =
+            above.iter().rev().fold(0u64, |sum, bit| sum << 1 | u64::from(self.honest[*bit].is_one()));
+        let change = |number: u64, more: Fr| {
+            let mut change = vec![(column, self.honest[column] + more)];
+            let bits = above.iter().enumerate().map(|(i, bit)| (*bit, Fr::from(number >> i & 1)));
+            change.extend(bits.filter(|(bit, value)| self.honest[*bit] != *value));
+            change
+        };
+        let two = Fr::from(2u64);
+        let less = number.checked_sub(1).map(|number| change(number, two));
+        let more = (number + 1 < 1 << above.len()).then(|| change(number + 1, -two));
+        less.into_iter().chain(more).collect()
     }
 
     /// The bits of a whole field element plus the modulus, where the column is one of its bits.

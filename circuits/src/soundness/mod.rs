@@ -30,6 +30,7 @@
 pub mod differential;
 mod forger;
 pub mod isolation;
+mod lies;
 pub mod mutation;
 pub mod records;
 mod statements;
@@ -62,9 +63,9 @@ pub trait Subject: Sync {
         None
     }
 
-    /// Further lies about a row, as for [`Subject::only_refusal`]: those that only who knows what it is about can think of.
-    fn lies_about(&self, _row: usize) -> Vec<Vec<(usize, Told)>> {
-        Vec::new()
+    /// Whether a row alone refuses one of the lies that only who knows what it is about can think of.
+    fn is_missed(&self, _row: usize) -> bool {
+        false
     }
 
     /// Someone who holds the signing or evaluating key makes what a liar's values need: `values` are one, public

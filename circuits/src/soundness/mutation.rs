@@ -300,10 +300,9 @@ impl<'a, S: Subject> Liar<'a, S> {
                 return caught;
             }
         }
-        let further = self.subject.lies_about(row);
-        caught
-            .rows
-            .extend(further.iter().find_map(|lies| self.subject.only_refusal(lies).filter(|by| *by == row)));
+        if self.subject.is_missed(row) {
+            caught.rows.insert(row);
+        }
         caught
     }
 

@@ -5,7 +5,6 @@ use std::cell::RefCell;
 use ::base64::Engine;
 use ::base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ark_ec::CurveGroup;
-use ark_ff::{BigInt, One, PrimeField, Zero};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use sha2::{Digest, Sha256};
@@ -19,9 +18,8 @@ use sigveil_vrf_identity::poseidon;
 use sigveil_vrf_identity::vrf::{Blinded, Blinding, SecretKey, VerifiedOutput};
 
 use super::Subject;
+use super::lies::Places;
 use crate::Fr;
-use crate::gadgets::base64;
-use crate::gadgets::bits::Bit;
 use crate::nym::circuit::Values;
 use crate::r1cs::{Assignment, Cs, Lc, Memory, Shape, Told, Var};
 use crate::testing::Issuer;
@@ -48,23 +46,19 @@ fn value(form: &Lc, values: &[Fr]) -> Fr {
 /// `token`, in one of its classes.
 pub struct TokenSubject {
     class: Class,
-    instance: token::Instance,
-    witness: Witness,
-    issuer: Issuer,
+    pub(super) instance: token::Instance,
+    pub(super) witness: Witness,
+    pub(super) issuer: Issuer,
     digest: Vec<Lc>,
     rows: usize,
-    teller: Teller,
+    pub(super) teller: Teller,
     /// What stands in the variables by which the key comes to its digest.
     key_digest: Vec<Fr>,
-    /// The rows of the characters' bits: of each character seven.
-    characters: Vec<usize>,
+    pub(super) places: Places,
 }
 
-/// Lies about one row of a character's bits that are told, at most.
-const CHARACTERS_TOLD: usize = 6;
-
 thread_local! {
-    static MEMORY: RefCell<Memory> = RefCell::default();
+    pub(super) static MEMORY: RefCell<Memory> = RefCell::default();
 }
 
 /// A string's end, and a member of which the string's rest is the value.
@@ -74,6 +68,8 @@ const ESCAPED_KEY: &[u8] = br#"","\n":""#;
 const AUDIENCE: &str = "sign.example";
 const ISSUER: &str = "https://issuer.example/path";
 const TIME: u64 = 1_800_000_000;
+/// Bytes by which the issuers of six seeds in a row are longer than that.
+const LONGER_BY: [usize; 6] = [0, 35, 3, 70, 10, 50];
 
 impl TokenSubject {
     /// A token with every claim that there can be, and a string that nobody reads at a place that the seed decides: of
@@ -102,9 +98,10 @@ impl TokenSubject {
         let shape = Look::of(seed);
         let usage = if shape == Look::Bare { Usage::Evaluation } else { Usage::Certificate };
         let nonce = binding_string(usage, digest, bind, salt);
+        let issuer_name = format!("{ISSUER}{}", "/".repeat(LONGER_BY[seed as usize % LONGER_BY.len()]));
         let expected = Expectation {
             modulus: &modulus,
-            issuer: ISSUER,
+            issuer: &issuer_name,
             audience: AUDIENCE,
             kind,
             time: TIME,
@@ -116,15 +113,16 @@ impl TokenSubject {
             },
         };
         let header = match shape {
-            Look::ShortHeader | Look::Bare | Look::ByAudience => r#"{"alg":"RS256"}"#.to_owned(),
-            Look::LongHeader => format!(r#"{{"alg":"RS256","kid":"{}","typ":"JWT"}}"#, "k".repeat(90)),
+            Look::ShortHeader | Look::Bare => r#"{"alg":"RS256"}"#.to_owned(),
+            Look::ByAudience => r#"{"typ":"JWT","alg":"RS256"}"#.to_owned(),
+            Look::LongHeader => format!(r#"{{"kid":"{}","alg":"RS256","typ":"JWT"}}"#, "k".repeat(90)),
         };
         let (randomness, room) = (LinkingRandomness(Fr::from(rng.next_u64())), size.bytes());
         let mut jwt = None;
         for filling in 0..if shape == Look::Bare { 1 } else { room } {
             let (audience, nonce) =
                 if shape == Look::ByAudience { (&nonce[..], "n") } else { (AUDIENCE, &nonce[..]) };
-            let payload = payload(kind, (audience, nonce), filling, seed, &mut rng);
+            let payload = payload(kind, (&issuer_name, audience, nonce), filling, seed, &mut rng);
             let token = issuer.token_with_header(&header, payload.as_bytes());
             let token = Jwt::parse(&token).expect("the token is sound");
             if token.compact().signing_input().len() > room {
@@ -135,19 +133,48 @@ impl TokenSubject {
         let jwt = jwt.expect("the claims leave room");
         let checked = token::check(&jwt, &expected).expect("the token is sound");
         let (instance, witness) = (checked.instance(randomness), checked.witness(randomness));
-        let mut digest = Vec::new();
-        let rows = Shape::of(|cs| {
+        let (mut digest, mut elements) = (Vec::new(), Vec::new());
+        let shape = Shape::of(|cs| {
             let landmarks = token::circuit::synthesize(cs, class, &instance, &witness);
             digest = landmarks.digest.iter().map(|bit| bit.num().clone()).collect();
+            elements = landmarks.elements.to_vec();
         });
-        let families = rows.families().iter().enumerate();
-        let characters =
-            families.filter(|(_, family)| **family == "message.bits").map(|(row, _)| row).collect();
-        let rows = rows.constraints();
+        let (rows, places) = (shape.constraints(), Places::of(&shape, &elements));
         let teller = MEMORY.with_borrow_mut(|memory| Teller::new(memory, class, &instance, &witness));
         let values = token::circuit::assign(class, &instance, &witness).full();
         let key_digest = values[FIRST_WITNESS..][teller.key_digest()].to_vec();
-        Self { class, instance, witness, issuer, digest, rows, teller, key_digest, characters }
+        Self { class, instance, witness, issuer, digest, rows, teller, key_digest, places }
+    }
+
+    /// As [`Subject::only_refusal`], where a verifier holds against what is true.
+    #[cfg(test)]
+    pub(super) fn only_refusal_of_what_is_true(&self, lies: &[(usize, Told)]) -> Option<usize> {
+        let honest = (&self.instance, &self.witness);
+        MEMORY.with_borrow_mut(|memory| {
+            self.teller.only_refusal(memory, honest, lies, |digest| self.issuer.sign_digest(digest))
+        })
+    }
+
+    /// The one row that refuses these lies about a token under the same header, where a verifier holds against what
+    /// message and claims come to.
+    pub(super) fn only_refusal_of(&self, witness: &Witness, lies: &[(usize, Told)]) -> Option<usize> {
+        let honest = (&self.instance, witness);
+        let stated = &self.places.stated;
+        MEMORY.with_borrow_mut(|memory| {
+            self.teller.only_refusal_of_what_is_stated(memory, honest, lies, stated, |digest| {
+                self.issuer.sign_digest(digest)
+            })
+        })
+    }
+
+    /// The witness of another payload under the same header, which is not signed; `None` if no issuer signs it.
+    pub(super) fn with_payload(&self, payload: Vec<u8>) -> Option<Witness> {
+        serde_json::from_slice::<serde::de::IgnoredAny>(&payload).ok()?;
+        let mut witness = self.witness.clone();
+        let header = std::str::from_utf8(&witness.signing_input[..witness.header_length]).ok()?;
+        witness.signing_input = format!("{header}.{}", URL_SAFE_NO_PAD.encode(&payload)).into_bytes();
+        witness.payload = payload;
+        (witness.signing_input.len() <= self.class.size.bytes()).then_some(witness)
     }
 }
 
@@ -168,14 +195,14 @@ impl Look {
 
 fn payload(
     kind: Kind,
-    (audience, nonce): (&str, &str),
+    (issuer, audience, nonce): (&str, &str, &str),
     filling: usize,
     seed: u64,
     rng: &mut ChaCha20Rng,
 ) -> String {
     let value = if kind == Kind::Email { "ann@mail.example" } else { "o/r/.github/w.yml@refs/heads/main" };
     let mut members = vec![
-        format!("\"iss\" : \"{ISSUER}\""),
+        format!("\"iss\" : \"{issuer}\""),
         format!("\"aud\":[ \"{audience}\"]"),
         format!("\"iat\":{}", TIME - 5),
         format!("\"exp\":{}", TIME + 300),
@@ -190,31 +217,10 @@ fn payload(
         members.push("\"ref_protected\":\"true\"".to_owned());
     }
     let letters: String = (0..filling).map(|_| char::from(b'a' + (rng.next_u32() % 26) as u8)).collect();
-    let at = seed as usize * 3 % (members.len() + 1);
+    // First, last, or in the middle.
+    let at = [0, members.len(), 2, members.len(), 4, members.len()][seed as usize % 6];
     members.insert(at, format!("\"x\":\"{letters}\""));
     format!("{{{}}}", members.join(","))
-}
-
-/// Characters, by seven bits of which one may be none, that are refused by one of their seven rows alone; and what value
-/// they would have.
-fn refused_by(place: usize) -> impl Iterator<Item = ([Fr; 7], BigInt<4>)> {
-    let bits = |n: usize| std::array::from_fn(|i| Fr::from((n >> (6 - i) & 1) as u64));
-    let no_bit = move |n: usize| {
-        [Fr::from(2u64), -Fr::from(1u64)].map(|value| {
-            let mut bits: [Fr; 7] = bits(n);
-            bits[place] = value;
-            bits
-        })
-    };
-    (0..128).map(bits).chain((0..128).flat_map(no_bit)).filter_map(move |bits| {
-        let mut value = Fr::zero();
-        let mut character = vec![Bit::constant(false)];
-        character.extend(bits.map(Bit::forced_elsewhere));
-        let character = character.try_into().ok()?;
-        let rows = Assignment::of(|cs| value = base64::value(cs, &character, &Fr::one(), &Fr::zero()));
-        let [violation] = rows.violations() else { return None };
-        (violation.row + 7 == rows.constraints() + place).then(|| (bits, value.into_bigint()))
-    })
 }
 
 impl TokenSubject {
@@ -239,20 +245,17 @@ impl Subject for TokenSubject {
 
     /// Another letter or digit there, or of a long string there a part as a member with an escaped key; signed.
     fn altered(&self, n: usize, is_asked_about: impl Fn(usize) -> bool) -> Option<Assignment> {
-        let mut witness = self.witness.clone();
+        let mut payload = self.witness.payload.clone();
         let at = n / 2;
         if n.is_multiple_of(2) {
-            let byte = witness.payload.get_mut(at).filter(|byte| byte.is_ascii_alphanumeric())?;
+            let byte = payload.get_mut(at).filter(|byte| byte.is_ascii_alphanumeric())?;
             *byte ^= 1;
         } else {
-            let part = witness.payload.get_mut(at..at + ESCAPED_KEY.len())?;
+            let part = payload.get_mut(at..at + ESCAPED_KEY.len())?;
             part.iter().all(u8::is_ascii_lowercase).then(|| part.copy_from_slice(ESCAPED_KEY))?;
         }
         // No issuer signs what is not well-formed.
-        serde_json::from_slice::<serde::de::IgnoredAny>(&witness.payload).ok()?;
-        let header = std::str::from_utf8(&witness.signing_input[..witness.header_length]).ok()?;
-        let input = format!("{header}.{}", URL_SAFE_NO_PAD.encode(&witness.payload));
-        witness.signing_input = input.into_bytes();
+        let mut witness = self.with_payload(payload)?;
         let refusal = MEMORY.with_borrow_mut(|memory| {
             only_violation_unsigned(memory, self.class, self.rows, &self.instance, &witness)
         });
@@ -275,18 +278,8 @@ impl Subject for TokenSubject {
         }))
     }
 
-    /// What a character would be that only this row of its bits refuses.
-    fn lies_about(&self, row: usize) -> Vec<Vec<(usize, Told)>> {
-        let Ok(n) = self.characters.binary_search(&row) else { return Vec::new() };
-        let is_decoded = n / 7 > self.witness.header_length;
-        let told = |bits: &[Fr; 7]| {
-            self.teller.character(n / 7).zip(bits.iter().map(|bit| Told::Set(*bit))).collect()
-        };
-        refused_by(n % 7)
-            .filter(|(_, value)| !is_decoded || *value < 64u64.into())
-            .take(CHARACTERS_TOLD)
-            .map(|(bits, _)| told(&bits))
-            .collect()
+    fn is_missed(&self, row: usize) -> bool {
+        super::lies::refuses_alone(self, row)
     }
 
     /// Of the rows that do not hold all but one are the signature's: that these hold once the digest is signed is found
@@ -305,10 +298,7 @@ impl Subject for TokenSubject {
     }
 
     fn only_refusal(&self, lies: &[(usize, Told)]) -> Option<usize> {
-        let honest = (&self.instance, &self.witness);
-        MEMORY.with_borrow_mut(|memory| {
-            self.teller.only_refusal(memory, honest, lies, |digest| self.issuer.sign_digest(digest))
-        })
+        self.only_refusal_of(&self.witness, lies)
     }
 
     fn in_reach_of_an_accomplice(&self, family: &str) -> bool {

@@ -185,10 +185,14 @@ fn positions(class: SizeClass) -> usize {
 
 /// The payload's bytes where [`decode`] puts them, for hints.
 pub(super) fn placed(witness: &Witness, class: SizeClass) -> Vec<u8> {
-    let start = ((witness.header_length + 1) / 4).saturating_sub(FIRST_GROUP) * 3;
     let mut bytes = vec![0; positions(class)];
-    for (to, from) in bytes.iter_mut().skip(start).zip(&witness.payload) {
+    for (to, from) in bytes.iter_mut().skip(start(witness)).zip(&witness.payload) {
         *to = *from;
     }
     bytes
+}
+
+/// Where [`decode`] puts the payload's first byte.
+pub(super) fn start(witness: &Witness) -> usize {
+    ((witness.header_length + 1) / 4).saturating_sub(FIRST_GROUP) * 3
 }

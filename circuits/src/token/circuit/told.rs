@@ -4,14 +4,19 @@
 //! digest under it, and what the message says. The first two are all that the others share, and the signature's rows
 //! read nothing but key and digest. A part that nothing reaches holds as it does for the honest witness.
 
+use std::collections::BTreeMap;
+
 use super::inputs::Inputs;
-use super::{key, key_is, says};
+use super::{key, key_is, payload, says};
 use crate::Fr;
 use crate::gadgets::bits::Bit;
 use crate::gadgets::rsa;
 use crate::gadgets::sha256::{self, Message};
-use crate::r1cs::{Cs, Memory, Size, Told, Verdict};
+use crate::r1cs::{Cs, Memory, Size, Told, Unmet, Verdict};
 use crate::token::{Class, Instance, Witness};
+
+/// So many rows that do not hold are looked at.
+const UNMET: usize = 4;
 
 /// Tells lies about one honest witness.
 pub(crate) struct Teller {
@@ -44,7 +49,7 @@ struct Reached {
 
 /// What the lies come to apart from the signature.
 struct Unsigned {
-    violations: Vec<usize>,
+    violations: Vec<Unmet>,
     digest: [Fr; 256],
 }
 
@@ -86,10 +91,6 @@ impl Teller {
     ) -> Option<usize> {
         let reached = self.parts.reached(lies);
         let both = reached.signed && (reached.message || reached.digest || reached.says);
-        let only = |violations: Vec<usize>| match violations[..] {
-            [row] => Some(row),
-            _ => None,
-        };
         if both {
             let (all, _) = Verdict::told(memory, 1, lies, |cs| {
                 super::circuit(cs, self.class, instance, witness);
@@ -101,13 +102,74 @@ impl Teller {
         if reached.signed {
             return only(self.signed(memory, instance, witness, &witness.signature, &self.digest, lies));
         }
-        let Unsigned { violations, digest } = self.unsigned(memory, (instance, witness), lies, &reached);
-        match violations[..] {
-            _ if digest == self.digest => only(violations),
-            [] => only(self.signed(memory, instance, witness, &witness.signature, &digest, &[])),
-            [row] => self.can_be_signed(memory, (instance, witness), &digest, sign).then_some(row),
+        let unsigned = self.unsigned(memory, (instance, witness), lies, &reached);
+        self.judged(memory, (instance, witness), &unsigned, sign)
+    }
+
+    /// As [`Teller::only_refusal`] for lies about message and claims, where a verifier holds against what they come to:
+    /// `stated` are the rows that compare something with a public input, and its variable. The witness may be of another
+    /// token under the same header.
+    pub(crate) fn only_refusal_of_what_is_stated(
+        &self,
+        memory: &mut Memory,
+        honest: (&Instance, &Witness),
+        lies: &[(usize, Told)],
+        stated: &BTreeMap<usize, usize>,
+        sign: impl Fn(&[u8; 32]) -> Vec<u8>,
+    ) -> Option<usize> {
+        let mut reached = self.parts.reached(lies);
+        if reached.signed {
+            return self.only_refusal(memory, honest, lies, sign);
+        }
+        reached.says = true;
+        let unsigned = self.unsigned(memory, honest, lies, &reached);
+        let anew = unsigned.violations.iter().filter_map(|unmet| {
+            let input = stated.get(&unmet.row)?;
+            Some((*input, Told::By(unmet.residue)))
+        });
+        let mut told: Vec<_> = anew.collect();
+        if told.is_empty() || unsigned.violations.len() - told.len() > 1 {
+            return self.judged(memory, honest, &unsigned, sign);
+        }
+        told.extend(lies);
+        told.sort_by_key(|(variable, _)| *variable);
+        let unsigned = self.unsigned(memory, honest, &told, &reached);
+        self.judged(memory, honest, &unsigned, sign)
+    }
+
+    /// What lies about what is claimed are refused by, and by how much the rows do not hold.
+    pub(crate) fn unmet(
+        &self,
+        memory: &mut Memory,
+        honest: (&Instance, &Witness),
+        lies: &[(usize, Told)],
+    ) -> Vec<Unmet> {
+        let reached = Reached { message: false, digest: false, signed: false, says: true };
+        self.unsigned(memory, honest, lies, &reached).violations
+    }
+
+    fn judged(
+        &self,
+        memory: &mut Memory,
+        (instance, witness): (&Instance, &Witness),
+        unsigned: &Unsigned,
+        sign: impl Fn(&[u8; 32]) -> Vec<u8>,
+    ) -> Option<usize> {
+        let digest = &unsigned.digest;
+        match unsigned.violations[..] {
+            [Unmet { row, .. }] if *digest == self.digest => Some(row),
+            _ if *digest == self.digest => None,
+            [] => only(self.signed(memory, instance, witness, &witness.signature, digest, &[])),
+            [Unmet { row, .. }] => {
+                self.can_be_signed(memory, (instance, witness), digest, sign).then_some(row)
+            }
             _ => None,
         }
+    }
+
+    /// Where the bytes of a payload are put, and how many bytes there are with the zeros around.
+    pub(crate) fn placed(&self, witness: &Witness) -> (usize, usize) {
+        (payload::start(witness), payload::placed(witness, self.class.size).len())
     }
 
     /// The variables of a character's bits, the highest of seven first.
@@ -150,7 +212,7 @@ impl Teller {
         let Parts { message: message_end, digest: digest_end, key: key_end, signature, says: end, .. } =
             self.parts;
         let mut digest = self.digest;
-        let (violations, _) = Verdict::told(memory, 1, lies, |cs| {
+        let (violations, _) = Verdict::told(memory, UNMET - 1, lies, |cs| {
             let public = cs.family("token.inputs", |cs| Inputs::allocate(cs, instance));
             let message = Message::of_characters(cs, &witness.signing_input, self.class.size.bytes());
             if reached.message || reached.digest {
@@ -185,7 +247,7 @@ impl Teller {
         signature: &[u8],
         digest: &[Fr; 256],
         lies: &[(usize, Told)],
-    ) -> Vec<usize> {
+    ) -> Vec<Unmet> {
         let digest = digest.map(Bit::forced_elsewhere);
         let (violations, _) = Verdict::told(memory, 1, lies, |cs| {
             cs.skip(self.parts.digest);
@@ -193,6 +255,13 @@ impl Teller {
             rsa::verify(cs, &modulus, signature, &digest);
         });
         violations
+    }
+}
+
+fn only(violations: Vec<Unmet>) -> Option<usize> {
+    match violations[..] {
+        [Unmet { row, .. }] => Some(row),
+        _ => None,
     }
 }
 
