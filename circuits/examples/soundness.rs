@@ -6,6 +6,7 @@
 //! $S isolate nym
 //! $S differential 768 --tokens 200000 --threads 2
 //! $S random payload --minutes 10
+//! cargo +nightly fuzz run payload -- -max_total_time=600 2> messages && $S fuzzed payload messages
 //! $S page > docs/soundness.md
 //! ```
 //! All but `isolate` leave a record under `docs/soundness/`, and go on where it says that they stopped: it is written every
@@ -21,7 +22,7 @@ use std::time::{Duration, Instant};
 use clap::{Parser, Subcommand, ValueEnum};
 use sigveil_circuits::keys::Statement;
 use sigveil_circuits::r1cs::Shape;
-use sigveil_circuits::soundness::differential::{Judges, REASONS, Random, Tally, Target};
+use sigveil_circuits::soundness::differential::{Fuzzed, Judges, REASONS, Random, Tally, Target};
 use sigveil_circuits::soundness::mutation::{self, Effort, Examination, Report};
 use sigveil_circuits::soundness::records::{Circuit, Record, page};
 use sigveil_circuits::soundness::{NymSubject, QuerySubject, Subject, TokenSubject, isolation};
@@ -94,6 +95,18 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Keeps what a run of the fuzzer, by its messages, came to.
+    Fuzzed {
+        target: FuzzTarget,
+        /// What it wrote.
+        messages: PathBuf,
+        /// What it is called.
+        #[arg(long, default_value = "cargo-fuzz 0.13 (libFuzzer)")]
+        fuzzer: String,
+        /// The commit whose sources it ran.
+        #[arg(long)]
+        commit: Option<String>,
+    },
     /// Prints `docs/soundness.md`.
     Page,
 }
@@ -118,6 +131,9 @@ fn main() -> ExitCode {
             differential(class, tokens, seed, threads.max(1), &records)
         }
         Command::Random { target, minutes, seed } => random(target, minutes, seed, &records),
+        Command::Fuzzed { target, messages, fuzzer, commit: of } => {
+            fuzzed(target, &messages, &fuzzer, &of.unwrap_or_else(commit), &records)
+        }
         Command::Page => read_all(&records).map(|records| print!("{}", page(&records))),
     };
     match outcome {
@@ -254,11 +270,32 @@ fn differential(class: usize, tokens: u64, seed: u64, threads: usize, records: &
     Ok(())
 }
 
-fn random(target: FuzzTarget, minutes: u64, seed: u64, records: &Path) -> Outcome {
-    let (target, name) = match target {
-        FuzzTarget::Payload => (Target::Payload, "payload"),
-        FuzzTarget::Drawn => (Target::Drawn, "drawn"),
+impl FuzzTarget {
+    fn named(self) -> (Target, &'static str) {
+        match self {
+            Self::Payload => (Target::Payload, "payload"),
+            Self::Drawn => (Target::Drawn, "drawn"),
+        }
+    }
+}
+
+fn fuzzed(target: FuzzTarget, messages: &Path, fuzzer: &str, commit: &str, records: &Path) -> Outcome {
+    let (target, name) = target.named();
+    let run = Fuzzed::of_messages(target, fuzzer, &fs::read_to_string(messages)?);
+    let run = run.ok_or("the messages do not say that the run came to its end")?;
+    let size = match target {
+        // At most: each is judged in the smallest class that takes it.
+        Target::Payload => SizeClass::B1024,
+        Target::Drawn => SizeClass::B768,
     };
+    let statement = Statement::Token(Class::rsa2048(size));
+    let mut circuit = Circuit::new(statement.to_string(), &statement.shape());
+    circuit.by(commit);
+    write(&records.join(format!("fuzzed-{name}.json")), &Record::Fuzzed { circuit, run })
+}
+
+fn random(target: FuzzTarget, minutes: u64, seed: u64, records: &Path) -> Outcome {
+    let (target, name) = target.named();
     let path = records.join(format!("random-{name}.json"));
     let now = circuit("token_1024")?;
     let (mut circuit, mut run) = match read(&path)? {

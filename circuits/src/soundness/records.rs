@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
-use super::differential::{Random, Tally};
+use super::differential::{Fuzzed, Random, Tally};
 use super::mutation::{Effort, Report};
 use crate::r1cs::Shape;
 
@@ -58,6 +58,15 @@ pub enum Record {
         #[serde(flatten)]
         run: Random,
     },
+    /// The same on what a fuzzer makes of its corpus.
+    Fuzzed {
+        /// What was examined.
+        #[serde(flatten)]
+        circuit: Circuit,
+        /// How long, and what came of it.
+        #[serde(flatten)]
+        run: Fuzzed,
+    },
     /// Rows left out.
     Mutation {
         /// What was examined.
@@ -83,6 +92,7 @@ pub fn page(records: &[Record]) -> String {
     );
     agreements(&mut page, records);
     randoms(&mut page, records);
+    fuzzed(&mut page, records);
     for record in records {
         if let Record::Mutation { circuit, effort, witnesses, report } = record {
             mutation(&mut page, circuit, *effort, *witnesses, report);
@@ -153,6 +163,29 @@ fn randoms(page: &mut String, records: &[Record]) {
         let target = format!("{target:?}").to_lowercase();
         let _ =
             writeln!(page, "| {} | `{target}` | {seed} | {next} | {compared} | {accepted} |", named(circuit));
+    }
+}
+
+fn fuzzed(page: &mut String, records: &[Record]) {
+    let runs = records.iter().filter_map(|record| match record {
+        Record::Fuzzed { circuit, run } => Some((circuit, run)),
+        _ => None,
+    });
+    for (i, (circuit, run)) in runs.enumerate() {
+        if i == 0 {
+            page.push_str(
+                "\n## The fuzz targets, under a fuzzer\n\nGuided by coverage, from the corpus in `circuits/fuzz` on. A finding would be an input on which native check and\n\
+                 circuit differ.\n\n| circuit | shape | commit | target | fuzzer | minutes | inputs | findings |\n\
+                 |---|---|---|---|---|---:|---:|---:|\n",
+            );
+        }
+        let Fuzzed { target, fuzzer, seconds, inputs, findings } = run;
+        let (target, minutes) = (format!("{target:?}").to_lowercase(), *seconds as f64 / 60.0);
+        let _ = writeln!(
+            page,
+            "| {} | `{target}` | {fuzzer} | {minutes:.1} | {inputs} | {findings} |",
+            named(circuit)
+        );
     }
 }
 

@@ -218,6 +218,17 @@ fn the_corpus_is_agreed_on() {
     }
 }
 
+#[test]
+fn a_fuzzers_messages_are_read() {
+    use super::differential::{Fuzzed, Target};
+    let messages = "#2\tINITED\nDone 29245 runs in 301 second(s)\nstat::number_of_executed_units: 29245\n";
+    let run = Fuzzed::of_messages(Target::Payload, "libFuzzer", messages).unwrap();
+    assert_eq!((run.seconds, run.inputs, run.findings), (301, 29_245, 0));
+    let found = format!("artifact_prefix='./'; Test unit written to ./crash-1\n{messages}");
+    assert_eq!(Fuzzed::of_messages(Target::Payload, "libFuzzer", &found).unwrap().findings, 1);
+    assert_eq!(Fuzzed::of_messages(Target::Drawn, "libFuzzer", "#2\tINITED\n"), None);
+}
+
 /// The page is what the records are, and of 200,000 tokens each class's holds every reason a thousand times.
 #[test]
 fn the_page_is_what_the_records_say() {
@@ -235,6 +246,7 @@ fn the_page_is_what_the_records_say() {
                 assert!(REASONS.iter().all(|reason| tally.refused.get(*reason) >= Some(&1000)), "{tally:?}");
             }
             Record::Mutation { report, .. } => assert_eq!(report.unexplained, []),
+            Record::Fuzzed { run, .. } => assert_eq!(run.findings, 0),
             _ => {}
         }
     }

@@ -23,7 +23,7 @@ use crate::token::{self, Binding, BindingSalt, Expectation, Jwt, Modulus, SizeCl
 
 use generate::Case;
 pub use generate::REASONS;
-pub use random::{Random, Target};
+pub use random::{Fuzzed, Random, Target};
 
 /// Of so many tokens one is evaluated whole.
 const WHOLE: u64 = 64;

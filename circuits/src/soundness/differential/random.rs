@@ -35,6 +35,33 @@ pub struct Random {
     pub accepted: u64,
 }
 
+/// What a run of libFuzzer came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fuzzed {
+    /// What is compared.
+    pub target: Target,
+    /// By which tool.
+    pub fuzzer: String,
+    /// For how long.
+    pub seconds: u64,
+    /// Inputs given to the target.
+    pub inputs: u64,
+    /// Inputs on which native check and circuit differ, or that it cannot bear.
+    pub findings: u64,
+}
+
+impl Fuzzed {
+    /// What libFuzzer's messages say of a run; `None` where it did not end by itself.
+    #[must_use]
+    pub fn of_messages(target: Target, fuzzer: &str, messages: &str) -> Option<Self> {
+        let line = messages.lines().find_map(|line| line.strip_prefix("Done "))?;
+        let (inputs, seconds) = line.strip_suffix(" second(s)")?.split_once(" runs in ")?;
+        let findings = messages.lines().filter(|line| line.contains("Test unit written to")).count() as u64;
+        let fuzzer = fuzzer.to_owned();
+        Some(Self { target, fuzzer, seconds: seconds.parse().ok()?, inputs: inputs.parse().ok()?, findings })
+    }
+}
+
 impl Random {
     /// Nothing compared yet.
     #[must_use]
