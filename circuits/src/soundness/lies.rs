@@ -8,12 +8,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use ark_ff::{AdditiveGroup, BigInt, Field, One, PrimeField};
+use ark_ff::{AdditiveGroup, BigInt, Field, MontFp, One, PrimeField};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use sigveil_vrf_identity::identity::{ENCODED_BYTES, MAX_TEXT_BYTES};
 
 use super::statements::{MEMORY, TokenSubject};
+use super::survivors::SCAN;
 use crate::Fr;
 use crate::gadgets::base64;
 use crate::gadgets::bits::Bit;
@@ -25,11 +26,13 @@ use crate::token::Witness;
 const CHARACTERS: usize = 96;
 /// Characters of the shortest header: of these the digest alone is checked.
 const HEADER_CHARACTERS: usize = 20;
+/// Digits of a time.
+const DIGITS: usize = 10;
+/// What a bit is said to be that is none.
+const NO_BITS: [Fr; 3] = [MontFp!("2"), MontFp!("-1"), MontFp!("3")];
 /// Bits of a count of quotes, of a string's rest, and of the value's length.
 const COUNT_BITS: usize = 11;
 const LENGTH_BITS: usize = 9;
-/// Rows of the scan for sixteen bytes, and for one.
-const SCAN: (usize, usize) = (210, 13);
 /// Parts of a string that nobody reads, and members in its place.
 const TEXTS: [&str; 6] = [
     r#"\"\\\"\n"#,
@@ -160,7 +163,7 @@ pub(super) fn refuses_alone(subject: &TokenSubject, row: usize) -> bool {
 fn refused_by(place: usize) -> impl Iterator<Item = ([Fr; 7], BigInt<4>)> {
     let bits = |n: usize| std::array::from_fn(|i| Fr::from((n >> (6 - i) & 1) as u64));
     let no_bit = move |n: usize| {
-        [Fr::from(2u64), -Fr::from(1u64)].map(|value| {
+        NO_BITS.map(|value| {
             let mut bits: [Fr; 7] = bits(n);
             bits[place] = value;
             bits
@@ -181,33 +184,55 @@ fn refused_by(place: usize) -> impl Iterator<Item = ([Fr; 7], BigInt<4>)> {
 fn refuses_a_character(subject: &TokenSubject, row: usize, n: usize) -> bool {
     let (position, place) = (n / 7, n % 7);
     let rng = &mut ChaCha20Rng::seed_from_u64(row as u64);
+    if position < HEADER_CHARACTERS {
+        return (0..CHARACTERS).any(|told| {
+            let lie = header_word(subject, position, place, NO_BITS[told % NO_BITS.len()], rng);
+            subject.only_refusal_of(&subject.witness, &lie) == Some(row)
+        });
+    }
+    let lie =
+        |bits: &[Fr; 7]| -> Lie { subject.teller.character(position).zip(bits.map(Told::Set)).collect() };
     let is_decoded = position > subject.witness.header_length;
-    let characters: Vec<[Fr; 7]> = refused_by(place)
+    let value = subject.witness.signing_input.get(position).and_then(|character| value_of(*character));
+    let (same, mut others): (Vec<_>, Vec<_>) = refused_by(place)
         .filter(|(_, value)| !is_decoded || *value < 64u64.into())
-        .map(|(bits, _)| bits)
-        .collect();
-    (0..CHARACTERS).any(|told| {
-        let mut lie = Lie::new();
-        let mut tell = |position: usize, bits: [Fr; 7]| {
-            lie.extend(subject.teller.character(position).zip(bits.map(Told::Set)));
-        };
-        if position < HEADER_CHARACTERS {
-            // The other three of its word too.
-            for other in position & !3..(position & !3) + 4 {
-                let mut bits = [0; 7].map(|_| Fr::from(rng.next_u32() & 1));
-                if other == position {
-                    bits[place] = [Fr::from(2u64), -Fr::from(1u64)][told % 2];
-                }
-                tell(other, bits);
-            }
-        } else if characters.is_empty() {
-            return false;
-        } else {
-            tell(position, characters[rng.next_u32() as usize % characters.len()]);
+        .partition(|(_, of)| value.is_some_and(|value| *of == BigInt::from(value)));
+    // A claim stays what it is by the same value alone.
+    if same.iter().any(|(bits, _)| subject.only_refusal_of(&subject.witness, &lie(bits)) == Some(row)) {
+        return true;
+    }
+    others.extend(same);
+    !others.is_empty()
+        && (0..CHARACTERS).any(|_| {
+            let (bits, _) = &others[rng.next_u32() as usize % others.len()];
+            let witness = refilled(subject, rng);
+            subject.only_refusal_of(witness.as_ref().unwrap_or(&subject.witness), &lie(bits)) == Some(row)
+        })
+}
+
+/// The four characters of the header that are one word with this one are any, and one bit of it is this.
+fn header_word(
+    subject: &TokenSubject,
+    position: usize,
+    place: usize,
+    no_bit: Fr,
+    rng: &mut ChaCha20Rng,
+) -> Lie {
+    let first = position & !3;
+    let characters = (first..first + 4).flat_map(|other| {
+        let mut bits = [0; 7].map(|_| Fr::from(rng.next_u32() & 1));
+        if other == position {
+            bits[place] = no_bit;
         }
-        let witness = if told == 0 { None } else { refilled(subject, rng) };
-        subject.only_refusal_of(witness.as_ref().unwrap_or(&subject.witness), &lie) == Some(row)
-    })
+        subject.teller.character(other).zip(bits.map(Told::Set))
+    });
+    characters.collect()
+}
+
+/// The value of a character of base64url.
+fn value_of(character: u8) -> Option<u64> {
+    let alphabet = (b'A'..=b'Z').chain(b'a'..=b'z').chain(b'0'..=b'9').chain(*b"-_");
+    alphabet.zip(0..).find_map(|(other, value)| (other == character).then_some(value))
 }
 
 /// The letters that nobody reads, by their places.
@@ -262,10 +287,11 @@ fn issuer_ends_at(subject: &TokenSubject, end: usize) -> Option<Lie> {
 /// Tells of the variable that a row is about what lets pass a number that is none, or ends elsewhere.
 fn refuses_a_number(subject: &TokenSubject, row: usize) -> bool {
     let before = subject.places.numbers.iter().take_while(|(first, _)| *first <= row).last();
-    let lengths = [None, Some(-Fr::ONE), Some(Fr::ONE)];
+    let digits = Fr::from(DIGITS as u64);
+    let lengths = [None, Some(Told::By(-Fr::ONE)), Some(Told::Set(digits))];
     numbers(subject).iter().any(|witness| {
         lengths.iter().any(|more| {
-            let length = before.zip(*more).map(|((_, variable), more)| (*variable, Told::By(more)));
+            let length = before.zip(*more).map(|((_, variable), told)| (*variable, told));
             is_let_pass(subject, witness, row, length.into_iter().collect())
         })
     })
@@ -273,21 +299,21 @@ fn refuses_a_number(subject: &TokenSubject, row: usize) -> bool {
 
 /// The token, and others in which a time is no plain integer, or is followed by white space.
 fn numbers(subject: &TokenSubject) -> Vec<Witness> {
-    const DIGITS: usize = 10;
     let mut witnesses = vec![subject.witness.clone()];
     for key in ["\"iat\":", "\"exp\":", "\"nbf\":"] {
         let payload = &subject.witness.payload;
         let found = payload.windows(key.len()).position(|bytes| bytes == key.as_bytes());
         let Some(at) = found.map(|at| at + key.len()) else { continue };
-        let mut edit = |place: usize, byte: u8| {
+        let mut edit = |place: usize, byte: u8, first: u8| {
             let mut payload = payload.clone();
-            payload[at + place] = byte;
+            (payload[at], payload[at + place]) = (first, byte);
             witnesses.extend(subject.with_payload(payload));
         };
-        (1..DIGITS - 1).for_each(|place| edit(place, b'.'));
-        edit(0, b'-');
-        edit(DIGITS - 2, b'e');
-        edit(DIGITS - 1, b' ');
+        // A time that is not past has to be late, others early.
+        (1..DIGITS - 1).for_each(|place| edit(place, b'.', if key.contains("exp") { b'9' } else { b'1' }));
+        edit(0, b'-', b'-');
+        edit(DIGITS - 1, b' ', b'9');
+        edit(DIGITS - 1, b' ', b'1');
         // Behind all digits a fraction, for which letters that nobody reads make room.
         let fraction = filling(subject).filter(|filling| filling.len() > 2).map(|filling| {
             let mut payload = payload.clone();

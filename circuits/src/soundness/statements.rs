@@ -200,7 +200,13 @@ fn payload(
     seed: u64,
     rng: &mut ChaCha20Rng,
 ) -> String {
-    let value = if kind == Kind::Email { "ann@mail.example" } else { "o/r/.github/w.yml@refs/heads/main" };
+    // One so short that it ends in an identity behind every issuer, one longer than its issuer.
+    let value = match kind {
+        Kind::Email => "ann@mail.example",
+        Kind::Sub => "7",
+        Kind::WorkflowProtected => "o/r/.github/workflows/long-enough-a-name.yml@refs/heads/main",
+        _ => "o/r/.github/w.yml@refs/heads/main",
+    };
     let mut members = vec![
         format!("\"iss\" : \"{issuer}\""),
         format!("\"aud\":[ \"{audience}\"]"),

@@ -35,14 +35,15 @@ fn a_row_less_of_nym_is_caught() {
     complete(&report, &["point-on-curve"]);
 }
 
-/// One row of each family. For `token` the list of reasons is not complete yet: see [`super::survivors`].
+/// One row of each family.
 #[test]
-fn most_rows_less_of_token_are_caught() {
-    let subjects = [0, 2].map(|seed| TokenSubject::drawn(SizeClass::B768, seed));
+fn a_row_less_of_token_is_caught() {
+    let subjects = [0, 2, 3].map(|seed| TokenSubject::drawn(SizeClass::B768, seed));
     let effort = Effort { rows_per_family: 1, patience: 4_000, alterations: 16, seed: 3 };
     let report = examine(&subjects, effort);
     let (caught, mutants) = report.single();
-    assert!(10 * caught >= 7 * mutants && report.unexplained.len() <= 3, "{caught} of {mutants}: {report:?}");
+    assert!(10 * caught >= 7 * mutants, "{caught} of {mutants}: {report:?}");
+    complete(&report, &["rsa.identity", "rsa.product", "rsa.quotient-product"]);
 }
 
 /// A record of an examination that stopped is all that it needs to go on, also with more rows than before.

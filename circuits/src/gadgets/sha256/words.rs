@@ -170,7 +170,7 @@ pub(super) fn xor2_pair<C: Cs>(
 ) -> C::Num {
     let four = power(2 * n);
     let out = cs.hint(&[x.num(), y.num(), z.num(), w.num()], |b| {
-        (b[0] - b[1]).square() + (b[2] - b[3]).square() * four
+        (b[0] - b[1]).square() + (Fr::ONE - (Fr::ONE - b[2] - b[3]).square()) * four
     });
     let u = x.num().minus(y.num());
     let v = z.num().plus(w.num()).not().times(power(n));
