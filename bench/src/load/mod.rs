@@ -5,6 +5,7 @@
 //! beforehand, whatever the server does, and a latency counts from the moment at which the request was due: a server
 //! that stalls is charged for everybody who would have waited (no coordinated omission).
 
+mod alone;
 mod connection;
 mod schedule;
 
@@ -133,8 +134,8 @@ impl Observed {
     }
 }
 
-/// As [`drive`], on a runtime for it: a closed loop of one connection gets one thread, where nothing is woken on another,
-/// so that the harness is as little of a latency as it can be.
+/// Sends requests until the span is over or none is left, and waits for every answer. A closed loop of one connection needs
+/// no runtime, and has none, so that the harness is as little of a latency as it can be.
 pub(crate) fn run(
     many: &tokio::runtime::Runtime,
     target: &Target,
@@ -142,15 +143,12 @@ pub(crate) fn run(
     pace: Pace,
 ) -> anyhow::Result<Observed> {
     match pace {
-        Pace::Closed { connections: 1, .. } => {
-            let one = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            one.block_on(drive(target, bodies, pace))
-        }
+        Pace::Closed { connections: 1, span } => alone::closed(target, &bodies, span),
         _ => many.block_on(drive(target, bodies, pace)),
     }
 }
 
-/// Sends requests until the span is over or none is left, and waits for every answer.
+/// Over many connections.
 async fn drive(target: &Target, bodies: Vec<Vec<u8>>, pace: Pace) -> anyhow::Result<Observed> {
     let target = Arc::new(target.clone());
     match pace {

@@ -1,0 +1,183 @@
+//! One client on one connection, without a runtime: it blocks where it waits, so that a latency holds as little of the
+//! harness as can be.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail, ensure};
+
+use super::connection::Answer;
+use super::{Asked, Observed, PATIENCE, Target};
+
+/// The longest answer that is taken.
+const LONGEST: usize = 1 << 20;
+
+/// Sends requests one after the other until the span is over or none is left.
+pub(super) fn closed(target: &Target, asks: &[Vec<u8>], span: Duration) -> anyhow::Result<Observed> {
+    let mut line = Line::open(target)?;
+    let mut observed = Observed::new()?;
+    let start = Instant::now();
+    for ask in asks {
+        let request = request(target, ask)?;
+        let sent = Instant::now();
+        if sent - start >= span {
+            break;
+        }
+        let answer = line.send(&request).ok();
+        let lost = answer.is_none();
+        observed.add(answer, target.success, sent.elapsed());
+        if lost {
+            line = Line::open(target)?;
+        }
+    }
+    observed.wall = start.elapsed().as_secs_f64();
+    Ok(observed)
+}
+
+/// A request as it goes over the connection.
+fn request(target: &Target, ask: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let (path, host) = (&target.path, &target.address);
+    Ok(match target.asked {
+        Asked::Post(content_type) => {
+            let head = format!(
+                "POST {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n\r\n",
+                ask.len()
+            );
+            [head.as_bytes(), ask].concat()
+        }
+        Asked::Get => {
+            let key = std::str::from_utf8(ask)?;
+            format!("GET {path}/{key} HTTP/1.1\r\nhost: {host}\r\n\r\n").into_bytes()
+        }
+    })
+}
+
+/// A kept connection.
+struct Line {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Line {
+    fn open(target: &Target) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(&target.address);
+        let stream = stream.with_context(|| format!("cannot connect to {}", target.address))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self { stream, buffer: vec![0; LONGEST] })
+    }
+
+    fn send(&mut self, request: &[u8]) -> anyhow::Result<Answer> {
+        self.stream.write_all(request)?;
+        let mut filled = 0;
+        loop {
+            let more = self.stream.read(&mut self.buffer[filled..])?;
+            ensure!(more > 0, "the connection ended within an answer, or the answer is too long");
+            filled += more;
+            if let Some(answer) = parse(&self.buffer[..filled])? {
+                return Ok(answer);
+            }
+        }
+    }
+}
+
+/// An answer (RFC 9112), once it is there as a whole.
+fn parse(bytes: &[u8]) -> anyhow::Result<Option<Answer>> {
+    let Some(end) = find(bytes, b"\r\n\r\n") else { return Ok(None) };
+    let (head, rest) = (std::str::from_utf8(&bytes[..end])?, &bytes[end + 4..]);
+    let mut lines = head.split("\r\n");
+    let first = lines.next().unwrap_or_default();
+    let status = first.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).context("no status line")?;
+    let (status, mut length, mut chunked) = (status.parse()?, None, false);
+    for (name, value) in lines.filter_map(|line| line.split_once(':')) {
+        if name.eq_ignore_ascii_case("content-length") {
+            length = Some(value.trim().parse::<usize>()?);
+        } else if name.eq_ignore_ascii_case("transfer-encoding") {
+            chunked = value.trim().eq_ignore_ascii_case("chunked");
+        }
+    }
+    let body = match (length, chunked) {
+        (_, true) => chunks(rest)?,
+        (Some(length), false) => (rest.len() >= length).then_some(length),
+        (None, false) if status == 204 => Some(0),
+        (None, false) => bail!("an answer without a length"),
+    };
+    Ok(body.map(|bytes| Answer { status, bytes }))
+}
+
+/// Bytes in a body of chunks, once the last is there.
+fn chunks(mut rest: &[u8]) -> anyhow::Result<Option<usize>> {
+    let mut sum = 0;
+    loop {
+        let Some(end) = find(rest, b"\r\n") else { return Ok(None) };
+        let line = std::str::from_utf8(&rest[..end])?;
+        let size = usize::from_str_radix(line.split(';').next().unwrap_or_default().trim(), 16)?;
+        ensure!(size <= LONGEST, "a chunk is too long");
+        // The chunk, and the end of its line; of the last one, no trailers.
+        let Some(next) = rest.get(end + 2 + size + 2..) else { return Ok(None) };
+        if size == 0 {
+            return Ok(Some(sum));
+        }
+        (sum, rest) = (sum + size, next);
+    }
+}
+
+fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
+    bytes.windows(what.len()).position(|window| window == what)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_there_when_its_last_byte_is() {
+        let whole = "HTTP/1.1 201 Created\r\nContent-Length: 3\r\n\r\nabc";
+        let parts =
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n";
+        for (text, status, bytes) in [(whole, 201, 3), (parts, 200, 5)] {
+            for end in 0..text.len() {
+                assert!(parse(&text.as_bytes()[..end]).unwrap().is_none(), "{end} of {text:?}");
+            }
+            let answer = parse(text.as_bytes()).unwrap().unwrap();
+            assert_eq!((answer.status, answer.bytes), (status, bytes));
+        }
+        for wrong in
+            ["HTTP/1.1 200 OK\r\n\r\n", "SSH-2.0\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"]
+        {
+            assert!(parse(wrong.as_bytes()).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn one_client_sends_every_request_once_and_counts_what_comes_back() {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let turns = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let seen = turns.clone();
+        let answer = move |body: axum::body::Bytes| {
+            let turn = seen.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let status =
+                if turn == 2 { axum::http::StatusCode::CONFLICT } else { axum::http::StatusCode::CREATED };
+            async move { (status, body) }
+        };
+        let router = axum::Router::new().route("/add", axum::routing::post(answer));
+        let address = runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap().to_string();
+            tokio::spawn(async move { axum::serve(listener, router).await });
+            address
+        });
+        let asked = Asked::Post("application/json");
+        let target = Target { address, path: "/add".to_owned(), asked, success: 201 };
+        let asks = [vec![b'a'; 10], vec![b'b'; 10], vec![b'c'; 10], vec![b'd'; 10]];
+        let observed = closed(&target, &asks, Duration::from_secs(60)).unwrap();
+        assert_eq!(turns.load(std::sync::atomic::Ordering::Relaxed), 4);
+        assert_eq!((observed.done(), observed.failed.get(&409)), (3, Some(&1)));
+        assert_eq!(observed.bytes, 40);
+        // The span is over before the first.
+        assert_eq!(closed(&target, &asks, Duration::ZERO).unwrap().done(), 0);
+    }
+}
