@@ -220,7 +220,7 @@ mod tests {
             ("connections = [1, 64]\nrates", "connections = [0, 64]\nrates", "log.connections"),
             ("connections = [1, 64]\nrates", "connections = []\nrates", "log.connections: one"),
             ("slow_connections = [64]", "slow_connections = [65]", "log.slow_connections: of"),
-            ("logs = [1_000, 3_000, 10_000]", "logs = [1_000, 3_000]", "growth"),
+            ("logs = [1_000, 2_000, 4_000]", "logs = [1_000, 2_000]", "growth"),
             ("curve = [15, 16]", "curve = [15, 40]", "prover"),
             ("keys = 100_000", "keys = 100_000_000", "search"),
             ("samples = 10", "samples = 10\nsample = 10", "unknown field"),
