@@ -206,3 +206,45 @@ fn malformed_files_are_refused_before_anything_is_measured() {
     assert!(worked.status.code() == Some(3) && said(&worked).contains("no workload"), "{}", said(&worked));
     assert!(!home.file("target").exists());
 }
+
+/// A folder to look for programs in, where `go` says that it is new enough and builds nothing.
+fn failing_go(home: &Home) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = home.file("path");
+    fs::create_dir(&folder).unwrap();
+    let go = folder.join("go");
+    let script = "#!/bin/sh\n[ $1 = env ] && echo go1.99 && exit\necho no such module >&2\nexit 1\n";
+    fs::write(&go, script).unwrap();
+    fs::set_permissions(&go, fs::Permissions::from_mode(0o755)).unwrap();
+    folder
+}
+
+#[test]
+fn a_build_that_fails_and_a_port_that_is_busy_are_named_and_leave_nothing() {
+    let home = Home::new();
+    let path = failing_go(&home);
+    let bin = home.file("sigveil/baseline/bin");
+    // Of a build that was killed.
+    fs::create_dir_all(bin.join(".building1")).unwrap();
+    let failed = home.harness(&["log", "--against=rekor2"]).env("PATH", &path).output().unwrap();
+    assert_eq!(failed.status.code(), Some(3));
+    assert!(said(&failed).contains("cannot build rekor2: ") && said(&failed).contains("no such module"));
+    assert!(fs::read_dir(&bin).unwrap().next().is_none() && home.servers().is_empty());
+
+    // If somebody else has the port, it is as busy.
+    let _listener = std::net::TcpListener::bind("127.0.0.1:2112");
+    let busy = home.harness(&["baseline", "run"]).env("PATH", &path).output().unwrap();
+    assert!(busy.status.code() == Some(3) && said(&busy).contains("port 2112 is busy"), "{}", said(&busy));
+}
+
+#[test]
+fn without_go_the_rest_is_measured_and_the_outcome_says_what_is_not() {
+    let home = Home::new();
+    let nothing = home.file("nothing");
+    let alone = home.log().arg("--against=rekor2").env("PATH", nothing).output().unwrap();
+    assert!(alone.status.success(), "{}", said(&alone));
+    let outcome: serde_json::Value =
+        serde_json::from_slice(&fs::read(home.file("outcome.json")).unwrap()).unwrap();
+    assert!(outcome["left_out"][0].as_str().unwrap().contains("Go 1.26 or later is needed"));
+    assert!(outcome["rows"].as_array().unwrap().iter().any(|row| row["name"] == "sigveil_c1"));
+}

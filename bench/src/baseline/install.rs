@@ -44,6 +44,9 @@ pub(crate) enum Missing {
     Python,
 }
 
+/// How the folder of a build begins that is not finished.
+const UNFINISHED: &str = ".building";
+
 /// Where programs are, and which.
 pub(crate) struct Programs {
     folder: PathBuf,
@@ -51,8 +54,13 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Programs in this cache folder.
+    /// Programs in this cache folder, which nobody else uses now: what a build that was killed has left there goes.
     pub(crate) fn new(folder: PathBuf) -> anyhow::Result<Self> {
+        for entry in std::fs::read_dir(folder.join("bin")).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+                std::fs::remove_dir_all(entry.path())?;
+            }
+        }
         Ok(Self { folder, versions: Versions::pinned()? })
     }
 
@@ -71,7 +79,7 @@ impl Programs {
         check_go(&self.versions.go)?;
         let bin = folder.parent().context("a program's folder is below bin")?;
         std::fs::create_dir_all(bin)?;
-        let fresh = tempfile::tempdir_in(bin)?;
+        let fresh = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(bin)?;
         let module = format!("{}@{}", program.package, program.version);
         eprintln!("building {module}: once, some minutes of CPU for the large ones");
         output(Command::new("go").args(["install", &module]).env("GOBIN", fresh.path()).current_dir(bin))?;

@@ -273,12 +273,12 @@ impl Stack {
 
     /// The timestamp authority, with a key and chain that it makes itself.
     pub(crate) fn tsa(&mut self) -> anyhow::Result<Served> {
-        let program = self.programs.get("tsa")?;
         ensure!(
             !listens(FIXED_METRICS_PORT),
             "port {FIXED_METRICS_PORT} is busy, and the timestamp authority can have its metrics on no other: end \
              whatever listens there"
         );
+        let program = self.programs.get("tsa")?;
         let [port] = free_ports()?;
         let mut command = Command::new(program);
         command.args(["serve", "--host", "127.0.0.1", "--port", &port.to_string()]);
