@@ -56,6 +56,9 @@ const METRICS: [(&str, Unit); 22] = [
     ("harness_share", Unit::One),
 ];
 
+/// Metrics that are no property of a server to be compared.
+const OF_THE_HARNESS: [&str; 2] = ["request_cpu", "harness_share"];
+
 /// Something that is measured in turn with the others, and the name of its rows.
 struct Turn<'a> {
     name: String,
@@ -174,7 +177,8 @@ fn rows(ledger: &Ledger, names: &[String]) -> Vec<Row> {
         }
     }
     for (ours, theirs) in names.iter().filter_map(|name| Some((name, counterpart(name, names)?))) {
-        rows.extend(METRICS.into_iter().filter_map(|(metric, _)| ledger.ratio(ours, theirs, metric)));
+        let compared = METRICS.into_iter().filter(|(metric, _)| !OF_THE_HARNESS.contains(metric));
+        rows.extend(compared.filter_map(|(metric, _)| ledger.ratio(ours, theirs, metric)));
     }
     rows
 }
