@@ -4,8 +4,8 @@
 //! Sizes count what was acknowledged: entries of signature logs, certificates of authorities (of ours by scheme `hashed`, so
 //! that logs are filled without proofs). The model of CPU is cost = a + b·log10(size), since trees are that high, and of
 //! memory a + b·size, by least squares over all sizes but the largest, b never negative, since no cost falls with size;
-//! `model_error` says by how much it misses the largest, `at_1e9` what it says of a billion. A side's blocks are of one
-//! filling: killed within one, a run fills that side anew.
+//! `model_error` says by how much it misses the largest, `at_thousandfold` what it says of a thousand times that. A side's
+//! blocks are of one filling: killed within one, a run fills that side anew.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -232,7 +232,8 @@ impl Side {
                 let name = format!("{}_model_{metric}", self.name);
                 let unit = METRICS.into_iter().find(|(known, _)| *known == metric).map_or(Unit::One, |m| m.1);
                 rows.push(Row::exact(&name, "model_error", Unit::One, model.error));
-                rows.push(Row::exact(&name, "at_1e9", unit, model.at(1e9)));
+                let largest = points.last().map_or(0.0, |point| point.0);
+                rows.push(Row::exact(&name, "at_thousandfold", unit, model.at(1e3 * largest)));
             }
         }
         rows
