@@ -326,7 +326,8 @@ struct Handle {
     redaction: Option<RedactionPolicy>,
     metrics: Arc<Metrics>,
     published: watch::Receiver<u64>,
-    frozen: AtomicBool,
+    /// Set before the log's thread ends, so that nobody takes an end for a failure.
+    frozen: Arc<AtomicBool>,
 }
 
 impl Log {
@@ -345,7 +346,7 @@ impl Log {
             reader: config.reader(),
             key: config.signer.public().clone(),
             redaction: config.redaction.clone(),
-            frozen: AtomicBool::new(false),
+            frozen: Arc::default(),
         };
         let (commands, receiver) = mpsc::channel(config.queue.max(1));
         if let Some(size) = freeze::is_frozen(&config)? {
@@ -458,15 +459,15 @@ impl Log {
     /// [`FreezeError`]; the log then goes on as it was, or has stopped. After [`FreezeError::Io`] a process that ends before
     /// the log works again may leave it frozen.
     pub async fn freeze(&self) -> Result<(), FreezeError> {
-        if self.is_frozen() {
-            return Ok(());
-        }
         let (answer, frozen) = oneshot::channel();
-        let freeze = Command::Interlude(Interlude::Freeze { answer });
-        self.commands.send(freeze).await.map_err(|_| FreezeError::Unavailable)?;
-        frozen.await.map_err(|_| FreezeError::Unavailable)??;
-        self.handle.frozen.store(true, Ordering::SeqCst);
-        Ok(())
+        let freeze = Interlude::Freeze { ended: Arc::clone(&self.handle.frozen), answer };
+        let sent = self.commands.send(Command::Interlude(freeze)).await;
+        let answered = if sent.is_ok() { frozen.await.ok() } else { None };
+        match answered {
+            Some(frozen) => frozen,
+            None if self.is_frozen() => Ok(()),
+            None => Err(FreezeError::Unavailable),
+        }
     }
 
     /// Whether it takes no entries any more.

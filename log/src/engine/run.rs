@@ -1,6 +1,7 @@
 //! The thread of a log: it gathers what was sent into batches, and has a [`Writer`] write them.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tokio::runtime::Runtime;
@@ -75,10 +76,11 @@ fn run(
             Some(Interlude::Redact { record, coverage, answer }) => {
                 let _ = answer.send(writer.redact(record, coverage.as_ref()));
             }
-            Some(Interlude::Freeze { answer }) => {
+            Some(Interlude::Freeze { ended, answer }) => {
                 let frozen = writer.freeze();
                 tell(&mut writer, published);
                 if frozen.is_ok() {
+                    ended.store(true, Ordering::SeqCst);
                     drop(writer);
                     let _ = answer.send(frozen);
                     return;

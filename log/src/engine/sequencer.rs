@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use tokio::sync::oneshot;
@@ -61,7 +62,7 @@ pub(super) enum Interlude {
     /// What was sent before is processed, and what comes after is not.
     Stop { answer: oneshot::Sender<()> },
     /// The same for ever.
-    Freeze { answer: oneshot::Sender<Result<(), FreezeError>> },
+    Freeze { ended: Arc<AtomicBool>, answer: oneshot::Sender<Result<(), FreezeError>> },
 }
 
 /// Everything that the log's thread owns.
