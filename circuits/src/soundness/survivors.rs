@@ -183,7 +183,20 @@ pub(super) fn explanation(statement: &str, shape: &Shape, row: usize) -> Option<
             && entry.variables.contains(&variables)
     };
     let listed = LIST.iter().find(fits).map(|entry| entry.why);
-    listed.or_else(|| of_the_scan(shape, row)).or_else(|| of_an_end(shape, row))
+    listed
+        .or_else(|| of_the_scan(shape, row))
+        .or_else(|| of_an_end(shape, row))
+        .or_else(|| of_a_number(shape, row))
+}
+
+/// That a number begins with a digit: the row `flag = 1`.
+fn of_a_number(shape: &Shape, row: usize) -> Option<&'static str> {
+    let [flag, one, c] = &shape.rows()[row];
+    let is_one = shape.variables(row) == 1 && flag.terms().len() == 2 && one.terms().len() == 1;
+    (shape.families()[row] == "claims.time" && is_one && c.terms().is_empty()).then_some(
+        "that a time which has to be there has a digit: where it has none, nothing is read that ends it, which is refused \
+         as well",
+    )
 }
 
 /// What is compared where a cut is at one place, of an identity.
