@@ -154,6 +154,8 @@ pub(crate) struct Landmarks<N> {
     pub(crate) blinded: Point<N>,
     /// Z, the first that the prover chooses behind B.
     pub(crate) evaluated: Point<N>,
+    /// What the commitments hash to, less the digest that c is the low bits of: zero.
+    pub(crate) challenge_gap: N,
 }
 
 /// The whole statement.
@@ -174,7 +176,7 @@ pub(crate) fn synthesize<C: Cs>(cs: &mut C, values: &Values) -> Landmarks<C::Num
     let linking_commitment =
         poseidon::hash(cs, Domain::LinkingCommitment, &[idf.clone(), linking_randomness]);
 
-    let Evaluation { blinded, evaluated, gamma } =
+    let Evaluation { blinded, evaluated, gamma, challenge_gap } =
         cs.family("nym-evaluation", |cs| evaluation(cs, values, &given, &idf));
     let slot = cs.family("nym-scope", |cs| scope(cs, values, &given));
     let label = cs.family("nym-label", |cs| label(cs, &given, &idf, &gamma, slot));
@@ -196,7 +198,7 @@ pub(crate) fn synthesize<C: Cs>(cs: &mut C, values: &Values) -> Landmarks<C::Num
     ];
     let digest = poseidon::hash(cs, Domain::NymInstance, &elements);
     cs.public(&digest);
-    Landmarks { elements, blinded, evaluated }
+    Landmarks { elements, blinded, evaluated, challenge_gap }
 }
 
 /// B, Z and Γ.
@@ -204,6 +206,7 @@ struct Evaluation<N> {
     blinded: Point<N>,
     evaluated: Point<N>,
     gamma: Point<N>,
+    challenge_gap: N,
 }
 
 /// B = β·H(μ, idf), not the identity; the Chaum–Pedersen proof verifies for (PK, B, Z); β·Γ = Z.
@@ -211,23 +214,24 @@ fn evaluation<C: Cs>(cs: &mut C, values: &Values, given: &Given<C::Num>, idf: &C
     let (blinding, blinded) = blinded_point(cs, &given.mode, idf, &values.blinding);
 
     let evaluated = Point::witness(cs, &values.evaluated);
-    chaum_pedersen(cs, values, &given.key, &blinded, &evaluated);
+    let challenge_gap = chaum_pedersen(cs, values, &given.key, &blinded, &evaluated);
 
     let gamma = Point::witness(cs, &values.gamma);
     let blinded_gamma = multiply(cs, &[(blinding.digits(), &gamma)]);
     cs.equal(&blinded_gamma.x, &evaluated.x);
     cs.equal(&blinded_gamma.y, &evaluated.y);
-    Evaluation { blinded, evaluated, gamma }
+    Evaluation { blinded, evaluated, gamma, challenge_gap }
 }
 
-/// c = the low 248 bits of Poseidon(PK, B, Z, U, V), with U = s·G − c·PK and V = s·B − c·Z.
+/// c = the low 248 bits of Poseidon(PK, B, Z, U, V), with U = s·G − c·PK and V = s·B − c·Z. Returns what that hash is
+/// more than the digest whose bits c has.
 fn chaum_pedersen<C: Cs>(
     cs: &mut C,
     values: &Values,
     key: &Point<C::Num>,
     blinded: &Point<C::Num>,
     evaluated: &Point<C::Num>,
-) {
+) -> C::Num {
     let digest = cs.hint(&[], |_| values.challenge);
     let bits = canonical(cs, &digest);
     let c = GivenScalar::new(cs, &bits[..CHALLENGE_BITS]);
@@ -246,6 +250,7 @@ fn chaum_pedersen<C: Cs>(
     let coordinates: Vec<_> = points.iter().flat_map(|point| [point.x.clone(), point.y.clone()]).collect();
     let computed = poseidon::hash(cs, Domain::ChaumPedersen, &coordinates);
     cs.equal(&computed, &digest);
+    computed.minus(&digest)
 }
 
 /// μ ∈ {0, 1}; profile ∈ {1, 2, 3}; slot < SLOTS; epoch = 0 for `stable`, slot = 0 but for `unlinkable`. Returns

@@ -32,6 +32,7 @@ mod forger;
 pub mod isolation;
 mod lies;
 pub mod mutation;
+mod nym;
 pub mod records;
 mod statements;
 mod survivors;
@@ -39,7 +40,8 @@ mod survivors;
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests;
 
-pub use statements::{NymSubject, QuerySubject, TokenSubject};
+pub use nym::NymSubject;
+pub use statements::{QuerySubject, TokenSubject};
 
 use crate::Fr;
 use crate::r1cs::{Assignment, Cs, Told};

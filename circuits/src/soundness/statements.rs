@@ -1,26 +1,20 @@
-//! The statements as subjects, each with an honest witness drawn by a seed.
+//! `token` and `query` as subjects, each with an honest witness drawn by a seed.
 
 use std::cell::RefCell;
 
 use ::base64::Engine;
 use ::base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ark_ec::CurveGroup;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use sha2::{Digest, Sha256};
-use sigveil_vrf_identity::commitment::{Commitment, KeyHash, Rho};
-use sigveil_vrf_identity::curve::{EdwardsAffine, Point, Scalar, generator, multiply_two_public};
-use sigveil_vrf_identity::domain::Domain;
-use sigveil_vrf_identity::elligator::encode_to_curve;
 use sigveil_vrf_identity::identity::{Idf, Kind};
-use sigveil_vrf_identity::label::{Epoch, Label, Mode, Scope, SlotCount};
-use sigveil_vrf_identity::poseidon;
-use sigveil_vrf_identity::vrf::{Blinded, Blinding, SecretKey, VerifiedOutput};
+use sigveil_vrf_identity::label::Mode;
+use sigveil_vrf_identity::vrf::{Blinded, Blinding};
 
 use super::Subject;
 use super::lies::Places;
 use crate::Fr;
-use crate::nym::circuit::Values;
+use crate::query;
 use crate::r1cs::{Assignment, Cs, Lc, Memory, Shape, Told, Var};
 use crate::testing::Issuer;
 use crate::token::circuit::{Teller, only_violation_unsigned};
@@ -28,13 +22,12 @@ use crate::token::instance::{audience_digest, binding_string};
 use crate::token::{
     self, Binding, BindingSalt, Class, Expectation, Jwt, LinkingRandomness, SizeClass, Usage, Witness,
 };
-use crate::{nym, query};
 
 /// Columns before the witness: one, and the one public input.
-const FIRST_WITNESS: usize = 2;
+pub(super) const FIRST_WITNESS: usize = 2;
 
 /// What a form comes to.
-fn value(form: &Lc, values: &[Fr]) -> Fr {
+pub(super) fn value(form: &Lc, values: &[Fr]) -> Fr {
     let column = |var: &Var| match var {
         Var::One => 0,
         Var::Public(i) => 1 + *i as usize,
@@ -351,117 +344,4 @@ impl Subject for QuerySubject {
     fn in_reach_of_an_accomplice(&self, _: &str) -> bool {
         false
     }
-}
-
-/// `nym`.
-pub struct NymSubject {
-    secret: SecretKey,
-    instance: nym::Instance,
-    witness: nym::Witness,
-    blinded: [Lc; 2],
-    /// Z's place in the witness: what comes before it is a liar's, the rest an accomplice's.
-    evaluated_at: usize,
-}
-
-impl NymSubject {
-    /// A blind statement; of three seeds in a row one of each profile.
-    ///
-    /// # Panics
-    /// Never: the statement is true.
-    #[must_use]
-    pub fn drawn(seed: u64) -> Self {
-        let mut rng = ChaCha20Rng::seed_from_u64(seed);
-        let secret = SecretKey::generate(&mut rng);
-        let slots = SlotCount::new(1000).expect("a count in range");
-        let slot = slots.slot(rng.next_u32() % 1000).expect("a slot in range");
-        let epoch = Epoch(20_000 + seed);
-        let scope = [Scope::Unlinkable(epoch, slot), Scope::Epoch(epoch), Scope::Stable][seed as usize % 3];
-        // Small, so that it plus r has as many bits as r.
-        let idf = Idf(Fr::from(rng.next_u64() >> (seed % 8)));
-        let randomness = LinkingRandomness(Fr::from(rng.next_u64()));
-        let rho = Scalar::random_nonzero(&mut rng).to_bytes();
-        let rho = || Rho::from_bytes(&rho).expect("a scalar is in range");
-        let base = encode_to_curve(Mode::Blind, &idf).expect("an idf has a point");
-        let mut witness = nym::Witness {
-            idf,
-            linking_randomness: randomness,
-            rho: rho(),
-            blinding: Scalar::random_nonzero(&mut rng),
-            evaluated: base.affine(),
-            proof: secret.prove_dleq(&base, &mut rng).expect("a point in the subgroup").1,
-            gamma: base.affine(),
-            slot: u32::from(scope.slot().number()),
-        };
-        let blinded = base.multiply(&witness.blinding).expect("neither is zero");
-        evaluate(&secret, blinded, &mut witness).expect("a point in the subgroup");
-        let output = VerifiedOutput::derive(Mode::Blind, &idf, &witness.gamma);
-        let instance = nym::Instance {
-            key: secret.public_key(),
-            linking_commitment: randomness.commit(idf),
-            mode: Mode::Blind,
-            profile: scope.profile(),
-            epoch: scope.epoch(),
-            slots,
-            label: Label::derive(&output.monitoring_key, scope),
-            commitment: Commitment::new(&idf, &rho()).expect("not the identity"),
-            key_hash: KeyHash::of_spki(b"a key"),
-        };
-        let mut landmarks = None;
-        Shape::of(|cs| landmarks = Some(nym::circuit::synthesize(cs, &Values::default())));
-        let nym::circuit::Landmarks { blinded, evaluated, .. } = landmarks.expect("a shape was made");
-        let evaluated_at = match evaluated.x.terms() {
-            [(Var::Witness(at), _)] => *at as usize,
-            _ => unreachable!("Z is a witness"),
-        };
-        Self { secret, instance, witness, blinded: [blinded.x, blinded.y], evaluated_at }
-    }
-}
-
-/// Z, its proof and Γ for a point in place of B, under the witness's β.
-fn evaluate(secret: &SecretKey, blinded: Point, witness: &mut nym::Witness) -> Option<()> {
-    let (evaluated, proof) = secret.prove_dleq(&blinded, &mut ChaCha20Rng::seed_from_u64(0)).ok()?;
-    witness.gamma = evaluated.multiply(&witness.blinding.inverse()?).ok()?.affine();
-    (witness.evaluated, witness.proof) = (evaluated.affine(), proof);
-    Some(())
-}
-
-impl Subject for NymSubject {
-    fn name(&self) -> String {
-        "nym".to_owned()
-    }
-
-    fn synthesize<C: Cs>(&self, cs: &mut C) -> Vec<C::Num> {
-        nym::circuit::synthesize(cs, &Values::new(&self.instance, &self.witness)).elements.to_vec()
-    }
-
-    /// Evaluates whatever point the values have in place of B.
-    fn with_an_accomplice(&self, values: &[Fr]) -> Option<Assignment> {
-        let [x, y] = self.blinded.each_ref().map(|form| value(form, values));
-        let blinded = Point::from_affine(EdwardsAffine::new_unchecked(x, y)).ok()?;
-        let mut witness = self.witness.clone();
-        evaluate(&self.secret, blinded, &mut witness)?;
-        let mut honest = Values::new(&self.instance, &witness);
-        honest.challenge = challenge(&self.instance, blinded, &witness)?;
-        let (kept, values) = (self.evaluated_at, values.to_vec());
-        let keep =
-            move |_: &str, at: usize, honest| if at < kept { values[FIRST_WITNESS + at] } else { honest };
-        Some(Assignment::tampered(keep, |cs| {
-            nym::circuit::synthesize(cs, &honest);
-        }))
-    }
-
-    fn in_reach_of_an_accomplice(&self, _: &str) -> bool {
-        true
-    }
-}
-
-/// The digest of the commitments that the witness's proof has for a point in place of B.
-fn challenge(instance: &nym::Instance, blinded: Point, witness: &nym::Witness) -> Option<Fr> {
-    let key = instance.key.point().affine();
-    let blinded = blinded.affine();
-    let (s, minus_c) = (&witness.proof.response, witness.proof.challenge.to_scalar().negated());
-    let u = multiply_two_public(s, &generator().affine(), &minus_c, &key).into_affine();
-    let v = multiply_two_public(s, &blinded, &minus_c, &witness.evaluated).into_affine();
-    let points = [key, blinded, witness.evaluated, u, v];
-    Some(poseidon::hash(Domain::ChaumPedersen, &points.map(|p| [p.x, p.y]).concat()))
 }

@@ -35,6 +35,18 @@ fn a_row_less_of_nym_is_caught() {
     complete(&report, &["point-on-curve"]);
 }
 
+/// What a false evaluation hashes to is fitted to it where a row of the hash's last round is left out.
+#[test]
+fn an_evaluation_under_another_key_is_refused_by_each_row_of_the_last_round() {
+    let subject = NymSubject::drawn(0);
+    let rows = subject.rows_of_the_last_round();
+    assert_eq!(rows.len(), 3 * 11);
+    let caught: Vec<usize> = rows.iter().copied().filter(|row| subject.is_missed(*row)).collect();
+    assert_eq!(caught, rows);
+    let first = *rows.iter().min().unwrap();
+    assert!(!subject.is_missed(first - 1));
+}
+
 /// One row of each family.
 #[test]
 fn a_row_less_of_token_is_caught() {
