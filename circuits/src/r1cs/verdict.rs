@@ -75,10 +75,6 @@ pub(crate) struct Unmet {
     /// Which.
     pub(crate) row: usize,
     /// A·B − C.
-    #[cfg_attr(
-        not(feature = "prover"),
-        expect(dead_code, reason = "examinations are built with the prover")
-    )]
     pub(crate) residue: Fr,
 }
 
