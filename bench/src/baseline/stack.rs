@@ -127,6 +127,8 @@ impl Stack {
 
 impl Drop for Stack {
     fn drop(&mut self) {
+        // At a signal this waits for the end, which is the signal's and not that of a server that was missed.
+        let _starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.detached
             && let Err(error) = self.state.stop(&self.folder)
         {
