@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::hash::Hash;
@@ -70,20 +70,32 @@ struct State {
     turn: Option<u64>,
 }
 
+/// A session waits for its turn no longer: another keeps it, and nothing can end this.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// Clones are the same order.
 #[derive(Debug, Clone, Default)]
-pub struct MemoryOrder(Arc<Mutex<State>>);
+pub struct MemoryOrder(Arc<(Mutex<State>, Condvar)>);
 
 impl MemoryOrder {
     /// The lease's time is over, whatever its holder thinks.
     pub fn expire(&self) {
-        self.0.lock().unwrap().holder = None;
+        self.state().holder = None;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.0.lock().unwrap()
+    }
+
+    /// The next session's turn may come.
+    fn passed(&self) {
+        self.0.1.notify_all();
     }
 }
 
 impl Connect for MemoryOrder {
     fn connect(&self, _: &str) -> io::Result<Box<dyn Journal>> {
-        let mut state = self.0.lock().unwrap();
+        let mut state = self.state();
         state.sessions += 1;
         Ok(Box::new(Session { order: self.clone(), number: state.sessions }))
     }
@@ -97,23 +109,29 @@ struct Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        let mut state = self.order.0.lock().unwrap();
+        let mut state = self.order.state();
         state.holder = state.holder.filter(|holder| *holder != self.number);
         state.turn = state.turn.filter(|turn| *turn != self.number);
+        self.order.passed();
     }
 }
 
 impl Journal for Session {
     fn begin(&mut self, leaves: &[Hash]) -> io::Result<Turn> {
-        let mut state = self.order.0.lock().unwrap();
-        assert_eq!(state.turn.replace(self.number), None, "nobody keeps the turn");
+        let state = self.order.state();
+        let is_taken = |state: &mut State| state.turn.is_some();
+        // Two may come at once, where the tiles of one publication are stored at once and others cut in on both.
+        let (mut state, waited) = self.order.0.1.wait_timeout_while(state, PATIENCE, is_taken).unwrap();
+        assert!(!waited.timed_out(), "session {:?} keeps the turn", state.turn);
+        state.turn = Some(self.number);
         let known = leaves.iter().filter_map(|leaf| Some((*leaf, *state.leaves.get(leaf)?))).collect();
         Ok(Turn { next: state.size, known })
     }
 
     fn commit(&mut self, batch: &Batch) -> io::Result<()> {
-        let mut state = self.order.0.lock().unwrap();
+        let mut state = self.order.state();
         assert_eq!((state.turn.take(), batch.first), (Some(self.number), state.size));
+        self.order.passed();
         (batch.first..).zip(&batch.entries).for_each(|(index, entry)| {
             state.leaves.insert(entry.leaf, index);
         });
@@ -123,39 +141,40 @@ impl Journal for Session {
     }
 
     fn pass(&mut self) -> io::Result<()> {
-        self.order.0.lock().unwrap().turn = None;
+        self.order.state().turn = None;
+        self.order.passed();
         Ok(())
     }
 
     fn read(&mut self, from: Option<u64>) -> io::Result<(Vec<Batch>, u64)> {
-        let state = self.order.0.lock().unwrap();
+        let state = self.order.state();
         let wanted = |batch: &&Batch| from.is_none_or(|from| batch.end() > from);
         Ok((state.batches.iter().filter(wanted).cloned().collect(), state.size))
     }
 
     fn trim(&mut self, keep_from: u64) -> io::Result<()> {
-        self.order.0.lock().unwrap().batches.retain(|batch| batch.end() > keep_from);
+        self.order.state().batches.retain(|batch| batch.end() > keep_from);
         Ok(())
     }
 
     fn lease(&mut self, _: Duration) -> io::Result<bool> {
-        let mut state = self.order.0.lock().unwrap();
+        let mut state = self.order.state();
         Ok(*state.holder.get_or_insert(self.number) == self.number)
     }
 
     fn release(&mut self) -> io::Result<()> {
-        let mut state = self.order.0.lock().unwrap();
+        let mut state = self.order.state();
         state.holder = state.holder.filter(|holder| *holder != self.number);
         Ok(())
     }
 
     fn announce(&mut self, published: u64) -> io::Result<()> {
-        let mut state = self.order.0.lock().unwrap();
+        let mut state = self.order.state();
         state.published = state.published.max(published);
         Ok(())
     }
 
     fn announced(&mut self) -> io::Result<u64> {
-        Ok(self.order.0.lock().unwrap().published)
+        Ok(self.order.state().published)
     }
 }
