@@ -13,8 +13,7 @@ mod common;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use client::{post, request};
 use common::servers::{Labelled, Server, bucket};
@@ -68,40 +67,12 @@ async fn front_end(database: &str, endpoint: &str) {
 }
 
 async fn load(front_ends: &[FrontEnd; 2], connections: usize, entries: usize) {
-    let requests: Arc<Vec<_>> = Arc::new((0..entries).map(request).collect());
-    let next = Arc::new(AtomicUsize::new(0));
     let mut streams = Vec::new();
     for n in 0..connections {
         streams.push(TcpStream::connect(&front_ends[n % 2].address).await.unwrap());
     }
-    let used = || front_ends.iter().map(FrontEnd::cpu).sum::<f64>();
-    let (before, begun) = (used(), Instant::now());
-    let tasks: Vec<_> = streams
-        .into_iter()
-        .map(|mut stream| {
-            let (requests, next) = (Arc::clone(&requests), Arc::clone(&next));
-            tokio::spawn(async move {
-                let (mut times, mut buffer) = (Vec::<Duration>::new(), Vec::new());
-                while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let begun = Instant::now();
-                    post(&mut stream, request, &mut buffer).await;
-                    times.push(begun.elapsed());
-                }
-                times
-            })
-        })
-        .collect();
-    let mut times = Vec::new();
-    for task in tasks {
-        times.extend(task.await.unwrap());
-    }
-    let rate = times.len() as f64 / begun.elapsed().as_secs_f64();
-    let each = 1000.0 * (used() - before) / times.len() as f64;
-    times.sort();
-    let (p50, p99) = (times[times.len() / 2], times[times.len() * 99 / 100]);
-    println!(
-        "{connections} connections: {rate:.0} entries/s, p50 {p50:?}, p99 {p99:?}, {each:.3} ms of both front ends' processor each"
-    );
+    let used = || front_ends.iter().map(FrontEnd::cpu).sum();
+    client::load(streams, entries, "both front ends' processor", used).await;
 }
 
 #[tokio::main]

@@ -8,30 +8,11 @@ use std::fs;
 
 use common::*;
 use sigveil_log::checkpoint::VerifiedCheckpoint;
-use sigveil_log::engine::{Config, Log, OpenError, Receipt};
+use sigveil_log::engine::{Config, Log};
 use sigveil_log::entry::Stored;
-use sigveil_log::merkle::{leaf_hash, verify_inclusion};
 use sigveil_log::note::NoteSigner;
 use sigveil_log::store::Reader;
 use sigveil_log::tile::TileTree;
-
-/// A log that was dropped still holds its folder until its thread has ended.
-fn reopen(config: impl Fn() -> Config) -> Result<Log, OpenError> {
-    loop {
-        match Log::open(config()) {
-            Err(error) if error.reason() == "log-locked" => std::thread::yield_now(),
-            opened => return opened,
-        }
-    }
-}
-
-fn check(log: &Log, receipt: &Receipt, body: &[u8]) {
-    let opened = VerifiedCheckpoint::open(receipt.checkpoint.as_bytes(), log.key(), &[]).unwrap();
-    assert_eq!((opened.checkpoint().size, opened.checkpoint().root), (receipt.tree_size, receipt.root));
-    assert_eq!(receipt.leaf_hash, leaf_hash(body));
-    verify_inclusion(&receipt.leaf_hash, receipt.index, receipt.tree_size, &receipt.proof, &receipt.root)
-        .unwrap();
-}
 
 #[tokio::test]
 async fn a_second_writer_is_refused() {

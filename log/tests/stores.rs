@@ -12,9 +12,8 @@ use std::time::Duration;
 
 use common::*;
 use sigveil_log::checkpoint::VerifiedCheckpoint;
-use sigveil_log::engine::{AppendError, Config, Log, OpenError, Receipt, Shared};
+use sigveil_log::engine::{AppendError, Config, Log, Shared};
 use sigveil_log::entry::Stored;
-use sigveil_log::merkle::{leaf_hash, verify_inclusion};
 use sigveil_log::note::{NoteKey, NoteSignature, NoteSigner};
 use sigveil_log::tile::TileTree;
 use sigveil_log::witness::{AddCheckpoint, CosignError, Cosigner};
@@ -95,24 +94,6 @@ on_each_store! {
     a_clock_that_jumps_back_takes_no_tree_head_with_it
     what_finds_the_queue_full_is_refused_and_what_waits_is_answered_before_the_log_stops
     deduplication_is_made_anew_from_the_tree_at_every_start
-}
-
-/// A log that was dropped still holds its folder until its thread has ended.
-fn reopen(config: impl Fn() -> Config) -> Result<Log, OpenError> {
-    loop {
-        match Log::open(config()) {
-            Err(error) if error.reason() == "log-locked" => std::thread::yield_now(),
-            opened => return opened,
-        }
-    }
-}
-
-fn check(log: &Log, receipt: &Receipt, body: &[u8]) {
-    let opened = VerifiedCheckpoint::open(receipt.checkpoint.as_bytes(), log.key(), &[]).unwrap();
-    assert_eq!((opened.checkpoint().size, opened.checkpoint().root), (receipt.tree_size, receipt.root));
-    assert_eq!(receipt.leaf_hash, leaf_hash(body));
-    verify_inclusion(&receipt.leaf_hash, receipt.index, receipt.tree_size, &receipt.proof, &receipt.root)
-        .unwrap();
 }
 
 async fn acknowledged_entries_are_included_and_survive_reopening_across_bundles(place: &Place) {

@@ -1,5 +1,9 @@
 //! What load probes of the Rekor face share.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
 use p256::ecdsa::signature::hazmat::PrehashSigner as _;
 use sigveil_log::Hash;
 use sigveil_log::entry::{HashedRekord, KeyDetails, Signature, Verifier};
@@ -39,6 +43,39 @@ pub async fn post(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) 
     while buffer.len() < whole {
         stream.read_buf(buffer).await.unwrap();
     }
+}
+
+/// Sends so many different entries over these connections, each as soon as the one before it is answered, and prints what
+/// came of it: `used` gives the processor seconds of whatever `of` says.
+pub async fn load(streams: Vec<TcpStream>, entries: usize, of: &str, used: impl Fn() -> f64) {
+    let requests: Arc<Vec<_>> = Arc::new((0..entries).map(request).collect());
+    let next = Arc::new(AtomicUsize::new(0));
+    let connections = streams.len();
+    let (before, begun) = (used(), Instant::now());
+    let one_by_one = |mut stream: TcpStream| {
+        let (requests, next) = (Arc::clone(&requests), Arc::clone(&next));
+        tokio::spawn(async move {
+            let (mut times, mut buffer) = (Vec::<Duration>::new(), Vec::new());
+            while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let begun = Instant::now();
+                post(&mut stream, request, &mut buffer).await;
+                times.push(begun.elapsed());
+            }
+            times
+        })
+    };
+    let tasks: Vec<_> = streams.into_iter().map(one_by_one).collect();
+    let mut times = Vec::new();
+    for task in tasks {
+        times.extend(task.await.unwrap());
+    }
+    let rate = times.len() as f64 / begun.elapsed().as_secs_f64();
+    let each = 1000.0 * (used() - before) / times.len() as f64;
+    times.sort();
+    let (p50, p99) = (times[times.len() / 2], times[times.len() * 99 / 100]);
+    println!(
+        "{connections} connections: {rate:.0} entries/s, p50 {p50:?}, p99 {p99:?}, {each:.3} ms of {of} each"
+    );
 }
 
 /// Processor seconds of a process, from its `stat`.

@@ -6,10 +6,9 @@
 mod client;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use client::{cpu, post, request};
+use client::{cpu, load};
 use ed25519_dalek::SigningKey;
 use sigveil_log::engine::{Config, Log};
 use sigveil_log::http::{Limits, serve};
@@ -31,37 +30,9 @@ async fn main() {
     let address = listener.local_addr().unwrap();
     tokio::spawn(serve(listener, sigveil_log::rekor::router(log), Limits::default()));
 
-    let requests: Arc<Vec<_>> = Arc::new((0..entries).map(request).collect());
     let mut streams = Vec::new();
     for _ in 0..connections {
         streams.push(TcpStream::connect(address).await.unwrap());
     }
-    let next = Arc::new(AtomicUsize::new(0));
-    let (used, begun) = (cpu("/proc/self/stat"), Instant::now());
-    let tasks: Vec<_> = streams
-        .into_iter()
-        .map(|mut stream| {
-            let (requests, next) = (Arc::clone(&requests), Arc::clone(&next));
-            tokio::spawn(async move {
-                let (mut times, mut buffer) = (Vec::<Duration>::new(), Vec::new());
-                while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let begun = Instant::now();
-                    post(&mut stream, request, &mut buffer).await;
-                    times.push(begun.elapsed());
-                }
-                times
-            })
-        })
-        .collect();
-    let mut times = Vec::new();
-    for task in tasks {
-        times.extend(task.await.unwrap());
-    }
-    let rate = times.len() as f64 / begun.elapsed().as_secs_f64();
-    let each = 1000.0 * (cpu("/proc/self/stat") - used) / times.len() as f64;
-    times.sort();
-    let (p50, p99) = (times[times.len() / 2], times[times.len() * 99 / 100]);
-    println!(
-        "{connections} connections: {rate:.0} entries/s, p50 {p50:?}, p99 {p99:?}, {each:.3} ms of processor each"
-    );
+    load(streams, entries, "processor", || cpu("/proc/self/stat")).await;
 }

@@ -13,8 +13,10 @@ use std::sync::Arc;
 use ed25519_dalek::SigningKey;
 use p256::ecdsa::signature::hazmat::PrehashSigner as _;
 use sigveil_log::Hash;
-use sigveil_log::engine::{Config, RedactionPolicy};
+use sigveil_log::checkpoint::VerifiedCheckpoint;
+use sigveil_log::engine::{Config, Log, OpenError, Receipt, RedactionPolicy};
 use sigveil_log::entry::*;
+use sigveil_log::merkle::{leaf_hash, verify_inclusion};
 use sigveil_log::note::{NoteKey, NoteSigner};
 use sigveil_log::witness::Witness;
 use spki::EncodePublicKey as _;
@@ -55,6 +57,25 @@ pub fn copy(from: &Path, to: &Path) {
             std::fs::copy(&path, &target).unwrap();
         }
     }
+}
+
+/// A log that was dropped still holds its folder until its thread has ended.
+pub fn reopen(config: impl Fn() -> Config) -> Result<Log, OpenError> {
+    loop {
+        match Log::open(config()) {
+            Err(error) if error.reason() == "log-locked" => std::thread::yield_now(),
+            opened => return opened,
+        }
+    }
+}
+
+/// A receipt is about this body, and proves it under the checkpoint that comes with it.
+pub fn check(log: &Log, receipt: &Receipt, body: &[u8]) {
+    let opened = VerifiedCheckpoint::open(receipt.checkpoint.as_bytes(), log.key(), &[]).unwrap();
+    assert_eq!((opened.checkpoint().size, opened.checkpoint().root), (receipt.tree_size, receipt.root));
+    assert_eq!(receipt.leaf_hash, leaf_hash(body));
+    verify_inclusion(&receipt.leaf_hash, receipt.index, receipt.tree_size, &receipt.proof, &receipt.root)
+        .unwrap();
 }
 
 pub fn log_signer() -> NoteSigner {
