@@ -95,7 +95,7 @@ fn make(arguments: &Arguments, thoroughness: &[OsString], workload: &str) -> any
     let mut made = vec![
         (to.join("report.html"), html::page(&data, &prices, &costs).into_bytes()),
         (to.join("rows.csv"), csv(&data).into_bytes()),
-        (to.join("rows.parquet"), parquet::file(&data)),
+        (to.join("rows.parquet"), parquet::file(&data)?),
     ];
     if let Some(paper) = &arguments.paper {
         let text = files::read_text(&to.join("text.md"), files::JSON_LIMIT).map_err(said)?;
