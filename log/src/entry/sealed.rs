@@ -118,7 +118,8 @@ impl SealedPayload {
     /// Parses a payload; `MAX_BODY` bounds it as it bounds bodies.
     ///
     /// # Errors
-    /// [`EntryError::TooLarge`] or [`EntryError::Malformed`], also for a salt that is not 32 bytes.
+    /// [`EntryError::TooLarge`], [`EntryError::Malformed`], also for a salt that is not 32 bytes, and
+    /// [`EntryError::NotCanonical`], as of a body.
     pub fn parse(bytes: &[u8]) -> Result<Self, EntryError> {
         if bytes.len() > MAX_BODY {
             return Err(EntryError::TooLarge);
@@ -127,7 +128,7 @@ impl SealedPayload {
         if payload.fields.iter().any(|field| field.salt.len() != 32 || field.name.len() > 255) {
             return Err(EntryError::Malformed("salts have 32 bytes, names at most 255".to_owned()));
         }
-        Ok(payload)
+        if payload.to_bytes() == bytes { Ok(payload) } else { Err(EntryError::NotCanonical) }
     }
 
     /// The bytes that [`SealedPayload::parse`] reads.
