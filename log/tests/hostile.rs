@@ -10,7 +10,7 @@ use common::*;
 use serde_json::{Value, json};
 use sigveil_log::engine::Log;
 use sigveil_log::entry::{Entry, HashedRekord};
-use sigveil_log::http::{Limits, serve as serve_limited};
+use sigveil_log::http::{ClientLimits, Limits, Rate, serve as serve_limited};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -19,7 +19,7 @@ const ENTRIES: &str = "/api/v2/log/entries";
 /// Limits that a test can wait for.
 fn short(connections: usize) -> Limits {
     let time = Duration::from_millis(400);
-    Limits { head: time, body: time, lifetime: 10 * time, connections }
+    Limits { head: time, body: time, lifetime: 10 * time, connections, client: ClientLimits::default() }
 }
 
 /// A log's face under these limits, and its address.
@@ -266,4 +266,72 @@ async fn requests_by_the_thousand_are_all_answered() {
         assert_eq!(answered, expected, "request {n}");
     }
     assert_eq!(log.append(&rekord(b"last")).await.unwrap().index, 100);
+}
+
+/// Limits of each client, of those on this machine too.
+fn per_client(rate: Option<Rate>, connections: Option<usize>) -> Limits {
+    Limits { client: ClientLimits { rate, connections, loopback: true }, ..Limits::default() }
+}
+
+/// What is answered to this from another address of this machine, whole.
+async fn ask_from(client: &str, address: &str, bytes: &[u8]) -> String {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{client}:0").parse().unwrap()).unwrap();
+    let mut stream = socket.connect(address.parse().unwrap()).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn whoever_asks_too_fast_is_told_when_to_come_again_and_others_are_not_held_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let rate = Rate { burst: 3, every: Duration::from_secs(3600) };
+    let (_log, address) = start(folder.path(), per_client(Some(rate), None)).await;
+    for _ in 0..2 {
+        assert_eq!(answer(&mut send(&address, &get("/healthz")).await).await.0, 200);
+    }
+    // A connection that goes on is counted by its requests; what is refused without a body does not end it.
+    let question = b"GET /healthz HTTP/1.1\r\nHost: log\r\n\r\n".repeat(2);
+    let said = ask_from("127.0.0.1", &address, &[&question, get("/healthz").as_slice()].concat()).await;
+    let statuses: Vec<_> = said.matches("HTTP/1.1 429 ").collect();
+    assert!(said.starts_with("HTTP/1.1 200 ") && statuses.len() == 2, "{said}");
+    let wait = said.split_once("retry-after: ").unwrap().1.split_once("\r\n").unwrap().0;
+    assert!((1..=3600).contains(&wait.parse::<u64>().unwrap()), "{wait}");
+    assert_eq!(submit(&address, &body(b"artifact")).await, refused(429, "rate-limited"));
+    // Such an answer is a problem document.
+    let refusal = refusal(reqwest::get(format!("http://{address}/healthz")).await.unwrap()).await;
+    assert_eq!(refusal, refused(429, "rate-limited"));
+    for client in ["127.0.0.2", "127.0.0.3"] {
+        let said = ask_from(client, &address, &[head(0).as_slice(), b""].concat()).await;
+        assert!(said.starts_with("HTTP/1.1 400 "), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_holds_too_many_connections_gets_no_other_and_others_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_log, address) = start(folder.path(), per_client(None, Some(2))).await;
+    let mut held = vec![send(&address, b"GET ").await, send(&address, b"GET ").await];
+    assert_eq!(answer(&mut send(&address, b"").await).await, refused(429, "too-many-connections"));
+    let said = ask_from("127.0.0.2", &address, &get("/healthz")).await;
+    assert!(said.starts_with("HTTP/1.1 200 "), "{said}");
+    // The place of one that ends is free again.
+    drop(held.pop());
+    while answer(&mut send(&address, &get("/healthz")).await).await.0 != 200 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    drop(held);
+}
+
+#[tokio::test]
+async fn this_machine_is_not_limited_unless_it_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = per_client(Some(Rate { burst: 1, every: Duration::from_secs(3600) }), Some(0));
+    let limits = Limits { client: ClientLimits { loopback: false, ..limits.client }, ..limits };
+    let (_log, address) = start(folder.path(), limits).await;
+    for _ in 0..3 {
+        assert_eq!(answer(&mut send(&address, &get("/healthz")).await).await.0, 200);
+    }
 }

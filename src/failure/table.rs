@@ -430,6 +430,7 @@ pub const REASONS: &[Reason] = &[
     refused("query-blinding", "Do not use the file: what vouches for it does not hold."),
     refused("query-linking-commitment", "Do not use the file: what vouches for it does not hold."),
     refused("r1cs-malformed", "Export the circuit again with the tool that made it."),
+    unreachable("rate-limited", "Try again after the time that the answer names."),
     refused("receipt-failed", "Sign again: this certificate stays without proofs."),
     refused("receipt-kind", "Get the bundle, and the file beside it, again from whoever signed."),
     refused("receipt-malformed", "Get the bundle, and the file beside it, again from whoever signed."),
@@ -609,6 +610,7 @@ pub const REASONS: &[Reason] = &[
     refused("token-proof-invalid", "Do not use the file: what vouches for it does not hold."),
     refused("token-proof-malformed", "Do not use the file: what vouches for it does not hold."),
     refused("token-too-large", "Get another token from the issuer; this one cannot be accepted."),
+    unreachable("too-many-connections", "Try again in a moment, with fewer connections at once."),
     refused(
         "trust-audience-malformed",
         "Get the trust root again from its operator; if it is the same, tell the operator.",

@@ -223,6 +223,8 @@ impl Instance {
     /// # Errors
     /// When a socket cannot be used, or this instance is being served already.
     pub fn serve(&mut self) -> Result<(), InstanceError> {
+        let limits = Limits { client: self.config.clients.limits(), ..Limits::default() };
+        let spawn = |listener, router| spawn(listener, router, limits);
         let Some(listeners) = self.listeners.take() else { return Ok(()) };
         let health = || Router::new().route("/healthz", get(|| async { "ok\n" }));
         if let Some(issuer) = &self.issuer {
@@ -259,9 +261,9 @@ fn system_clock() -> SharedClock {
     Arc::new(SystemClock)
 }
 
-fn spawn(listener: TcpListener, router: Router) -> Result<(), InstanceError> {
+fn spawn(listener: TcpListener, router: Router, limits: Limits) -> Result<(), InstanceError> {
     let listener = tokio::net::TcpListener::from_std(listener).map_err(InstanceError::Port)?;
-    tokio::spawn(serve(listener, router, Limits::default()));
+    tokio::spawn(serve(listener, router, limits));
     Ok(())
 }
 

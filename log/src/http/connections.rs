@@ -1,23 +1,27 @@
 //! Connections with limits of time and number.
 
+use std::io::Write as _;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Body as _;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use super::problem;
+use super::clients::{Client, ClientLimits, Clients, Place};
+use super::{problem, problem_body};
 
 /// Largest body that is read for any face; each has a smaller limit of its own.
 const MAX_BODY: usize = 1 << 20;
@@ -26,8 +30,7 @@ const REFUSED: Duration = Duration::from_millis(50);
 /// Connections that the system holds until they are taken. Beyond 128, the usual number, it answers with SYN cookies, and
 /// some of those clients find their connection reset.
 const WAITING: i32 = 4096;
-
-/// What one client may take.
+/// What may be taken of a face.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Time for the head of a request, from the connection's beginning or the last answer: so idle connections end too.
@@ -39,6 +42,8 @@ pub struct Limits {
     pub lifetime: Duration,
     /// Connections at once; further ones wait in the system's queue.
     pub connections: usize,
+    /// What each client may take; by default there is no such limit.
+    pub client: ClientLimits,
 }
 
 impl Default for Limits {
@@ -48,22 +53,27 @@ impl Default for Limits {
             body: Duration::from_secs(20),
             lifetime: Duration::from_secs(600),
             connections: 4096,
+            client: ClientLimits::default(),
         }
     }
 }
 
 /// Serves HTTP/1.1 until the task is dropped. A body that is not whole in time is answered with 408; a head that is not
-/// ends the connection without an answer, since there is no request yet to be answered.
+/// ends the connection without an answer, since there is no request yet to be answered. What a client takes beyond its own
+/// limits is answered with 429.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits) {
-    let router = router.layer(from_fn_with_state(limits, read_body));
+    let clients = Clients::new(limits.client);
+    let router = router
+        .layer(from_fn_with_state(limits, read_body))
+        .layer(from_fn_with_state(Arc::clone(&clients), keep_to_rate));
     if let Err(error) = rustix::net::listen(&listener, WAITING) {
         tracing::warn!(%error, "fewer connections can wait to be taken");
     }
     let places = Arc::new(Semaphore::new(limits.connections));
     loop {
         let place = Arc::clone(&places).acquire_owned().await.expect("nobody closes it");
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, address) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be taken");
                 tokio::time::sleep(REFUSED).await;
@@ -72,7 +82,18 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits) {
         };
         // Answers are written whole: none waits for the client's acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
+        let Ok(own_place) = clients.connect(address.ip()) else {
+            refuse(stream);
+            continue;
+        };
+        let client = own_place.as_ref().map(Place::client);
+        let face = TowerToHyperService::new(router.clone());
+        let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+            if let Some(client) = client {
+                request.extensions_mut().insert(client);
+            }
+            face.call(request)
+        });
         tokio::spawn(async move {
             let mut http = http1::Builder::new();
             http.timer(TokioTimer::new()).header_read_timeout(limits.head);
@@ -82,9 +103,41 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits) {
                 connection.as_mut().graceful_shutdown();
                 let _ = tokio::time::timeout(limits.body, connection).await;
             }
-            drop(place);
+            drop((place, own_place));
         });
     }
+}
+
+/// Tells a client that its connections are too many, without waiting for a request, which would take another one's place.
+/// A connection that is new takes these few bytes at once.
+fn refuse(stream: TcpStream) {
+    let body = problem_body(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too-many-connections",
+        "this address has too many connections already",
+    );
+    let answer = format!(
+        "HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/problem+json\r\nretry-after: 5\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len(),
+    );
+    // Whoever does not get it finds the connection ended.
+    let _ = stream.into_std().and_then(|mut stream| stream.write_all(answer.as_bytes()));
+}
+
+/// Refuses requests that come too fast, before their body is read.
+async fn keep_to_rate(State(clients): State<Arc<Clients>>, request: Request, next: Next) -> Response {
+    let client = request.extensions().get::<Client>().copied();
+    let Some(Err(early)) = client.map(|client| clients.ask(client, Instant::now())) else {
+        return next.run(request).await;
+    };
+    let mut refused = problem(429, "rate-limited", "requests from this address come too fast");
+    let seconds = early.as_secs() + u64::from(early.subsec_nanos() > 0);
+    refused.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    if !request.body().is_end_stream() {
+        refused.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    refused
 }
 
 /// Hands requests on once they are whole.

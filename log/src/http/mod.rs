@@ -3,9 +3,11 @@
 //! [`serve`] is where a face meets the network: whoever sends slowly or nothing loses the connection, not a place that
 //! others wait for.
 
+mod clients;
 mod connections;
 mod feed;
 
+pub use clients::{ClientLimits, Rate};
 pub use connections::{Limits, serve};
 pub use feed::Feed;
 
@@ -64,6 +66,15 @@ async fn as_problem(response: Response) -> Response {
 /// A problem document; `type` is the stable reason code.
 pub fn problem(status: u16, reason: &str, detail: &str) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+    let mut response = (status, kind, problem_body(status, reason, detail)).into_response();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    }
+    response
+}
+
+fn problem_body(status: StatusCode, reason: &str, detail: &str) -> String {
     let body = serde_json::json!({
         "type": format!("urn:sigveil:reason:{reason}"),
         "title": status.canonical_reason().unwrap_or("error"),
@@ -71,12 +82,7 @@ pub fn problem(status: u16, reason: &str, detail: &str) -> Response {
         "detail": detail,
         "reason": reason,
     });
-    let kind = [(header::CONTENT_TYPE, "application/problem+json")];
-    let mut response = (status, kind, body.to_string()).into_response();
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-    }
-    response
+    body.to_string()
 }
 
 /// What is watched of a log: `/healthz`, `/readyz` and `/metrics`, and its feed.
