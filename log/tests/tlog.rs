@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::SigningKey;
+use p256::ecdsa::signature::Signer as _;
+use p256::pkcs8::{DecodePublicKey as _, EncodePublicKey as _};
 use proptest::prelude::*;
 use sigveil_log::checkpoint::*;
 use sigveil_log::merkle::*;
@@ -170,6 +172,116 @@ fn verifier_keys_are_read_and_their_hints_checked() {
     assert_eq!(NoteKey::parse(&text.replacen("033de0ae", "033de0af", 1)), Err(KeyError::Hint));
     assert_eq!(NoteKey::parse(&text.replacen("sum", "s um", 1)), Err(KeyError::Name));
     assert_eq!(NoteKey::parse("sum.golang.org+033de0ae"), Err(KeyError::Encoding));
+}
+
+/// Keys and checkpoints of two logs with ECDSA keys, Sigstore's Rekor v1 and the Pixel binary log, from the tests of
+/// transparency-dev/formats (`note/note_verifier_test.go`, Apache-2.0).
+const ECDSA: [(&str, &str); 2] = [
+    (
+        "rekor.sigstore.dev+c0d23d6a+AjBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNhtmPtrWm3U1eQXBogSMdGvXwBcK5AW5i0hrZLOC96l+smGNM7nwZ4QvFK/4sueRoVj//QP22Ni4Qt9DPfkWLc=",
+        "Rekor\n798034\nf+7CoKgXKE/tNys9TTXcr/ad6U/K3xvznmzew9y6SP0=\n\n— rekor.sigstore.dev wNI9ajBEAiARInWIWyCdyG27CO6LPnPekyw20qO0YJfoaPaowGp/XgIgc+qEHS3+GKVClgqq20uDLet7MCoTURUCRdxwWBHHufk=\n",
+    ),
+    (
+        "pixel6_transparency_log+91c16e30+AjBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABN+4x0Jk1yTwvLFI9A4NDdGZcX0aiWVdWM5XJVy0M4VWD3AvyW5Q6Hs9A0mcDkpUoYgn+KKPNzFC0H3nN3q6JQ8=",
+        "DEFAULT\n10\nbsWRucJU5xJPHb5eBdOm6+DM+VelCZBuvtI3sHERJ9Y=\n\n— pixel6_transparency_log kcFuMDBFAiEAhqMAP8P6qf6QxtUJhzMhbN+MbZ9dwfUHzGQJmffJHtoCIGD0cNe47dHWBoPwYdgBCepB06/+g5O1FmYjXl06owL4\n",
+    ),
+];
+
+#[test]
+fn notes_with_ecdsa_signatures_verify() {
+    for (key, note) in ECDSA {
+        let known = NoteKey::parse(key).unwrap();
+        assert_eq!(known.encode(), key);
+        assert!(!known.is_rfc6962() && known.log_id().0.starts_with(&known.key_id()));
+        let note = SignedNote::parse(note.as_bytes()).unwrap();
+        let verified = [VerifiedSignature { key: 0, timestamp: None }];
+        assert_eq!(note.verify(std::slice::from_ref(&known)).unwrap(), verified);
+        // The same P-256 key under another name, or as a certificate log's, is not known to have signed it.
+        let spki = STANDARD.decode(key.splitn(3, '+').last().unwrap()).unwrap()[1..].to_vec();
+        let renamed = NoteKey::parse(&key.replacen(known.name(), "other.example", 1)).unwrap();
+        let tree_heads = NoteKey::rfc6962_from_spki(known.name(), &spki).unwrap();
+        assert_eq!((renamed.key_id(), tree_heads.log_id()), (known.key_id(), known.log_id()));
+        assert_eq!(note.verify(&[renamed, tree_heads]), Ok(Vec::new()));
+    }
+}
+
+/// Verifies a note of this text with what is made of its signature; how many lines verified.
+fn ecdsa_note(text: &str, signature: impl FnOnce(&[u8]) -> Vec<u8>) -> Result<usize, NoteError> {
+    let key = p256::ecdsa::SigningKey::from_slice(&[8; 32]).unwrap();
+    let known = NoteKey::ecdsa("log.example", *key.verifying_key()).unwrap();
+    let signed: p256::ecdsa::DerSignature = key.sign(text.as_bytes());
+    let mut note = SignedNote::new(text.to_owned()).unwrap();
+    let (name, key_id) = (known.name().to_owned(), known.key_id());
+    note.add(NoteSignature { name, key_id, signature: signature(signed.as_bytes()) });
+    note.verify(&[known]).map(|verified| verified.len())
+}
+
+#[test]
+fn ecdsa_signatures_have_one_form_and_are_over_the_text() {
+    let text = "any text\n";
+    let refused = Err(NoteError::BadSignature("log.example".to_owned()));
+    assert_eq!(ecdsa_note(text, |signature| signature.to_vec()), Ok(1));
+    assert_eq!(ecdsa_note(text, |signature| [signature, &[0]].concat()), refused);
+    let fixed = |signature: &[u8]| p256::ecdsa::Signature::from_der(signature).unwrap().to_vec();
+    assert_eq!(ecdsa_note(text, fixed), refused);
+    let other: fn(&[u8]) -> Vec<u8> = |_| {
+        let key = p256::ecdsa::SigningKey::from_slice(&[8; 32]).unwrap();
+        let signature: p256::ecdsa::DerSignature = key.sign(b"another text\n");
+        signature.as_bytes().to_vec()
+    };
+    assert_eq!(ecdsa_note(text, other), refused);
+}
+
+#[test]
+fn ecdsa_keys_are_p256_in_one_form_under_their_hint() {
+    let key = p256::ecdsa::SigningKey::from_slice(&[8; 32]).unwrap();
+    let spki = key.verifying_key().to_public_key_der().unwrap().into_vec();
+    let hint = hex::encode(&Hash::of(&[&spki]).0[..4]);
+    let parse = |kind: u8, spki: &[u8]| {
+        NoteKey::parse(&format!("log.example+{hint}+{}", STANDARD.encode([&[kind], spki].concat())))
+    };
+    assert_eq!(parse(2, &spki), NoteKey::ecdsa("log.example", *key.verifying_key()));
+    assert_eq!(parse(3, &spki), Err(KeyError::Encoding));
+    assert_eq!(parse(2, &[&spki[..], &[0]].concat()), Err(KeyError::Encoding));
+    // The same point in short form reads as the same key.
+    let mut short = spki[..26 + 33].to_vec();
+    (short[1], short[24], short[26]) = (0x39, 0x22, 2 + (spki[90] & 1));
+    assert_eq!(p256::ecdsa::VerifyingKey::from_public_key_der(&short).unwrap(), *key.verifying_key());
+    assert_eq!(parse(2, &short), Err(KeyError::Encoding));
+    // The last byte of the curve's name.
+    let mut other = spki.clone();
+    other[22] ^= 1;
+    assert_eq!(parse(2, &other), Err(KeyError::Encoding));
+    let (text, _) = ECDSA[0];
+    assert_eq!(NoteKey::parse(&text.replacen("c0d23d6a", "c0d23d6b", 1)), Err(KeyError::Hint));
+    assert_eq!(NoteKey::parse(text.strip_prefix("rekor.sigstore.dev").unwrap()), Err(KeyError::Name));
+}
+
+#[test]
+fn a_log_may_have_an_ecdsa_key_and_a_cosigner_may_not() {
+    let name = "log.example";
+    let key = p256::ecdsa::SigningKey::from_slice(&[8; 32]).unwrap();
+    let log = NoteKey::ecdsa(name, *key.verifying_key()).unwrap();
+    let checkpoint = Checkpoint::new(name, 1, leaf_hash(b"entry"));
+    let mut note = SignedNote::new(checkpoint.to_string()).unwrap();
+    let signature: p256::ecdsa::DerSignature = key.sign(note.text().as_bytes());
+    let signature = signature.as_bytes().to_vec();
+    note.add(NoteSignature { name: name.to_owned(), key_id: log.key_id(), signature: signature.clone() });
+    let witness = NoteKey::ecdsa("witness.example", *key.verifying_key()).unwrap();
+    note.add(NoteSignature { name: witness.name().to_owned(), key_id: witness.key_id(), signature });
+    let opened = VerifiedCheckpoint::open_witnessed(
+        note.to_string().as_bytes(),
+        &log,
+        std::slice::from_ref(&witness),
+        0,
+    );
+    assert_eq!(
+        (opened.unwrap().cosignatures(), note.verify(std::slice::from_ref(&witness)).unwrap().len()),
+        ([].as_slice(), 1)
+    );
+    // Its line says no time, so that it does not count.
+    let opened = VerifiedCheckpoint::open_witnessed(note.to_string().as_bytes(), &log, &[witness], 1);
+    assert_eq!(opened.unwrap_err().reason(), "checkpoint-too-few-cosignatures");
 }
 
 #[test]

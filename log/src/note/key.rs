@@ -1,5 +1,8 @@
-//! The keys behind signature lines: Ed25519 (type 0x01), timestamped cosignatures (0x04, C2SP
+//! The keys behind signature lines: Ed25519 (type 0x01), ECDSA (0x02), timestamped cosignatures (0x04, C2SP
 //! tlog-cosignature) and RFC 6962 tree heads (0x05, C2SP static-ct-api).
+//!
+//! ECDSA is for others' notes, such as Rekor v1's checkpoints: it is verified, and nothing here signs with it. Of the
+//! curves that signed-note allows it is P-256, the one that it recommends.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,6 +19,8 @@ use crate::hash::Hash;
 pub enum SignatureType {
     /// Plain Ed25519 over the text.
     Ed25519 = 0x01,
+    /// ECDSA P-256 over the SHA-256 of the text.
+    Ecdsa = 0x02,
     /// Ed25519 over the text and a time.
     CosignatureV1 = 0x04,
     /// RFC 6962 `TreeHeadSignature` over size, root and time of the checkpoint in the text.
@@ -50,6 +55,7 @@ impl KeyError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum PublicKey {
     Ed25519(VerifyingKey),
+    Ecdsa(Box<p256::ecdsa::VerifyingKey>),
     Cosignature(VerifyingKey),
     Rfc6962(Box<p256::ecdsa::VerifyingKey>),
 }
@@ -69,6 +75,14 @@ impl NoteKey {
     /// [`KeyError::Name`].
     pub fn ed25519(name: &str, key: VerifyingKey) -> Result<Self, KeyError> {
         Self::new(name, PublicKey::Ed25519(key))
+    }
+
+    /// A log's P-256 key.
+    ///
+    /// # Errors
+    /// [`KeyError::Name`].
+    pub fn ecdsa(name: &str, key: p256::ecdsa::VerifyingKey) -> Result<Self, KeyError> {
+        Self::new(name, PublicKey::Ecdsa(Box::new(key)))
     }
 
     /// A witness's or re-executor's key.
@@ -100,12 +114,15 @@ impl NoteKey {
         if !valid_name(name) {
             return Err(KeyError::Name);
         }
-        let (kind, bytes) = match &key {
-            PublicKey::Ed25519(key) => (SignatureType::Ed25519, key.to_bytes()),
-            PublicKey::Cosignature(key) => (SignatureType::CosignatureV1, key.to_bytes()),
-            PublicKey::Rfc6962(key) => (SignatureType::Rfc6962, rfc6962_log_id(key).0),
+        let recommended =
+            |kind: SignatureType, key: &[u8]| Hash::of(&[name.as_bytes(), b"\n", &[kind as u8], key]);
+        let digest = match &key {
+            PublicKey::Ed25519(key) => recommended(SignatureType::Ed25519, key.as_bytes()),
+            // The one type whose hint does not depend on the name.
+            PublicKey::Ecdsa(key) => rfc6962_log_id(key),
+            PublicKey::Cosignature(key) => recommended(SignatureType::CosignatureV1, key.as_bytes()),
+            PublicKey::Rfc6962(key) => recommended(SignatureType::Rfc6962, &rfc6962_log_id(key).0),
         };
-        let digest = Hash::of(&[name.as_bytes(), b"\n", &[kind as u8], &bytes]);
         let key_id = *digest.0.first_chunk().expect("32 bytes hold 4");
         Ok(Self { name: name.to_owned(), key_id, key })
     }
@@ -127,6 +144,7 @@ impl NoteKey {
         };
         let parsed = match kind {
             0x01 => Self::ed25519(name, ed25519()?)?,
+            0x02 => Self::ecdsa(name, p256_from_spki(key)?)?,
             0x04 => Self::cosignature(name, ed25519()?)?,
             _ => return Err(KeyError::Encoding),
         };
@@ -138,6 +156,7 @@ impl NoteKey {
     pub fn encode(&self) -> String {
         let bytes = match &self.key {
             PublicKey::Ed25519(key) => [&[1][..], key.as_bytes()].concat(),
+            PublicKey::Ecdsa(key) => [&[2][..], &spki_of(key)].concat(),
             PublicKey::Cosignature(key) => [&[4][..], key.as_bytes()].concat(),
             PublicKey::Rfc6962(key) => [&[5][..], &spki_of(key)].concat(),
         };
@@ -159,14 +178,15 @@ impl NoteKey {
         self.key_id
     }
 
-    /// Full log id: what the hint is the beginning of, or for a certificate log the RFC 6962 `LogID`.
+    /// Full log id: what the hint is the beginning of, or for a certificate log the RFC 6962 `LogID`, which an ECDSA
+    /// log's has the form of.
     ///
     /// For an Ed25519 log this is the `keyId` of Rekor v2: `SHA-256(origin ‖ 0x0A ‖ 0x01 ‖ key)`.
     pub fn log_id(&self) -> Hash {
         match &self.key {
             PublicKey::Ed25519(key) => Hash::of(&[self.name.as_bytes(), b"\n\x01", key.as_bytes()]),
             PublicKey::Cosignature(key) => Hash::of(&[self.name.as_bytes(), b"\n\x04", key.as_bytes()]),
-            PublicKey::Rfc6962(key) => rfc6962_log_id(key),
+            PublicKey::Ecdsa(key) | PublicKey::Rfc6962(key) => rfc6962_log_id(key),
         }
     }
 
@@ -176,6 +196,10 @@ impl NoteKey {
             PublicKey::Ed25519(key) => {
                 let signature = ed25519_dalek::Signature::from_slice(signature).ok()?;
                 key.verify_strict(text.as_bytes(), &signature).ok().map(|()| None)
+            }
+            PublicKey::Ecdsa(key) => {
+                let signature = p256::ecdsa::Signature::from_der(signature).ok()?;
+                key.verify(text.as_bytes(), &signature).ok().map(|()| None)
             }
             PublicKey::Cosignature(key) => {
                 let (time, signature) = signature.split_first_chunk::<8>()?;
@@ -287,6 +311,12 @@ fn verify_tree_head(key: &p256::ecdsa::VerifyingKey, text: &str, signature: &[u8
     }
     let signature = p256::ecdsa::Signature::from_der(signature).ok()?;
     key.verify(&tree_head(checkpoint.size, &checkpoint.root, time), &signature).ok().map(|()| time)
+}
+
+/// A P-256 key from its one DER form: with its point in short form the same key would have two texts.
+fn p256_from_spki(spki: &[u8]) -> Result<p256::ecdsa::VerifyingKey, KeyError> {
+    let key = p256::ecdsa::VerifyingKey::from_public_key_der(spki).map_err(|_| KeyError::Encoding)?;
+    if spki_of(&key) == spki { Ok(key) } else { Err(KeyError::Encoding) }
 }
 
 fn spki_of(key: &p256::ecdsa::VerifyingKey) -> Vec<u8> {

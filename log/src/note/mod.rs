@@ -1,4 +1,4 @@
-//! C2SP signed-note: a text and signature lines, and the three signature types that logs use.
+//! C2SP signed-note: a text and signature lines, and the four signature types that logs use.
 //!
 //! A note is accepted under a list of known keys: a line by a known key must verify or the whole note is
 //! refused; lines by other keys are ignored. How many verified lines are enough is for the caller to say
@@ -90,7 +90,7 @@ pub struct VerifiedSignature {
     /// Position of the key in the list of known keys.
     pub key: usize,
     /// Time that the signature covers: Unix seconds for a cosignature, Unix milliseconds for an RFC 6962
-    /// tree head, none for plain Ed25519.
+    /// tree head, none for plain Ed25519 and ECDSA.
     pub timestamp: Option<u64>,
 }
 
