@@ -19,6 +19,8 @@ pub mod hash;
 #[cfg(feature = "service")]
 pub mod http;
 pub mod merkle;
+#[cfg(feature = "nats")]
+pub mod nats;
 pub mod note;
 #[cfg(feature = "service")]
 pub mod rekor;

@@ -21,6 +21,8 @@ use crate::service::instance::InstanceError;
 use crate::service::runtime::runtime;
 use crate::service::serve::interrupted;
 
+#[cfg(feature = "nats")]
+failure::failures!(sigveil_log::nats::NatsError);
 failure::failures!(WholeError, sigveil_log::store::ReadError, sigveil_log::note::KeyError);
 
 /// Runs one of them.
@@ -44,10 +46,12 @@ pub fn run(command: &Log, progress: &Progress) -> Result<Report, Failure> {
         }
         Log::Fsck(arguments) => fsck(arguments),
         Log::Replica(arguments) => replica(arguments, progress),
+        #[cfg(feature = "nats")]
+        Log::Feed(arguments) => feed(arguments, progress),
     }
 }
 
-fn source(place: &args::LogPlace) -> Result<Box<dyn Source>, Failure> {
+fn source(place: &args::LogPlace) -> Result<Box<dyn Source + Send>, Failure> {
     match (&place.dir, &place.url) {
         (Some(dir), _) => Ok(Box::new(Reader::new(dir))),
         (None, Some(url)) => Ok(Box::new(Remote::new(url)?)),
@@ -80,6 +84,25 @@ fn replica(arguments: &args::LogReplica, progress: &Progress) -> Result<Report, 
         }
     })?;
     Ok(Report::done(json!({"listen": address.to_string()}), "stopped"))
+}
+
+/// Publishes until it is interrupted.
+#[cfg(feature = "nats")]
+fn feed(arguments: &args::LogFeed, progress: &Progress) -> Result<Report, Failure> {
+    use sigveil_log::nats::{NatsFeed, stream_name, subject};
+    let identity = identity(&arguments.identity)?;
+    let origin = identity.key.name().to_owned();
+    let every = Duration::from_secs(arguments.every.max(1));
+    let feed = NatsFeed::new(source(&arguments.place)?.into(), identity, every);
+    let (stream, subject) = (stream_name(&origin), subject(&origin));
+    progress.say(&format!("the entries of {origin} go to the stream {stream} by the subject {subject}"));
+    runtime()?.block_on(async {
+        tokio::select! {
+            Err(error) = feed.publish(&arguments.nats) => Err(Failure::from(error)),
+            interrupted = interrupted() => interrupted,
+        }
+    })?;
+    Ok(Report::done(json!({"stream": stream, "subject": subject}), "stopped"))
 }
 
 /// A verifier key; or a certificate log's name and the file of its key, which verifier keys do not carry.

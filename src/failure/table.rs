@@ -353,6 +353,12 @@ pub const REASONS: &[Reason] = &[
         "monitor-memory-malformed",
         "Restore the file from a copy: a new one forgets which history was seen.",
     ),
+    usage("nats-address", "Correct the server's address."),
+    refused(
+        "nats-stream-foreign",
+        "Find out who else writes to the stream, then remove it; it is made again from the log.",
+    ),
+    unreachable("nats-unavailable", "Check that the service runs and can be reached."),
     refused("nonce-not-bound", "Get another token from the issuer; this one cannot be accepted."),
     refused("nonce-reserved", "Use this token only with the key that it is bound to."),
     refused("not-built", "Use the parts that exist; the README lists what is planned."),

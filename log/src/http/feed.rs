@@ -33,8 +33,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::problem;
 use crate::checkpoint::parse_decimal;
+use crate::hash::Hash;
 use crate::store::Reader;
-use crate::tile::{TILE_WIDTH, TileError, TileTree};
+use crate::tile::{TILE_WIDTH, TileError, TileSource, TileTree};
 
 /// Readers of one feed at once.
 const READERS: usize = 256;
@@ -42,6 +43,20 @@ const READERS: usize = 256;
 const QUIET: Duration = Duration::from_secs(15);
 /// Sent first: how long a client waits before it comes back, milliseconds.
 const BEGINNING: &str = "retry: 1000\n\n";
+
+/// What is said of an entry that is in the tree of `size` entries.
+pub(crate) fn entry_event(index: u64, leaf: &Hash, size: u64) -> String {
+    let leaf = leaf.to_base64();
+    format!("{{\"index\":{index},\"leafHash\":\"{leaf}\",\"treeSize\":{size}}}")
+}
+
+/// Leaves from `begin` on, as many as its tile has of the tree.
+pub(crate) fn leaves<S: TileSource>(tree: &TileTree<S>, begin: u64) -> Result<Vec<(u64, Hash)>, TileError> {
+    let number = begin / TILE_WIDTH;
+    let tile = tree.tile(0, number)?;
+    let all = (number * TILE_WIDTH..).zip(tile.hashes().iter().copied());
+    Ok(all.skip_while(|(index, _)| *index < begin).collect())
+}
 
 /// A log that can be followed.
 #[derive(Debug, Clone)]
@@ -65,21 +80,13 @@ impl Feed {
 
     /// Events of the entries from `begin` on, of at most one tile; also the index after the last.
     fn read(&self, begin: u64, size: u64) -> Result<(String, u64), TileError> {
-        let tree = TileTree::new(&self.reader, size);
-        let (tile, end) = (begin / TILE_WIDTH, size.min((begin / TILE_WIDTH + 1) * TILE_WIDTH));
-        let leaves = tree.tile(0, tile)?;
+        let leaves = leaves(&TileTree::new(&self.reader, size), begin)?;
         let mut text = String::new();
-        for (index, leaf) in
-            (tile * TILE_WIDTH..end).zip(leaves.hashes()).filter(|(index, _)| *index >= begin)
-        {
-            let leaf = leaf.to_base64();
-            writeln!(
-                text,
-                "id: {index}\nevent: entry\ndata: {{\"index\":{index},\"leafHash\":\"{leaf}\",\"treeSize\":{size}}}\n"
-            )
-            .expect("a string takes all");
+        for (index, leaf) in &leaves {
+            let data = entry_event(*index, leaf, size);
+            writeln!(text, "id: {index}\nevent: entry\ndata: {data}\n").expect("a string takes all");
         }
-        Ok((text, end))
+        Ok((text, begin + leaves.len() as u64))
     }
 
     /// Sends events until the reader or the log is gone.

@@ -10,6 +10,8 @@ mod feed;
 pub use clients::{ClientLimits, Rate};
 pub use connections::{Limits, serve};
 pub use feed::Feed;
+#[cfg(feature = "nats")]
+pub(crate) use feed::{entry_event, leaves};
 
 use std::time::Duration;
 

@@ -48,7 +48,7 @@ impl Identity {
         Self { key, layout, witnesses: Vec::new(), threshold: 0 }
     }
 
-    fn open(&self, bytes: &[u8]) -> Result<VerifiedCheckpoint, CheckpointError> {
+    pub(crate) fn open(&self, bytes: &[u8]) -> Result<VerifiedCheckpoint, CheckpointError> {
         VerifiedCheckpoint::open_witnessed(bytes, &self.key, &self.witnesses, self.threshold)
     }
 }

@@ -1,5 +1,5 @@
-//! Real servers for tests: PostgreSQL from npm, an S3 server (versitygw, over a folder) by `go install`. Installed once
-//! into the user's cache, started on a free port of loopback, and stopped when this process ends, however it does.
+//! Real servers for tests: PostgreSQL from npm, an S3 server (versitygw, over a folder) and nats-server by `go install`.
+//! Installed once into the user's cache, started on a free port of loopback, and stopped when this process ends, however it does.
 //!
 //! Without npm or go the tests that need them say so and pass; with CI=true that is a failure.
 
@@ -20,6 +20,7 @@ use sigveil_log::store::shared::{Connect, Journal};
 
 const POSTGRES: &str = "18.4.0-beta.17";
 const VERSITYGW: &str = "github.com/versity/versitygw/cmd/versitygw@v1.8.0";
+const NATS_SERVER: &str = "github.com/nats-io/nats-server/v2@v2.15.2";
 /// Whom the servers run as where tests run as root, which PostgreSQL refuses.
 const NOBODY: u32 = 65534;
 
@@ -96,16 +97,17 @@ fn postgres_programs() -> Option<PathBuf> {
     })
 }
 
-fn versitygw() -> Option<PathBuf> {
+/// A program by `go install`; `None` where it may be missing.
+fn go_program(package: &str, name: &str) -> Option<PathBuf> {
     available("go", "version").then(|| {
-        let folder = installed(&VERSITYGW.replace('/', "_"), |folder| {
-            succeed(Command::new("go").args(["install", VERSITYGW]).env("GOBIN", folder));
+        let folder = installed(&package.replace('/', "_"), |folder| {
+            succeed(Command::new("go").args(["install", package]).env("GOBIN", folder));
         });
-        folder.join("versitygw")
+        folder.join(name)
     })
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -178,7 +180,7 @@ kill -TERM "$server"; kill -INT "$server"; wait "$server"; rm -rf "$folder""#;
 
     /// An S3 server with one bucket; `None` where it may be missing.
     pub fn s3() -> Option<Self> {
-        let program = versitygw()?;
+        let program = go_program(VERSITYGW, "versitygw")?;
         let (folder, port) = (folder(), free_port());
         for name in ["data/log", "sidecar"] {
             succeed(as_nobody(Command::new("mkdir").arg("-p").arg(folder.join(name))));
@@ -191,6 +193,17 @@ kill -TERM "$server"; kill -INT "$server"; wait "$server"; rm -rf "$folder""#;
 
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// A NATS server whose streams are in `store`, which outlives it; `None` where it may be missing.
+    pub fn nats(store: &Path, port: u16) -> Option<Self> {
+        let program = go_program(NATS_SERVER, "nats-server")?;
+        if is_root() {
+            chown(store, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        let mut server = Command::new(program);
+        server.args(["-a", "127.0.0.1", "-p"]).arg(port.to_string()).args(["-js", "-sd"]).arg(store);
+        Some(Self::start(&mut server, &folder(), port))
     }
 
     /// Stops it, and waits until it has.

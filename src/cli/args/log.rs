@@ -17,6 +17,9 @@ pub enum Log {
     Fsck(LogFsck),
     /// Follow a log with a copy, and serve readers from it
     Replica(LogReplica),
+    /// Follow a log, and publish each entry once by NATS JetStream
+    #[cfg(feature = "nats")]
+    Feed(LogFeed),
 }
 
 /// Which log it is.
@@ -112,5 +115,23 @@ pub struct LogReplica {
     pub listen: String,
     /// Seconds from one look at the log to the next
     #[arg(long, value_name = "SECONDS", default_value_t = 2)]
+    pub every: u64,
+}
+
+/// `log feed`.
+#[cfg(feature = "nats")]
+#[derive(Clone, Debug, Args)]
+pub struct LogFeed {
+    /// Where it is read
+    #[command(flatten)]
+    pub place: LogPlace,
+    /// Which log it is
+    #[command(flatten)]
+    pub identity: LogIdentity,
+    /// The NATS server, nats://HOST:PORT or tls://HOST:PORT, with user:password@ or token@ before its host if it asks for them
+    #[arg(long, value_name = "URL", env = "SIGVEIL_NATS", hide_env_values = true)]
+    pub nats: String,
+    /// Seconds from one look at the log to the next
+    #[arg(long, value_name = "SECONDS", default_value_t = 1)]
     pub every: u64,
 }
