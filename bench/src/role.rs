@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use clap::Subcommand;
+use der::Encode;
 use ed25519_dalek::SigningKey;
 use rand_core::OsRng;
 use sigveil::cli::output::Progress;
@@ -18,9 +19,11 @@ use sigveil::service::keys::KeyStore;
 use sigveil::service::runtime::runtime;
 use sigveil::trust::Scheme;
 use sigveil_circuits::token::{Class, SizeClass};
+use sigveil_log::ct::CertificateLog;
 use sigveil_log::engine::{Config, Log};
 use sigveil_log::http::{Limits, serve};
 use sigveil_log::note::NoteSigner;
+use sigveil_log::sct::AcceptedRoots;
 use sigveil_zk_ca::service::local_prover::LocalProver;
 
 use crate::said;
@@ -45,6 +48,18 @@ pub(crate) enum Role {
         /// The folder with its data.
         #[arg(long)]
         folder: PathBuf,
+    },
+    /// The certificate log.
+    CertificateLog {
+        /// Loopback port.
+        #[arg(long)]
+        port: u16,
+        /// The folder with its data.
+        #[arg(long)]
+        folder: PathBuf,
+        /// PEM file of the roots whose chains it takes.
+        #[arg(long)]
+        roots: PathBuf,
     },
     /// Every role of an instance, with its own issuer.
     Instance {
@@ -123,6 +138,15 @@ pub(crate) fn play(role: &Role) -> anyhow::Result<()> {
             let signer = NoteSigner::ed25519("localhost", SigningKey::generate(&mut OsRng))?;
             let log = Log::open(Config::new(folder, signer, clock()))?;
             listen(*port, sigveil_log::rekor::router(log)).await
+        }),
+        Role::CertificateLog { port, folder, roots } => runtime.block_on(async {
+            let key = p256::ecdsa::SigningKey::random(&mut OsRng);
+            let signer = NoteSigner::rfc6962("localhost/ct", key.clone())?;
+            let roots = x509_cert::Certificate::load_pem_chain(&std::fs::read(roots)?)?;
+            let roots = roots.iter().map(Encode::to_der).collect::<Result<Vec<_>, _>>()?;
+            let config = Config::new(folder, signer, clock());
+            let log = CertificateLog::open(config, key, AcceptedRoots::new(roots)?)?;
+            listen(*port, sigveil_log::ct::router(log)).await
         }),
         Role::Instance { folder, scheme } => instance(&runtime, folder, *scheme),
         Role::Null { port } => {

@@ -92,7 +92,7 @@ impl Baseline {
         // First, since it can have its metrics on one port only.
         let tsa = stack.tsa()?;
         let issuer = stack.issuer()?;
-        let trillian = stack.trillian()?;
+        let trillian = stack.trillian("fulcio")?;
         let ct = stack.ct_server(&trillian)?;
         let fulcio = stack.fulcio(&issuer, &ct)?;
         let rekor = stack.rekor2("rekor2", SHORT_INTERVAL)?;

@@ -62,6 +62,15 @@ impl Stack {
         })
     }
 
+    /// Our certificate log, for chains of [`Self::authority`].
+    pub(crate) fn certificate_log(&mut self, name: &str) -> anyhow::Result<Served> {
+        let (data, roots) = (self.data(name)?, self.trust().join("root.pem"));
+        let folder = data.clone();
+        self.own(name, "certificate-log", data, |command| {
+            command.arg("--folder").arg(folder).arg("--roots").arg(roots);
+        })
+    }
+
     /// Our whole instance: every role in one process, with an issuer whose tokens are not bound to a key.
     pub(crate) fn instance(&mut self, scheme: Variant) -> anyhow::Result<Served> {
         let name = scheme.name();
@@ -132,35 +141,35 @@ impl Stack {
         Ok(Served { url, processes: vec![process], data })
     }
 
-    /// Trillian's server and signer, and MariaDB below them.
-    pub(crate) fn trillian(&mut self) -> anyhow::Result<Trillian> {
+    /// Trillian's server and signer, and MariaDB below them, for what has this name.
+    pub(crate) fn trillian(&mut self, name: &str) -> anyhow::Result<Trillian> {
         let (server, signer) =
             (self.programs.get("trillian_log_server")?, self.programs.get("trillian_log_signer")?);
-        let (database, database_process, data) = self.database()?;
+        let (database, database_process, data) = self.database(&format!("{name}_mariadb"))?;
         let mut processes = vec![database_process];
         let uri = format!("--mysql_uri={DATABASE_USER}@tcp(127.0.0.1:{database})/trillian");
         let mut rpc_port = 0;
-        for (name, program) in [("trillian_log_server", server), ("trillian_log_signer", signer)] {
+        for (part, program) in [("trillian_log_server", server), ("trillian_log_signer", signer)] {
             let [rpc, http] = free_ports()?;
             let mut command = Command::new(program);
             command.arg(&uri).args(["--quota_system=noop"]);
             command
                 .arg(format!("--rpc_endpoint=localhost:{rpc}"))
                 .arg(format!("--http_endpoint=localhost:{http}"));
-            match name {
+            match part {
                 "trillian_log_server" => rpc_port = rpc,
                 _ => {
                     command.args(["--force_master", "--sequencer_interval=200ms", "--batch_size=1000"]);
                 }
             }
             let health = format!("http://localhost:{http}/healthz");
-            processes.push(self.start(name, &mut command, || answers(&health))?);
+            processes.push(self.start(&format!("{name}_{part}"), &mut command, || answers(&health))?);
         }
         Ok(Trillian { rpc: rpc_port, database, processes, data })
     }
 
     /// MariaDB on a data folder of its own, with Trillian's schema and an empty database for Rekor v1's search index.
-    fn database(&mut self) -> anyhow::Result<(u16, Process, PathBuf)> {
+    fn database(&mut self, name: &str) -> anyhow::Result<(u16, Process, PathBuf)> {
         let (install, server, client) =
             (mariadb("mariadb-install-db")?, mariadb("mariadbd")?, mariadb("mariadb")?);
         let schema = self.programs.module_file(
@@ -168,7 +177,7 @@ impl Stack {
             "github.com/google/trillian",
             "storage/mysql/schema/storage.sql",
         )?;
-        let data = self.data("mariadb")?;
+        let data = self.data(name)?;
         // Run by root it wants to be told so.
         let user = rustix::process::geteuid().is_root().then_some("--user=root");
         let mut make = Command::new(install);
@@ -182,12 +191,12 @@ impl Stack {
         command.args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve"]).args(user);
         command.arg(format!("--datadir={}", data.display())).arg(format!("--socket={}", socket.display()));
         command.arg(format!("--port={port}")).arg("--max-connections=500");
-        let process = self.start("mariadb", &mut command, || socket.exists() && listens(port))?;
-        let (name, password) = DATABASE_USER.split_once(':').context("the user has a password")?;
+        let process = self.start(name, &mut command, || socket.exists() && listens(port))?;
+        let (account, password) = DATABASE_USER.split_once(':').context("the user has a password")?;
         let statements = format!(
             "CREATE DATABASE trillian; CREATE DATABASE rekor; \
-             CREATE USER '{name}'@'127.0.0.1' IDENTIFIED BY '{password}'; \
-             GRANT ALL ON *.* TO '{name}'@'127.0.0.1'; USE trillian;\n{}",
+             CREATE USER '{account}'@'127.0.0.1' IDENTIFIED BY '{password}'; \
+             GRANT ALL ON *.* TO '{account}'@'127.0.0.1'; USE trillian;\n{}",
             files::read_text(&schema, files::JSON_LIMIT).map_err(crate::said)?
         );
         let script = sockets.path().join("script.sql");

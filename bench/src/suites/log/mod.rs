@@ -1,13 +1,16 @@
 //! Signature logs behind their HTTP faces, each in a process of its own: ours, Rekor v2 at its default checkpoint
-//! interval and at a second, Rekor v1 over Trillian and MariaDB.
+//! interval and at a second, Rekor v1 over Trillian and MariaDB. Certificate logs in the same way: ours, and the real
+//! ct_server over a Trillian and MariaDB of its own.
 //!
-//! Every side gets the same requests at the same moments, in blocks that take turns. A block's answers are all 201 and
-//! as many as its tree has grown by, or it is none. Rows `SIDE_cN` are a closed loop over N connections, `SIDE_rN` an
+//! Every side gets the same requests at the same moments, in blocks that take turns. A block's answers are all of success
+//! and as many as its tree has grown by, or it is none. The ct_server answers before its tree has an entry: its latency is
+//! that of a promise, where ours is that of an entry under a published checkpoint, and a block waits for its tree. Rows `SIDE_cN` are a closed loop over N connections, `SIDE_rN` an
 //! open loop of N requests a second, in which latency counts from the moment at which a request was due. CPU and memory
 //! are the server's processes' alone, the harness's own are `client_cpu`; what the harness adds to a latency is at most
 //! the row `harness_…`, the same load on a server that does nothing. `SIDE_sN` and `SIDE_sweep` are a rate that rises
 //! until it is not kept.
 
+mod certificates;
 pub(crate) mod requests;
 mod sides;
 
@@ -59,11 +62,11 @@ impl Load {
         }
     }
 
-    /// The most requests of a block: no server here does more in its span.
-    fn requests(self, pace: Pace, span: Duration) -> usize {
+    /// The most requests of a block, for a server that does so many a second.
+    fn requests(self, pace: Pace, span: Duration, most_per_second: f64) -> usize {
         let most_per_second = match self {
             Self::Connections(1) => 400.0,
-            _ => 8_000.0,
+            _ => most_per_second,
         };
         pace.requests().unwrap_or((most_per_second * span.as_secs_f64()) as usize)
     }
@@ -104,7 +107,7 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
     }
     // Last, since a server that was lost may still be working on what it was sent.
     for side in sides.iter().filter(|side| side.is_swept()) {
-        let bodies = |count| requests::prepare(side.face, count);
+        let bodies = |count| side.prepare(count);
         let swept = Swept {
             name: side.name,
             target: &side.target,
@@ -137,22 +140,25 @@ fn block(
     span: Duration,
 ) -> anyhow::Result<Figures> {
     let pace = load.pace(span, index as u64);
-    let bodies = requests::prepare(side.face, load.requests(pace, span))?;
+    let bodies = side.prepare(load.requests(pace, span, side.most_per_second()))?;
     // Not measured: connections, caches and code paths are warm after it.
-    let warm = requests::prepare(side.face, side.warm_up(load))?;
+    let warm = side.prepare(side.warm_up(load))?;
     let warm_pace = match load {
         Load::Connections(connections) => Pace::Closed { connections, span: Duration::from_secs(60) },
         Load::Rate(_) => Pace::Closed { connections: 16, span: Duration::from_secs(60) },
     };
-    drive(runtime, &side.target, warm, warm_pace)?.ensure_whole()?;
+    let size = side.tree_size()?;
+    let warmed = drive(runtime, &side.target, warm, warm_pace)?;
+    warmed.ensure_whole()?;
 
-    let (size, before) = (side.tree_size()?, side.usage()?);
+    let (size, before) = (side.tree_size_reaching(size + warmed.done())?, side.usage()?);
     let own = machine::cpu_seconds();
     let observed = drive(runtime, &side.target, bodies, pace)?;
     let own = machine::cpu_seconds() - own;
-    let after = side.usage()?;
     observed.ensure_whole()?;
-    let grown = side.tree_size()?.checked_sub(size).context("the tree has shrunk")?;
+    let reached = side.tree_size_reaching(size + observed.done())?;
+    let after = side.usage()?;
+    let grown = reached.checked_sub(size).context("the tree has shrunk")?;
     ensure!(!side.has_tree() || grown == observed.done(), "{} answers, and {grown} entries", observed.done());
     let mut figures = figures(&observed, own, side.has_tree().then(|| after - before));
     if matches!(load, Load::Rate(_)) {
@@ -198,8 +204,8 @@ fn rows(ledger: &Ledger, sides: &[Side], loads: &[Load]) -> Vec<Row> {
                 (!samples.is_empty()).then(|| Row::over(&name(side), metric, unit, &samples))
             }));
         }
-        let Some(ours) = sides.iter().find(|side| side.is_ours()) else { continue };
         for other in sides.iter().filter(|side| side.has_tree() && !side.is_ours()) {
+            let Some(ours) = sides.iter().find(|side| side.is_ours_to(other)) else { continue };
             let compared = METRICS.into_iter().filter(|(metric, _)| !NOT_COMPARED.contains(metric));
             rows.extend(compared.filter_map(|(metric, _)| ledger.ratio(&name(other), &name(ours), metric)));
         }

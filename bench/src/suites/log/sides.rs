@@ -1,16 +1,22 @@
 //! The logs that are compared: how each is started and what is asked of it beside its entries.
 
 use std::path::Path;
-use std::time::Duration;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
-use super::Load;
-use super::requests::Face;
+use sigveil_zk_ca::authority::CertificateAuthority;
+
+use super::requests::{self, Face};
+use super::{Load, certificates};
 use crate::baseline::{DEFAULT_INTERVAL, Process, SHORT_INTERVAL, Served, Stack, Usage, found};
 use crate::load::Target;
-use crate::suites::sign::log_target;
+use crate::suites::sign::{certificate_log_target, log_target};
 use crate::workload::Log as Amount;
+
+/// How long a tree may take until it has what was answered.
+const MERGE: Duration = Duration::from_secs(60);
 
 /// A log of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +25,8 @@ pub(super) enum Rival {
     Rekor2,
     /// Rekor v1 over Trillian and MariaDB.
     Rekor1,
+    /// The certificate log that Fulcio runs with, over Trillian and MariaDB; our certificate log beside it.
+    CtServer,
 }
 
 impl Rival {
@@ -27,7 +35,8 @@ impl Rival {
         let known = |name: &String| match name.as_str() {
             "rekor2" => Ok(Self::Rekor2),
             "rekor1" => Ok(Self::Rekor1),
-            _ => bail!("suite log knows rekor2 and rekor1 to compare with, not {name}"),
+            "ct_server" => Ok(Self::CtServer),
+            _ => bail!("suite log knows rekor2, rekor1 and ct_server to compare with, not {name}"),
         };
         names.iter().map(known).collect()
     }
@@ -41,8 +50,20 @@ impl Rival {
                 })
                 .collect(),
             Self::Rekor1 => {
-                let trillian = stack.trillian()?;
+                let trillian = stack.trillian("rekor1")?;
                 Ok(vec![Side::new("rekor1", Kind::Rekor1, stack.rekor1(&trillian)?)?])
+            }
+            Self::CtServer => {
+                let authority = Rc::new(stack.authority()?);
+                let trillian = stack.trillian("ct")?;
+                let theirs = Kind::Certificates(Rc::clone(&authority), By::CtServer);
+                let mut served = stack.ct_server(&trillian)?;
+                served.processes.extend(trillian.processes);
+                let ours = Kind::Certificates(authority, By::Us);
+                Ok(vec![
+                    Side::new("sigveil_ct", ours, stack.certificate_log("sigveil_ct")?)?,
+                    Side::new("ct_server", theirs, served)?,
+                ])
             }
         }
     }
@@ -52,20 +73,27 @@ impl Rival {
 pub(super) struct Side {
     pub(super) name: &'static str,
     pub(super) target: Target,
-    pub(super) face: Face,
     kind: Kind,
     served: Served,
     /// Bytes on disk before the first entry: databases begin with some megabytes.
     empty: f64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 enum Kind {
     /// Answers and does nothing: what the harness itself costs.
     Null,
     Ours,
     Rekor2(Duration),
     Rekor1,
+    /// A certificate log, and the authority whose certificates it takes.
+    Certificates(Rc<CertificateAuthority>, By),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    Us,
+    CtServer,
 }
 
 impl Side {
@@ -86,17 +114,35 @@ impl Side {
     }
 
     fn new(name: &'static str, kind: Kind, served: Served) -> anyhow::Result<Self> {
-        let face = match kind {
-            Kind::Rekor1 => Face::Rekor1,
-            _ => Face::Rekor2,
+        let target = match &kind {
+            Kind::Certificates(..) => certificate_log_target(&served.url)?,
+            Kind::Rekor1 => log_target(&served.url, Face::Rekor1)?,
+            Kind::Null | Kind::Ours | Kind::Rekor2(_) => log_target(&served.url, Face::Rekor2)?,
         };
-        let target = log_target(&served.url, face)?;
         let empty = allocated(&served.data);
-        Ok(Self { name, target, face, kind, served, empty })
+        Ok(Self { name, target, kind, served, empty })
+    }
+
+    /// As many requests, every one for another entry.
+    pub(super) fn prepare(&self, count: usize) -> anyhow::Result<Vec<Vec<u8>>> {
+        match &self.kind {
+            Kind::Certificates(authority, _) => certificates::prepare(authority, count),
+            Kind::Rekor1 => requests::prepare(Face::Rekor1, count),
+            Kind::Null | Kind::Ours | Kind::Rekor2(_) => requests::prepare(Face::Rekor2, count),
+        }
     }
 
     pub(super) fn is_ours(&self) -> bool {
-        self.kind == Kind::Ours
+        matches!(self.kind, Kind::Ours | Kind::Certificates(_, By::Us))
+    }
+
+    /// Whether it is what of ours the other is compared with.
+    pub(super) fn is_ours_to(&self, other: &Self) -> bool {
+        self.is_ours() && self.has_certificates() == other.has_certificates()
+    }
+
+    fn has_certificates(&self) -> bool {
+        matches!(self.kind, Kind::Certificates(..))
     }
 
     /// How long its answers wait for each other.
@@ -109,20 +155,24 @@ impl Side {
 
     /// Whether rates are raised on it: what answers every ten seconds would have tens of thousands waiting.
     pub(super) fn is_swept(&self) -> bool {
-        matches!(self.kind, Kind::Ours | Kind::Rekor1) || self.kind == Kind::Rekor2(SHORT_INTERVAL)
+        match self.kind {
+            Kind::Ours | Kind::Rekor1 => true,
+            Kind::Rekor2(interval) => interval == SHORT_INTERVAL,
+            Kind::Null | Kind::Certificates(..) => false,
+        }
     }
 
     /// Whether it is a log at all.
     pub(super) fn has_tree(&self) -> bool {
-        self.kind != Kind::Null
+        !matches!(self.kind, Kind::Null)
     }
 
-    /// Whether it is measured under this load: Rekor v1 does about a hundred a second, so 2,048 at once would wait until
-    /// they give up. Of a log that answers every ten seconds the closed loops say it all.
+    /// Whether it is measured under this load. Over Trillian a log does some hundred a second, so 2,048 at once would wait
+    /// until they give up. Of a log that answers every ten seconds the closed loops say it all.
     pub(super) fn takes(&self, amount: &Amount, load: Load) -> bool {
-        match (self.kind, load) {
-            (Kind::Rekor1, Load::Connections(count)) => count <= 64,
-            (Kind::Rekor1, Load::Rate(_)) => false,
+        match (&self.kind, load) {
+            (Kind::Rekor1 | Kind::Certificates(..), Load::Connections(count)) => count <= 64,
+            (Kind::Rekor1 | Kind::Certificates(..), Load::Rate(_)) => false,
             (Kind::Rekor2(DEFAULT_INTERVAL), Load::Connections(count)) => {
                 amount.slow_connections.contains(&count)
             }
@@ -140,13 +190,19 @@ impl Side {
         }
     }
 
+    /// More than it does, or than is worth preparing: a precertificate takes the harness longer than an entry. A block whose
+    /// requests have run out ends with them.
+    pub(super) fn most_per_second(&self) -> f64 {
+        if self.has_certificates() { 4_000.0 } else { 8_000.0 }
+    }
+
     /// Requests before those that are measured: one for each connection, and no fewer than fill the caches.
     pub(super) fn warm_up(&self, load: Load) -> usize {
-        match load {
+        match (load, &self.kind) {
             // Of ten seconds each.
-            Load::Connections(1) if self.kind == Kind::Rekor2(DEFAULT_INTERVAL) => 1,
-            Load::Connections(1) | Load::Rate(_) => 4,
-            Load::Connections(count) => count,
+            (Load::Connections(1), Kind::Rekor2(DEFAULT_INTERVAL)) => 1,
+            (Load::Connections(1) | Load::Rate(_), _) => 4,
+            (Load::Connections(count), _) => count,
         }
     }
 
@@ -154,21 +210,39 @@ impl Side {
     pub(super) fn tree_size(&self) -> anyhow::Result<u64> {
         match self.kind {
             Kind::Null => Ok(0),
-            Kind::Ours => {
-                let url = format!("{}/api/v2/checkpoint", self.served.url);
-                size_of_checkpoint(&reqwest::blocking::get(url)?.error_for_status()?.text()?)
-            }
+            Kind::Ours => size_of_checkpoint(&self.get("/api/v2/checkpoint")?.text()?),
+            Kind::Certificates(_, By::Us) => size_of_checkpoint(&self.get("/checkpoint")?.text()?),
             // It serves no reads: whoever runs it serves its folder.
             Kind::Rekor2(_) => {
                 let file = self.served.data.join("checkpoint");
                 size_of_checkpoint(&std::fs::read_to_string(file).unwrap_or_else(|_| "\n0\n".to_owned()))
             }
             Kind::Rekor1 => {
-                let url = format!("{}/api/v1/log", self.served.url);
-                let head: serde_json::Value = reqwest::blocking::get(url)?.error_for_status()?.json()?;
+                let head: serde_json::Value = self.get("/api/v1/log")?.json()?;
                 head["treeSize"].as_u64().context("the log says no size")
             }
+            Kind::Certificates(_, By::CtServer) => {
+                let head: serde_json::Value = self.get("/ct/v1/get-sth")?.json()?;
+                head["tree_size"].as_u64().context("the log says no size")
+            }
         }
+    }
+
+    /// The same, once it has so many or had its time: the ct_server answers first and has the entry in its tree later.
+    pub(super) fn tree_size_reaching(&self, expected: u64) -> anyhow::Result<u64> {
+        let begun = Instant::now();
+        loop {
+            let size = self.tree_size()?;
+            let later = matches!(self.kind, Kind::Certificates(_, By::CtServer));
+            if !later || size >= expected || begun.elapsed() > MERGE {
+                return Ok(size);
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn get(&self, path: &str) -> anyhow::Result<reqwest::blocking::Response> {
+        Ok(reqwest::blocking::get(format!("{}{path}", self.served.url))?.error_for_status()?)
     }
 
     /// What its processes have used.

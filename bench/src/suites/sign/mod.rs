@@ -25,7 +25,7 @@ use crate::role::Variant;
 use crate::row::{Measured, Row, Unit};
 use crate::suites::sweep::{self, Swept};
 pub(crate) use operations::{
-    issue_target, log_target, signing_requests, timestamp_request, timestamp_target,
+    certificate_log_target, issue_target, log_target, signing_requests, timestamp_request, timestamp_target,
 };
 use ours::Ours;
 

@@ -153,6 +153,11 @@ pub(crate) fn log_target(url: &str, face: requests::Face) -> anyhow::Result<Targ
     target_of(url, path, "application/json", 201)
 }
 
+/// A certificate log, by its submission prefix.
+pub(crate) fn certificate_log_target(url: &str) -> anyhow::Result<Target> {
+    target_of(url, "/ct/v1/add-pre-chain", "application/json", 200)
+}
+
 /// A timestamp authority, by its full URL; the real one answers with 200.
 pub(crate) fn timestamp_target(url: &str) -> anyhow::Result<Target> {
     target_of(url, "", TIMESTAMP_QUERY, 200)
