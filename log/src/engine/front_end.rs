@@ -156,10 +156,19 @@ impl FrontEnd {
     /// Joins anew after storage failed.
     pub(super) fn heal(&mut self) -> Result<(), OpenError> {
         self.failed = Some(Instant::now());
-        (self.leading, self.journal) = (None, None);
+        self.leave();
         self.join()?;
         self.failed = None;
         Ok(())
+    }
+
+    /// Lets others lead, at once where the order can still be reached, and else when the database finds this session ended.
+    fn leave(&mut self) {
+        // The folder is free before another may think so.
+        self.leading = None;
+        if let Some(mut journal) = self.journal.take() {
+            let _ = journal.release();
+        }
     }
 
     fn join(&mut self) -> Result<(), OpenError> {
@@ -178,9 +187,14 @@ impl FrontEnd {
         self.failed.is_some()
     }
 
+    #[cfg(test)]
+    pub(super) fn leads(&self) -> bool {
+        self.leading.is_some()
+    }
+
     fn fail(&mut self) {
         self.failed = Some(Instant::now());
-        (self.leading, self.journal) = (None, None);
+        self.leave();
         metrics::add(&self.metrics.storage_failures, 1);
     }
 
@@ -371,10 +385,6 @@ impl Writer for FrontEnd {
 
 impl Drop for FrontEnd {
     fn drop(&mut self) {
-        // The folder is free before another may think so.
-        self.leading = None;
-        if let Some(journal) = self.journal.as_deref_mut() {
-            let _ = journal.release();
-        }
+        self.leave();
     }
 }

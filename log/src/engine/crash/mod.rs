@@ -1,6 +1,6 @@
-//! The crash suite: every call of the file system, of the object store and of the database made to go wrong in turn, the process ended at it, the power lost
-//! there, the disk filled there. After each: restart, and all that was acknowledged is there, once, in order, and no
-//! witness was shown a fork; then the power fails once more, and it still is.
+//! The crash suite: every call of the file system, of the object store and of the database made to go wrong in turn, the
+//! process ended at it, the power lost there, the disk filled there. After each: restart, and all that was acknowledged is
+//! there, once, in order, and no witness was shown a fork; then the power fails once more, and it still is.
 //!
 //! `cargo test` draws a sample, from a seed that it prints and that `SIGVEIL_TEST_SEED` repeats. The whole, with the
 //! table: `SIGVEIL_TEST_CRASHES=all cargo test --release -p sigveil-log --lib crash -- --nocapture`.
@@ -14,6 +14,7 @@ mod together;
 mod witness;
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
@@ -56,10 +57,15 @@ const REMOTE_FAULTS: [(&str, Fault); 6] = [
     ("death within the call", Fault::DeathWithin),
 ];
 
+/// Several times the lease, which ends by itself where nobody finds out that its session has.
+const LEADS_WITHIN: Duration = Duration::from_secs(20);
+
 /// What writes a log.
 trait Engine: Writer {
     fn open(config: Config) -> Result<Self, OpenError>;
     fn heal(&mut self) -> Result<(), OpenError>;
+    /// Whether it publishes, and not another that it has to wait for.
+    fn leads(&self) -> bool;
 }
 
 impl Engine for Sequencer {
@@ -69,6 +75,10 @@ impl Engine for Sequencer {
 
     fn heal(&mut self) -> Result<(), OpenError> {
         self.heal()
+    }
+
+    fn leads(&self) -> bool {
+        true
     }
 }
 
@@ -81,6 +91,23 @@ impl Engine for FrontEnd {
     fn heal(&mut self) -> Result<(), OpenError> {
         self.heal()
     }
+
+    fn leads(&self) -> bool {
+        self.leads()
+    }
+}
+
+/// Has it lead: a database takes a moment to find out that the session before has ended, which until then has the lease.
+fn lead(log: &mut impl Engine) -> Result<(), String> {
+    let begun = Instant::now();
+    while !log.leads() {
+        if begun.elapsed() > LEADS_WITHIN {
+            return Err("refused to start: another has the lease".to_owned());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+        log.tend();
+    }
+    Ok(())
 }
 
 /// One thing that goes wrong: the call, how, whether from then on, and what comes after.
@@ -111,6 +138,7 @@ fn crash<E: Engine>(place: &Place, run: &mut Run, case: Case) -> Result<E, Strin
         if case.restart == Restart::InPlace {
             place.plan.disarm();
             log.heal().map_err(|error| format!("refused to start: {error}"))?;
+            lead(&mut log)?;
             run.check()?;
             return Ok(log);
         }
@@ -125,7 +153,8 @@ fn open<E: Engine>(place: &Place, run: &mut Run, restart: Restart) -> Result<E, 
         memory.lose_power(survival);
     }
     run.begin(place);
-    let log = E::open(run.config()).map_err(|error| format!("refused to start: {error}"))?;
+    let mut log = E::open(run.config()).map_err(|error| format!("refused to start: {error}"))?;
+    lead(&mut log)?;
     run.check()?;
     Ok(log)
 }
