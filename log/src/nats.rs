@@ -254,7 +254,34 @@ async fn blocking<T: Send + 'static>(
 mod tests {
     use super::*;
     use crate::note::NoteSigner;
-    use crate::store::Reader;
+    use crate::store::ReadError;
+    use crate::tile::{TilePath, TileSource};
+
+    /// A log of one partial tile.
+    struct OneTile(Vec<u8>);
+
+    impl TileSource for OneTile {
+        fn read_tile(&self, path: &TilePath) -> Result<Vec<u8>, TileError> {
+            assert_eq!(path.to_string(), "tile/0/000.p/5");
+            Ok(self.0.clone())
+        }
+    }
+
+    impl Source for OneTile {
+        fn checkpoint(&self) -> Result<Vec<u8>, ReadError> {
+            unreachable!("the checkpoint is given")
+        }
+
+        fn issuer(&self, _: &Hash) -> Result<Option<Vec<u8>>, ReadError> {
+            unreachable!("a feed reads no certificates")
+        }
+    }
+
+    fn feed(tile: Vec<u8>) -> NatsFeed {
+        let key = ed25519_dalek::SigningKey::from_bytes(&[1; 32]);
+        let signer = NoteSigner::ed25519("log.example", key).unwrap();
+        NatsFeed::new(Arc::new(OneTile(tile)), Identity::new(signer.public().clone()), Duration::ZERO)
+    }
 
     #[test]
     fn names_are_of_the_origin_and_fit_a_subject() {
@@ -265,33 +292,21 @@ mod tests {
 
     #[tokio::test]
     async fn leaves_that_are_not_under_the_checkpoint_are_not_read() {
-        let folder = tempfile::tempdir().unwrap();
         let hashes: Vec<_> = (0..5u8).map(|n| Hash([n; 32])).collect();
-        let path = folder.path().join("tile/0/000.p/5");
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        let mut bytes: Vec<_> = hashes.iter().flat_map(|hash| hash.0).collect();
-        std::fs::write(&path, &bytes).unwrap();
-        let log = Reader::new(folder.path());
-        let root = crate::merkle::root(&TileTree::new(&log, 5), 5).unwrap();
-        let signer =
-            NoteSigner::ed25519("log.example", ed25519_dalek::SigningKey::from_bytes(&[1; 32])).unwrap();
-        let identity = Identity::new(signer.public().clone());
-        let feed = NatsFeed::new(Arc::new(log), identity, Duration::ZERO);
+        let tile: Vec<_> = hashes.iter().flat_map(|hash| hash.0).collect();
+        let root = crate::merkle::root(&TileTree::new(OneTile(tile.clone()), 5), 5).unwrap();
         let checkpoint =
             Checkpoint { origin: "log.example".to_owned(), size: 5, root, extensions: Vec::new() };
         for begin in 0..5 {
-            let read = feed.leaves(&checkpoint, begin).await.unwrap();
+            let read = feed(tile.clone()).leaves(&checkpoint, begin).await.unwrap();
             let expected: Vec<_> = (0..).zip(hashes.iter().copied()).skip(begin as usize).collect();
             assert_eq!(read, expected);
-        }
-        for changed in 0..5 {
-            bytes[changed * 32] ^= 1;
-            std::fs::write(&path, &bytes).unwrap();
-            for begin in 0..5 {
-                let refused = feed.leaves(&checkpoint, begin).await.unwrap_err();
+            for changed in 0..5 {
+                let mut altered = tile.clone();
+                altered[changed * 32] ^= 1;
+                let refused = feed(altered).leaves(&checkpoint, begin).await.unwrap_err();
                 assert_eq!(refused.reason(), TileError::RootMismatch.reason());
             }
-            bytes[changed * 32] ^= 1;
         }
     }
 }
