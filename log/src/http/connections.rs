@@ -30,6 +30,7 @@ const REFUSED: Duration = Duration::from_millis(50);
 /// Connections that the system holds until they are taken. Beyond 128, the usual number, it answers with SYN cookies, and
 /// some of those clients find their connection reset.
 const WAITING: i32 = 4096;
+
 /// What may be taken of a face.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {

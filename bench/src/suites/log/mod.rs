@@ -2,13 +2,13 @@
 //! interval and at a second, Rekor v1 over Trillian and MariaDB. Certificate logs in the same way: ours, and the real
 //! ct_server over a Trillian and MariaDB of its own.
 //!
-//! Every side gets the same requests at the same moments, in blocks that take turns. A block's answers are all of success
+//! Every side gets requests of one kind at the same moments, in blocks that take turns. A block's answers are all of success
 //! and as many as its tree has grown by, or it is none. The ct_server answers before its tree has an entry: its latency is
-//! that of a promise, where ours is that of an entry under a published checkpoint, and a block waits for its tree. Rows `SIDE_cN` are a closed loop over N connections, `SIDE_rN` an
-//! open loop of N requests a second, in which latency counts from the moment at which a request was due. CPU and memory
-//! are the server's processes' alone, the harness's own are `client_cpu`; what the harness adds to a latency is at most
-//! the row `harness_…`, the same load on a server that does nothing. `SIDE_sN` and `SIDE_sweep` are a rate that rises
-//! until it is not kept.
+//! that of a promise, where ours is that of an entry under a published checkpoint, and a block waits for its tree. Rows
+//! `SIDE_cN` are a closed loop over N connections, `SIDE_rN` an open loop of N requests a second, in which latency counts
+//! from the moment at which a request was due. CPU and memory are the server's processes' alone, the harness's own are
+//! `client_cpu`; what the harness adds to a latency is at most the row `harness_…`, the same load on a server that does
+//! nothing. `SIDE_sN` and `SIDE_sweep` are a rate that rises until it is not kept.
 
 mod certificates;
 pub(crate) mod requests;

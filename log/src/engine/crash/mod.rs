@@ -57,9 +57,6 @@ const REMOTE_FAULTS: [(&str, Fault); 6] = [
     ("death within the call", Fault::DeathWithin),
 ];
 
-/// Several times the lease, which ends by itself where nobody finds out that its session has.
-const LEADS_WITHIN: Duration = Duration::from_secs(20);
-
 /// What writes a log.
 trait Engine: Writer {
     fn open(config: Config) -> Result<Self, OpenError>;
@@ -97,11 +94,12 @@ impl Engine for FrontEnd {
     }
 }
 
-/// Has it lead: a database takes a moment to find out that the session before has ended, which until then has the lease.
-fn lead(log: &mut impl Engine) -> Result<(), String> {
+/// Has it lead, where the order is a database that takes a moment to find out that the session before has ended, which until
+/// then has the lease. Over a model it must do without.
+fn lead(place: &Place, log: &mut impl Engine) -> Result<(), String> {
     let begun = Instant::now();
-    while !log.leads() {
-        if begun.elapsed() > LEADS_WITHIN {
+    while !place.session_lingers.is_zero() && !log.leads() {
+        if begun.elapsed() > place.session_lingers {
             return Err("refused to start: another has the lease".to_owned());
         }
         std::thread::sleep(Duration::from_millis(5));
@@ -138,7 +136,7 @@ fn crash<E: Engine>(place: &Place, run: &mut Run, case: Case) -> Result<E, Strin
         if case.restart == Restart::InPlace {
             place.plan.disarm();
             log.heal().map_err(|error| format!("refused to start: {error}"))?;
-            lead(&mut log)?;
+            lead(place, &mut log)?;
             run.check()?;
             return Ok(log);
         }
@@ -154,7 +152,7 @@ fn open<E: Engine>(place: &Place, run: &mut Run, restart: Restart) -> Result<E, 
     }
     run.begin(place);
     let mut log = E::open(run.config()).map_err(|error| format!("refused to start: {error}"))?;
-    lead(&mut log)?;
+    lead(place, &mut log)?;
     run.check()?;
     Ok(log)
 }
@@ -387,9 +385,9 @@ fn each_call_goes_wrong_over_real_stores() {
     let both = || {
         let label = servers::fresh();
         let bucket = Arc::new(servers::bucket(&objects.endpoint(), &label));
-        Place::memory().sharing(order(&label), Some(bucket))
+        Place::memory().over_database(order(&label), Some(bucket))
     };
-    let folder = || Place::real().sharing(order(&servers::fresh()), None);
+    let folder = || Place::real().over_database(order(&servers::fresh()), None);
     let restarts = [("opened anew in place", Restart::InPlace), ("process restarts", Restart::Process)];
     let every = if all() { 1 } else { 60 };
     suite::<FrontEnd>("S3, PostgreSQL", both, &REMOTE_FAULTS, &restarts, every, seed());

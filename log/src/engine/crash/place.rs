@@ -19,6 +19,8 @@ pub(super) struct Place {
     pub folder: PathBuf,
     /// Remote requests under way.
     pub late: Late,
+    /// How long the order may take to find out that a session has ended; in memory it knows at once.
+    pub session_lingers: Duration,
     disk: Arc<dyn Disk>,
     order: Option<Arc<dyn Connect>>,
     bucket: Option<Arc<dyn Bucket>>,
@@ -32,6 +34,7 @@ impl Place {
             memory: Some(memory),
             folder: PathBuf::from("/store"),
             late: Late::default(),
+            session_lingers: Duration::ZERO,
             disk,
             order: None,
             bucket: None,
@@ -59,6 +62,11 @@ impl Place {
     /// With the log's order elsewhere, and tiles and checkpoint too if there is a bucket.
     pub(super) fn sharing(self, order: Arc<dyn Connect>, bucket: Option<Arc<dyn Bucket>>) -> Self {
         Self { order: Some(order), bucket, ..self }
+    }
+
+    /// With the log's order in a real database.
+    pub(super) fn over_database(self, order: Arc<dyn Connect>, bucket: Option<Arc<dyn Bucket>>) -> Self {
+        Self { session_lingers: Duration::from_secs(20), ..self.sharing(order, bucket) }
     }
 
     pub(super) fn memory_and_order() -> Self {
