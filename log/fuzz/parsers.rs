@@ -5,6 +5,7 @@
 
 use std::sync::LazyLock;
 
+use sigveil_log::batch::{self, Batch};
 use sigveil_log::ca_key::CaKey;
 use sigveil_log::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use sigveil_log::entry::{Entry, HashedRekord, SealedPayload, Stored, Withheld};
@@ -101,7 +102,7 @@ pub fn json(bytes: &[u8]) -> Taken {
     taken
 }
 
-/// SCTs, leaves of certificate logs, bundles, tiles, certificates and keys in DER.
+/// SCTs, leaves of certificate logs, bundles, tiles, records of batches, certificates and keys in DER.
 pub fn binary(bytes: &[u8]) -> Taken {
     let mut taken = Taken::new();
     if let Some((leaf, rest)) = TileLeaf::parse_prefix(bytes) {
@@ -132,6 +133,26 @@ pub fn binary(bytes: &[u8]) -> Taken {
     }
     if CaKey::from_spki(bytes).is_ok() {
         taken.push("ca-key");
+    }
+    taken.extend(records(bytes));
+    taken
+}
+
+/// What a write-ahead log may hold, and, as no input finds its own checksum, a record of what could be under one.
+fn records(bytes: &[u8]) -> Taken {
+    let mut taken = Taken::new();
+    let (batches, length) = batch::read(bytes);
+    let written: Vec<u8> = batches.iter().flat_map(Batch::to_record).collect();
+    assert_eq!((written.as_slice(), written.len() as u64), (&bytes[..written.len()], length));
+    if !batches.is_empty() {
+        taken.push("record");
+    }
+    let length = u32::try_from(bytes.len()).expect("inputs are short").to_be_bytes();
+    let record = [&b"SVWB"[..], &length, &Hash::of(&[bytes]).0, bytes].concat();
+    if let Some(batch) = Batch::from_record(&record) {
+        assert_eq!(batch.to_record(), record);
+        assert!(batch.end() >= batch.first);
+        taken.push("batch");
     }
     taken
 }

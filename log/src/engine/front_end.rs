@@ -23,10 +23,10 @@ use super::run::Writer;
 use super::sequencer::{Answer, Draft};
 use super::tree::{CommittedTree, RecentTiles};
 use super::{AppendError, Config, Layout, OpenError, Shared};
+use crate::batch::{Batch, Sequenced};
 use crate::hash::Hash;
 use crate::store::files::FolderLock;
 use crate::store::shared::Journal;
-use crate::store::wal::{Batch, Sequenced};
 use crate::tile::TILE_WIDTH;
 
 /// How often a front end that waits for a checkpoint looks for it.

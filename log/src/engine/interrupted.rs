@@ -17,6 +17,7 @@ use super::redact::{Coverage, RedactError};
 use super::run::Writer as _;
 use super::sequencer::Sequencer;
 use super::{Config, OpenError};
+use crate::batch::Sequenced;
 use crate::checkpoint::VerifiedCheckpoint;
 use crate::entry::{Entry, SealedPayload, Stored, Withholding};
 use crate::hash::Hash;
@@ -24,7 +25,6 @@ use crate::merkle::{inclusion_proof, leaf_hash};
 use crate::store::Reader;
 use crate::store::disk::Posix;
 use crate::store::files::Files;
-use crate::store::wal::Sequenced;
 use crate::tile::TileTree;
 
 struct Covered;

@@ -4,9 +4,9 @@ use super::metrics::{self, Metrics};
 use super::publish::Published;
 use super::sequencer::{Answer, Draft};
 use super::{AppendError, Receipt};
+use crate::batch::Sequenced;
 use crate::hash::Hash;
 use crate::merkle::inclusion_proof;
-use crate::store::wal::Sequenced;
 use crate::tile::{TileSource, TileTree};
 
 /// Which leaves a log holds, those of the batch at hand with them.

@@ -16,10 +16,11 @@ use super::redact::{self, Coverage, RedactError, Redacted};
 use super::run::Writer;
 use super::tree::{CommittedTree, leaves};
 use super::{AppendError, Config, Layout, OpenError, Receipt};
+use crate::batch::{Batch, Sequenced};
 use crate::hash::Hash;
 use crate::merkle::leaf_hash;
 use crate::store::files::FolderLock;
-use crate::store::wal::{Batch, Sequenced, WriteAheadLog};
+use crate::store::wal::WriteAheadLog;
 use crate::tile::TILE_WIDTH;
 
 /// An entry before it has its index.

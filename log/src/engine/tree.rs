@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::edge::{Edge, EdgeTile};
 use super::{Layout, OpenError};
+use crate::batch::Batch;
 use crate::bundle;
 use crate::hash::Hash;
 use crate::sct::TileLeaf;
-use crate::store::wal::Batch;
 use crate::store::{Objects, Reader};
 use crate::tile::{TILE_WIDTH, TileError, TileKind, TilePath, TileSource};
 

@@ -9,7 +9,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use super::wal::Batch;
+use crate::batch::Batch;
 use crate::hash::Hash;
 
 /// What a front end sees once it is its turn to extend the order.

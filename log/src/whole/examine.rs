@@ -5,13 +5,14 @@ use std::path::Path;
 
 use super::walk::{Tally, walk};
 use super::{Identity, Source, WholeError};
+use crate::batch::{self, Batch};
 use crate::checkpoint::Checkpoint;
 use crate::engine::Layout;
 use crate::entry::Stored;
 use crate::hash::Hash;
 use crate::sct::TileLeaf;
 use crate::store::files::Files;
-use crate::store::{Objects, Reader, wal};
+use crate::store::{Objects, Reader};
 use crate::tile::TileTree;
 
 /// Something that does not hold.
@@ -84,8 +85,8 @@ fn examine_wal(
     findings: &mut Vec<Finding>,
 ) -> u64 {
     let mut find = |reason, message| findings.push(Finding { path: "wal".to_owned(), reason, message });
-    let batches = wal::read(bytes);
-    let committed = batches.last().map_or(0, wal::Batch::end);
+    let (batches, _) = batch::read(bytes);
+    let committed = batches.last().map_or(0, Batch::end);
     if committed < checkpoint.size {
         let message = format!("{committed} entries are durable, and {} published", checkpoint.size);
         find("log-published-ahead", message);

@@ -29,7 +29,7 @@ use tokio_postgres::{Client, Config, NoTls, Row};
 
 use super::background::Background;
 use super::shared::{Connect, Journal, Turn};
-use super::wal::Batch;
+use crate::batch::Batch;
 use crate::hash::Hash;
 
 /// A database, by its address.

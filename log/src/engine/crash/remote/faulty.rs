@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::super::disk::{Fault, Plan};
+use crate::batch::Batch;
 use crate::hash::Hash;
 use crate::store::bucket::{Bucket, Created, Replaced, Version};
 use crate::store::shared::{Connect, Journal, Turn};
-use crate::store::wal::Batch;
 
 /// After how many more calls a delayed one is delivered: soon, or when much else has happened.
 fn delay(call: u64) -> u64 {

@@ -5,10 +5,10 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
+use crate::batch::Batch;
 use crate::hash::Hash;
 use crate::store::bucket::{Bucket, Created, Replaced, Version};
 use crate::store::shared::{Connect, Journal, Turn};
-use crate::store::wal::Batch;
 
 /// Clones are the same bucket.
 #[derive(Debug, Clone, Default)]
