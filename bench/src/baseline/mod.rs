@@ -23,7 +23,7 @@ use sigveil::service::client::Client;
 
 pub(crate) use clients::{Clients, Signer, Stock};
 pub(crate) use install::Missing;
-pub(crate) use process::{Process, Usage, unless_dead};
+pub(crate) use process::{Process, Usage, own_user_cpu, unless_dead};
 pub(crate) use servers::{Served, Trillian};
 pub(crate) use stack::Stack;
 pub(crate) use trust::Trusted;

@@ -151,10 +151,20 @@ pub(crate) fn unless_dead<T>(
 
 /// CPU seconds of all children of this process that have ended and been waited for.
 pub(crate) fn children_cpu() -> f64 {
+    own_seconds([13, 14])
+}
+
+/// CPU seconds of this process outside the kernel.
+pub(crate) fn own_user_cpu() -> f64 {
+    own_seconds([11])
+}
+
+/// The sum of fields of this process's `stat` that count ticks.
+fn own_seconds<const N: usize>(fields: [usize; N]) -> f64 {
     let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = after_name(&text);
-    let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
-    (ticks(13) + ticks(14)) / TICKS
+    let all = after_name(&text);
+    let ticks = |index: usize| all.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
+    fields.map(ticks).iter().sum::<f64>() / TICKS
 }
 
 /// The last lines of a file.

@@ -15,16 +15,16 @@ const LONGEST: usize = 1 << 20;
 
 /// Sends requests one after the other until the span is over or none is left.
 pub(super) fn closed(target: &Target, asks: &[Vec<u8>], span: Duration) -> anyhow::Result<Observed> {
+    let requests = asks.iter().map(|ask| request(target, ask)).collect::<anyhow::Result<Vec<_>>>()?;
     let mut line = Line::open(target)?;
     let mut observed = Observed::new()?;
     let start = Instant::now();
-    for ask in asks {
-        let request = request(target, ask)?;
+    for request in &requests {
         let sent = Instant::now();
         if sent - start >= span {
             break;
         }
-        let answer = line.send(&request).ok();
+        let answer = line.send(request).ok();
         let lost = answer.is_none();
         observed.add(answer, target.success, sent.elapsed());
         if lost {

@@ -45,7 +45,7 @@ pub(crate) fn page(data: &Data, prices: &Prices, costs: &[Cost]) -> String {
     let _ = write!(
         page,
         "<p>Measured at commit <code>{}</code>, workload {}, on one machine: {}, {} cores, {:.0} GiB, {}. Every interval is a 95 % bootstrap \
-         interval of the median over the blocks counted as n; where sides are compared, blocks took turns in one run, and \
+         interval of the median over the blocks counted as n, of fewer than six their range; where sides are compared, blocks took turns in one run, and \
          <code>A/B</code> is A's figure over B's of the same round.</p>",
         escaped(&first.commit),
         escaped(&first.workload),

@@ -28,7 +28,7 @@ struct Planned {
 const PLAN: [Planned; 7] = [
     Planned { suite: "identity", action: None, quick: Some(""), full: "", resumes: false },
     Planned { suite: "search", action: None, quick: Some(""), full: "", resumes: false },
-    Planned { suite: "prover", action: None, quick: Some(""), full: "gnark,vega", resumes: false },
+    Planned { suite: "prover", action: None, quick: Some(""), full: "gnark,vega,snarkjs", resumes: false },
     Planned { suite: "baseline", action: Some("check"), quick: None, full: "", resumes: false },
     Planned { suite: "sign", action: None, quick: Some("fulcio"), full: "fulcio", resumes: true },
     Planned {

@@ -30,7 +30,7 @@ pub(crate) use operations::{
 use ours::Ours;
 
 /// Metrics of these rows, and the unit of each.
-const METRICS: [(&str, Unit); 22] = [
+const METRICS: [(&str, Unit); 24] = [
     ("wall", Unit::Seconds),
     ("issue", Unit::Seconds),
     ("timestamp", Unit::Seconds),
@@ -51,13 +51,16 @@ const METRICS: [(&str, Unit); 22] = [
     ("rss", Unit::Bytes),
     ("peak_rss", Unit::Bytes),
     ("proof_delay", Unit::Seconds),
-    // What the harness itself spends on a request, and its part of the wall clock with one connection.
+    // What the client of one connection spends on a request, and its part of the wall clock: most is the kernel's sending and
+    // receiving, which any client pays. What is outside the kernel is the harness itself.
     ("request_cpu", Unit::Seconds),
+    ("request_share", Unit::One),
+    ("harness_cpu", Unit::Seconds),
     ("harness_share", Unit::One),
 ];
 
 /// Metrics that are no property of a server to be compared.
-const OF_THE_HARNESS: [&str; 2] = ["request_cpu", "harness_share"];
+const OF_THE_HARNESS: [&str; 4] = ["request_cpu", "request_share", "harness_cpu", "harness_share"];
 
 /// Something that is measured in turn with the others, and the name of its rows.
 struct Turn<'a> {

@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 
 use super::Turn;
 use super::ours::Ours;
-use crate::baseline::{Baseline, EMAIL, Process, Served, Usage, unless_dead};
+use crate::baseline::{Baseline, EMAIL, Process, Served, Usage, own_user_cpu, unless_dead};
 use crate::ledger::Figures;
 use crate::load::{Asked, Observed, Pace, Target, run};
 use crate::machine;
@@ -177,9 +177,10 @@ impl<'a> Side<'a> {
         };
         self.send(runtime, 1, Duration::from_secs(30), 3)?;
         let bodies = self.bodies(self.most(span, 1))?;
-        let before = ((self.usage)()?, machine::cpu_seconds());
+        let (before, cpu, user) = ((self.usage)()?, machine::cpu_seconds(), own_user_cpu());
         let one = self.drive(runtime, 1, span, bodies)?;
-        let (used, own) = ((self.usage)()? - before.0, machine::cpu_seconds() - before.1);
+        let used = (self.usage)()? - before;
+        let (cpu, user) = (machine::cpu_seconds() - cpu, own_user_cpu() - user);
         let done = one.done() as f64;
         let many = self.send(runtime, busy, span, self.most(span, busy))?;
         let figures = [
@@ -190,8 +191,10 @@ impl<'a> Side<'a> {
             ("answer_bytes", one.answer_bytes()),
             ("rss", used.rss),
             ("peak_rss", used.peak_rss),
-            ("request_cpu", own / done),
-            ("harness_share", own / one.wall()),
+            ("request_cpu", cpu / done),
+            ("request_share", cpu / one.wall()),
+            ("harness_cpu", user / done),
+            ("harness_share", user / one.wall()),
         ];
         Ok(figures.map(|(metric, value)| (metric.to_owned(), value)).into())
     }
