@@ -40,7 +40,7 @@ impl Serialize for Unit {
     }
 }
 
-/// One figure: what was measured, how often, its median and the 95 % bootstrap interval of that median.
+/// One figure: what was measured, how often, its median and an interval that covers it ([`Summary`]).
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) name: String,

@@ -44,8 +44,9 @@ pub(crate) fn page(data: &Data, prices: &Prices, costs: &[Cost]) -> String {
     let machine = &first.machine;
     let _ = write!(
         page,
-        "<p>Measured at commit <code>{}</code>, workload {}, on one machine: {}, {} cores, {:.0} GiB, {}. Every interval is a 95 % bootstrap \
-         interval of the median over the blocks counted as n, of fewer than six their range; where sides are compared, blocks took turns in one run, and \
+        "<p>Measured at commit <code>{}</code>, workload {}, on one machine: {}, {} cores, {:.0} GiB, {}. Every interval is \
+         between two order statistics of the blocks counted as n, and covers the median in at least 95 % of cases; of fewer than \
+         six blocks it is their range, which covers it in 1 − 2<sup>1−n</sup>; where sides are compared, blocks took turns in one run, and \
          <code>A/B</code> is A's figure over B's of the same round.</p>",
         escaped(&first.commit),
         escaped(&first.workload),
