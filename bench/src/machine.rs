@@ -1,14 +1,20 @@
 //! The machine and the commit that a figure belongs to, and what a process has used of it.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 /// CPU features that the arithmetic of this project could use.
 const FEATURES: [&str; 6] = ["adx", "bmi2", "avx2", "avx512f", "avx512ifma", "sha_ni"];
+
+/// Of what no repository holds.
+const UNKNOWN: &str = "unknown";
 
 /// Where a figure was measured.
 #[derive(Debug, Serialize)]
@@ -38,17 +44,43 @@ impl Machine {
     }
 }
 
-/// The commit of the working tree, with `+` where the tree differs from it; "unknown" outside a repository.
+/// The commit of the working tree; where the tree differs from it, with `+` and a digest of the difference behind it, so that
+/// two states of a tree have two names. "unknown" outside a repository.
 pub(crate) fn commit() -> String {
-    let git = |arguments: &[&str]| {
-        let out = Command::new("git").args(arguments).output().ok().filter(|o| o.status.success())?;
-        Some(String::from_utf8_lossy(&out.stdout).trim().to_owned())
+    commit_of(Path::new(".")).unwrap_or_else(|| UNKNOWN.to_owned())
+}
+
+/// Whether a name of [`commit`] is one that others can check out.
+pub(crate) fn is_clean(commit: &str) -> bool {
+    commit != UNKNOWN && !commit.contains('+')
+}
+
+fn commit_of(folder: &Path) -> Option<String> {
+    let git = |folder: &Path, arguments: &[&str]| {
+        let out = Command::new("git").arg("-C").arg(folder).args(arguments).output().ok()?;
+        out.status.success().then_some(out.stdout)
     };
-    match (git(&["rev-parse", "--short=12", "HEAD"]), git(&["status", "--porcelain"])) {
-        (Some(head), Some(changes)) if changes.is_empty() => head,
-        (Some(head), _) => head + "+",
-        _ => "unknown".to_owned(),
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).trim().to_owned();
+    let head = text(git(folder, &["rev-parse", "--short=12", "HEAD"])?);
+    // From its top, as git lists files without a commit below the folder that it is called in.
+    let top = PathBuf::from(text(git(folder, &["rev-parse", "--show-toplevel"])?));
+    let changed = git(&top, &["diff", "HEAD", "--binary", "--no-ext-diff", "--no-color"])?;
+    let fresh = git(&top, &["ls-files", "--others", "--exclude-standard", "-z"])?;
+    if changed.is_empty() && fresh.is_empty() {
+        return Some(head);
     }
+    let mut digest = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        digest.update((bytes.len() as u64).to_be_bytes());
+        digest.update(bytes);
+    };
+    part(&changed);
+    for name in fresh.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        part(name);
+        // What cannot be read counts by its name.
+        part(&fs::read(top.join(OsStr::from_bytes(name))).unwrap_or_default());
+    }
+    Some(format!("{head}+{}", &hex::encode(digest.finalize())[..12]))
 }
 
 /// Below so many bytes a disk is full for whatever runs here.
@@ -99,4 +131,49 @@ pub(crate) fn spent<T>(work: impl FnOnce() -> T) -> (Spent, T) {
     let (start, cpu) = (Instant::now(), cpu_seconds());
     let out = std::hint::black_box(work());
     (Spent { wall: start.elapsed().as_secs_f64(), cpu: cpu_seconds() - cpu }, out)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_state_of_a_tree_has_a_name_of_its_own() {
+        let tree = tempfile::tempdir().unwrap();
+        let git = |arguments: &[&str]| {
+            let mut command = Command::new("git");
+            command.arg("-C").arg(tree.path()).args(["-c", "user.name=x", "-c", "user.email=x@example.org"]);
+            assert!(command.args(arguments).output().unwrap().status.success(), "git {arguments:?}");
+        };
+        let write = |name: &str, text: &str| fs::write(tree.path().join(name), text).unwrap();
+        let below = tree.path().join("below");
+        fs::create_dir(&below).unwrap();
+        // Whatever folder of the tree it is asked in.
+        let name = || {
+            let name = commit_of(tree.path()).unwrap();
+            assert_eq!(commit_of(&below).unwrap(), name);
+            name
+        };
+        git(&["init", "--quiet"]);
+        write("known", "one");
+        git(&["add", "known"]);
+        git(&["commit", "--quiet", "--no-gpg-sign", "-m", "x"]);
+        let clean = name();
+        assert!(is_clean(&clean) && !is_clean(UNKNOWN));
+        let mut names = vec![clean.clone()];
+        for (file, text) in [("known", "two"), ("known", "three"), ("fresh", "one"), ("fresh", "two")] {
+            write(file, text);
+            let name = name();
+            assert!(name.starts_with(&format!("{clean}+")) && !is_clean(&name), "{name}");
+            assert!(!names.contains(&name), "{file} {text} has the name of another state");
+            names.push(name);
+        }
+        // What is about to be committed is no commit yet.
+        git(&["add", "known"]);
+        assert_eq!(name(), names[4]);
+        fs::remove_file(tree.path().join("fresh")).unwrap();
+        write("known", "one");
+        assert_eq!(name(), clean);
+    }
 }

@@ -18,13 +18,16 @@ mod svg;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context as _, ensure};
 use clap::{Args, Subcommand};
 use sigveil::files;
 
-use crate::said;
+use crate::{machine, said};
 use cost::Prices;
 use data::Data;
 pub(crate) use measure::end_with;
+
+const PDF: &str = "report.pdf";
 
 /// What to make of recorded outcomes.
 #[derive(Clone, Debug, Args)]
@@ -41,7 +44,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "F")]
     prices: Option<PathBuf>,
     /// Fill text.md too, of the folder that gets the report, in which each `{suite name metric}` becomes that figure, and
-    /// write it here. Costs in it are by the prices of bench/prices.toml.
+    /// write it here. Of workload full at a clean commit only; costs in it are by the prices of bench/prices.toml.
     #[arg(long, value_name = "F", conflicts_with = "prices")]
     paper: Option<PathBuf>,
     #[command(subcommand)]
@@ -67,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments, thoroughness: &[OsString], workload: &s
         return Ok(());
     }
     let to = make(arguments, thoroughness, workload)?;
-    let printed = to.join("report.pdf");
+    let printed = to.join(PDF);
     match pdf::print(&to.join("report.html"), &printed)? {
         true => println!("{}", printed.display()),
         false => eprintln!("no report.pdf: Chromium prints it (Debian: apt-get install chromium)"),
@@ -82,12 +85,18 @@ fn make(arguments: &Arguments, thoroughness: &[OsString], workload: &str) -> any
     let folder = match &arguments.data {
         Some(folder) => folder.clone(),
         None => {
+            if arguments.paper.is_some() {
+                ensure_publishable(&machine::commit(), workload)?;
+            }
             let folder = measure::folder(workload);
             measure::all(&folder, thoroughness, workload)?;
             folder
         }
     };
     let data = Data::read(&folder)?;
+    if arguments.paper.is_some() {
+        ensure_publishable(&data.first().commit, &data.first().workload)?;
+    }
     let costs = cost::costs(&data, &prices);
     let to: &Path = arguments.to.as_deref().unwrap_or(&folder);
     files::make_folder(to).map_err(said)?;
@@ -104,11 +113,25 @@ fn make(arguments: &Arguments, thoroughness: &[OsString], workload: &str) -> any
     if to != folder {
         made.extend(data.files(to));
     }
+    // One of earlier outcomes must not lie beside this page, if nothing prints another.
+    let printed = to.join(PDF);
+    if printed.exists() {
+        std::fs::remove_file(&printed).with_context(|| format!("cannot remove {}", printed.display()))?;
+    }
     for (path, contents) in made {
         files::write(&path, &contents).map_err(said)?;
         println!("{}", path.display());
     }
     Ok(to.to_owned())
+}
+
+/// A paper's figures are of a full run, of code that others can check out.
+fn ensure_publishable(commit: &str, workload: &str) -> anyhow::Result<()> {
+    ensure!(
+        machine::is_clean(commit) && workload == "full",
+        "a paper is made of workload full at a commit, from a tree without changes: this is workload {workload} at {commit}"
+    );
+    Ok(())
 }
 
 fn csv(data: &Data) -> String {
@@ -157,8 +180,16 @@ mod tests {
             ("zk/cosign", "wall", "s", 0.9),
         ];
         let log = [("sigveil", "bytes_per_entry", "bytes", 1_000.0), ("a,\"b\"", "p50", "s", 0.1)];
-        std::fs::write(folder.join("sign.json"), outcome("sign", &sign).to_string()).unwrap();
-        std::fs::write(folder.join("log.json"), outcome("log", &log).to_string()).unwrap();
+        write(folder, "full", "abc", [outcome("sign", &sign), outcome("log", &log)]);
+    }
+
+    fn write(folder: &Path, workload: &str, commit: &str, outcomes: [serde_json::Value; 2]) {
+        for mut outcome in outcomes {
+            outcome["workload"] = workload.into();
+            outcome["commit"] = commit.into();
+            let file = folder.join(outcome["suite"].as_str().unwrap()).with_extension("json");
+            std::fs::write(file, outcome.to_string()).unwrap();
+        }
     }
 
     fn arguments(folder: &Path) -> Arguments {
@@ -204,6 +235,36 @@ mod tests {
         // What was moved is what was recorded.
         let moved = Data::read(&to).unwrap();
         assert_eq!(moved.outcomes[1].checksum, Data::read(folder.path()).unwrap().outcomes[1].checksum);
+    }
+
+    /// In each only the one thing is amiss.
+    #[test]
+    fn no_paper_is_made_of_a_quick_run_or_of_a_tree_with_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("text.md"), "Nothing.").unwrap();
+        let paper = folder.path().join("paper.md");
+        let wanted = Arguments { paper: Some(paper.clone()), ..arguments(folder.path()) };
+        for (workload, commit, made) in [
+            ("quick", "abc", false),
+            ("0123456789ab", "abc", false),
+            ("full", "abc+0123", false),
+            ("full", "unknown", false),
+            ("full", "abc", true),
+        ] {
+            write(folder.path(), workload, commit, ["sign", "log"].map(|suite| outcome(suite, &[])));
+            let of = make(&wanted, &[], "full");
+            assert_eq!((of.is_ok(), paper.exists()), (made, made), "{workload} at {commit}: {of:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_has_no_older_print_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        recorded(folder.path());
+        let printed = folder.path().join(PDF);
+        std::fs::write(&printed, "of earlier outcomes").unwrap();
+        make(&arguments(folder.path()), &[], "full").unwrap();
+        assert!(!printed.exists());
     }
 
     /// Every number of ours in the paper is recorded: it is what the command makes of text and data that lie there.
