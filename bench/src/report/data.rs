@@ -124,10 +124,17 @@ impl Data {
         Ok(&self.row(suite, name, metric)?.unit)
     }
 
+    /// The names of which a metric was measured.
+    pub(crate) fn names(&self, suite: &str, metric: &str) -> impl Iterator<Item = &str> {
+        self.rows(suite).filter(move |row| row.metric == metric).map(|row| row.name.as_str())
+    }
+
+    fn rows(&self, suite: &str) -> impl Iterator<Item = &Row> {
+        self.outcomes.iter().filter(move |outcome| outcome.suite == suite).flat_map(|outcome| &outcome.rows)
+    }
+
     fn row(&self, suite: &str, name: &str, metric: &str) -> anyhow::Result<&Row> {
-        let mut rows =
-            self.outcomes.iter().filter(|outcome| outcome.suite == suite).flat_map(|outcome| &outcome.rows);
-        let found = rows.find(|row| row.name == name && row.metric == metric);
+        let found = self.rows(suite).find(|row| row.name == name && row.metric == metric);
         found.with_context(|| format!("no figure {metric} of {name} in suite {suite}"))
     }
 }
@@ -139,6 +146,11 @@ impl Recorded {
 }
 
 impl Figure {
+    /// Both together: their least, and their most.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self { low: self.low + other.low, median: self.median + other.median, high: self.high + other.high }
+    }
+
     /// So many of it.
     pub(crate) fn times(self, factor: f64) -> Self {
         Self { low: self.low * factor, median: self.median * factor, high: self.high * factor }

@@ -148,9 +148,11 @@ fn cost_section(page: &mut String, prices: &Prices, costs: &[Cost]) {
         return;
     }
     page.push_str(
-        "<h2>What it costs</h2><p>Measured resources times list prices: CPU of all servers, storage of the signature log's \
-         entry for a year, bytes of the bundle sent once. Not counted: memory that stands idle, backups, requests billed \
-         one by one, the certificate log's storage, people. CPU is this machine's.</p>",
+        "<h2>What it costs</h2><p>Measured resources times list prices. A signing is the CPU of a certificate, a timestamp \
+         and an entry, each operation measured alone, the entry at the same rate on both sides; storage of the signature log's \
+         entry for a year, at the same size of both logs; bytes of cosign's bundle, sent once. Not counted: the index and what \
+         it keeps, the certificate log's storage (lines of its own), memory that stands idle, backups, requests billed one by \
+         one, people; of a verification the search's proof, and by our library the start of a process. CPU is this machine's.</p>",
     );
     page.push_str("<div class=\"wide\"><table><tr><th>of<th>low<th>typical<th>high</tr>");
     for cost in costs {

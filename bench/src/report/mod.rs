@@ -175,15 +175,18 @@ mod tests {
 
     fn recorded(folder: &Path) {
         let sign = [
-            ("zk/cosign", "server_cpu", "s", 0.7),
+            ("op/issue/zk", "ca_cpu", "s", 0.7),
+            ("op/timestamp/sigveil", "tsa_cpu", "s", 0.001),
             ("zk/cosign", "bundle_bytes", "bytes", 7_000.0),
             ("zk/cosign", "wall", "s", 0.9),
         ];
-        let log = [("sigveil", "bytes_per_entry", "bytes", 1_000.0), ("a,\"b\"", "p50", "s", 0.1)];
-        write(folder, "full", "abc", [outcome("sign", &sign), outcome("log", &log)]);
+        let log = [("sigveil_r100", "cpu_per_entry", "s", 0.001), ("a,\"b\"", "p50", "s", 0.1)];
+        let growth = [("sigveil_n1000", "bytes_per_entry", "bytes", 1_000.0)];
+        let all = [("sign", &sign[..]), ("log", &log), ("growth", &growth)];
+        write(folder, "full", "abc", all.map(|(suite, rows)| outcome(suite, rows)));
     }
 
-    fn write(folder: &Path, workload: &str, commit: &str, outcomes: [serde_json::Value; 2]) {
+    fn write<const N: usize>(folder: &Path, workload: &str, commit: &str, outcomes: [serde_json::Value; N]) {
         for mut outcome in outcomes {
             outcome["workload"] = workload.into();
             outcome["commit"] = commit.into();
@@ -209,11 +212,11 @@ mod tests {
         // Costs of what was not measured are not made up.
         assert!(!page.contains("real servers</td>") && !page.contains("a million look-ups"));
         assert!(
-            page.contains("Not in this report") && page.contains("suite growth") && page.contains("no go")
+            page.contains("Not in this report") && page.contains("suite prover") && page.contains("no go")
         );
         assert!(!page.contains("<script") && !page.contains("src="));
         let csv = std::fs::read_to_string(folder.path().join("rows.csv")).unwrap();
-        assert_eq!(csv.lines().count(), 6);
+        assert_eq!(csv.lines().count(), 8);
         assert!(csv.contains("log,\"a,\"\"b\"\"\",p50,s,5,0.1,"));
     }
 

@@ -20,7 +20,7 @@ const fn headline(what: &'static str, of: [&'static str; 4]) -> Headline {
     Headline { what, suite, ours, theirs, metric }
 }
 
-const HEADLINES: [Headline; 13] = [
+const HEADLINES: [Headline; 17] = [
     headline("cosign signs (zk)", ["sign", "zk/cosign", "baseline/cosign", "wall"]),
     headline("sigstore-python signs (zk)", ["sign", "zk/python", "baseline/python", "wall"]),
     headline("cosign verifies (zk)", ["sign", "zk/cosign", "baseline/cosign", "verify"]),
@@ -35,8 +35,25 @@ const HEADLINES: [Headline; 13] = [
     headline("a timestamp", ["sign", "op/timestamp/sigveil", "op/timestamp/tsa", "wall"]),
     headline("a search", ["sign", "op/search/sigveil", "op/search/rekor1", "wall"]),
     headline("an entry, 64 connections (Rekor v2, 1 s)", ["log", "sigveil_c64", "rekor2_c64", "p50"]),
-    headline("entries a second, 64 connections", ["log", "sigveil_c64", "rekor2_c64", "entries_per_s"]),
-    headline("CPU of an entry, 64 connections", ["log", "sigveil_c64", "rekor2_c64", "cpu_per_entry"]),
+    headline(
+        "entries a second, the highest rate kept",
+        ["log", "sigveil_sweep", "rekor2_sweep", "rate_kept"],
+    ),
+    // At equal load: closed loops ask of each side as much as it answers.
+    headline("CPU of an entry, 100 a second", ["log", "sigveil_r100", "rekor2_r100", "cpu_per_entry"]),
+    headline("CPU of an entry, 400 a second", ["log", "sigveil_r400", "rekor2_r400", "cpu_per_entry"]),
+    headline(
+        "written for an entry, 100 a second",
+        ["log", "sigveil_r100", "rekor2_r100", "written_per_entry"],
+    ),
+    headline(
+        "written for an entry, 400 a second",
+        ["log", "sigveil_r400", "rekor2_r400", "written_per_entry"],
+    ),
+    headline(
+        "a timestamp, highest rate kept",
+        ["sign", "sweep/timestamp/sigveil_sweep", "sweep/timestamp/tsa_sweep", "rate_kept"],
+    ),
 ];
 
 /// A table of the comparisons of which both sides were measured; nothing if there is none.
