@@ -18,6 +18,8 @@ const POWER: u32 = 20;
 const POINTS: u64 = 1 << POWER;
 const G1: u64 = 64;
 const G2: u64 = 128;
+/// What a file is made by: of another source it is another file.
+pub(crate) const SOURCE: &str = include_str!("phase1.rs");
 /// The trapdoor: τ, α, β.
 const TRAPDOOR: [u64; 3] = [0x5167_7665_696c_0001, 3, 5];
 

@@ -1,7 +1,8 @@
 //! Provers of others, each a program of its own under `against/`, built on first use by its own package client.
 //!
 //! A rival prints one JSON line of facts when it is ready; then it proves once for each line that it reads, and prints
-//! what that took. So both sides of a comparison stand ready and take turns.
+//! what that took. So both sides of a comparison stand ready and take turns. It ends with its input, whatever it is doing
+//! then: no rival outlives a harness that was killed.
 
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::Context as _;
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 
 use crate::baseline::Missing;
 use crate::machine::Spent;
@@ -23,8 +25,8 @@ pub(crate) struct Facts {
     pub(crate) shares: Option<Shares>,
     /// What making its keys took, if they are made at every start.
     pub(crate) setup: Option<Spent>,
-    /// Seconds to verify one proof.
-    pub(crate) verify: f64,
+    /// Seconds to verify one proof, again and again after a first time.
+    pub(crate) verify: Vec<f64>,
     /// Length of a proof as it encodes it.
     pub(crate) proof_bytes: u64,
 }
@@ -83,6 +85,14 @@ impl Name {
         }
     }
 
+    /// Whether what it measures of a proof has the computing of all values in it, which its interface does not part.
+    pub(crate) fn solves(self) -> bool {
+        match self {
+            Self::Gnark | Self::Vega => true,
+            Self::Snarkjs => false,
+        }
+    }
+
     /// Refuses where what builds and runs it is not installed.
     pub(crate) fn ensure_tools(self) -> anyhow::Result<()> {
         let tools: &[&'static str] = match self {
@@ -136,11 +146,19 @@ impl Rival {
     }
 
     fn snarkjs() -> anyhow::Result<Self> {
-        let folder = built("snarkjs")?;
-        for file in ["package.json", "package-lock.json", "signed.circom", "rival.mjs"] {
-            let from = source("snarkjs").join(file);
-            std::fs::copy(&from, folder.join(file))
-                .with_context(|| format!("cannot copy {}", from.display()))?;
+        let mut files = Vec::new();
+        for name in ["package.json", "package-lock.json", "signed.circom", "rival.mjs"] {
+            let from = source("snarkjs").join(name);
+            files.push((
+                name,
+                std::fs::read(&from).with_context(|| format!("cannot read {}", from.display()))?,
+            ));
+        }
+        // Circuit and key are of these files and of that phase 1: of others they are made anew, in a folder of their own.
+        let parts = files.iter().map(|(_, bytes)| bytes.as_slice());
+        let folder = built(&format!("snarkjs-{}", digest(parts.chain([crate::phase1::SOURCE.as_bytes()]))))?;
+        for (name, bytes) in &files {
+            sigveil::files::write(&folder.join(name), bytes).map_err(crate::said)?;
         }
         run(Command::new("npm").args(["ci", "--silent", "--ignore-scripts"]).current_dir(&folder))?;
         let phase1 = folder.join("phase1.ptau");
@@ -176,7 +194,7 @@ impl Facts {
     /// Its rows.
     pub(crate) fn rows(&self, name: &str) -> Vec<Row> {
         let mut rows = vec![
-            Row::exact(name, "verify", Unit::Seconds, self.verify),
+            Row::over(name, "verify", Unit::Seconds, &self.verify),
             Row::exact(name, "proof_bytes", Unit::Bytes, self.proof_bytes as f64),
         ];
         rows.extend(self.shares.iter().flat_map(|shares| shares.rows(name)));
@@ -212,6 +230,16 @@ fn built(name: &str) -> anyhow::Result<PathBuf> {
     let folder = cache.join("sigveil-bench").join("against").join(name);
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     Ok(folder)
+}
+
+/// The first digits of a digest over all parts.
+fn digest<'a>(parts: impl Iterator<Item = &'a [u8]>) -> String {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+    hex::encode(digest.finalize())[..12].to_owned()
 }
 
 fn run(command: &mut Command) -> anyhow::Result<()> {

@@ -11,7 +11,7 @@ use crate::row::shown;
 
 const STYLE: &str = include_str!("page.css");
 /// Metrics that are drawn, for each suite, with what they are; tables hold all.
-const PLOTS: [(&str, &str, &str); 21] = [
+const PLOTS: [(&str, &str, &str); 23] = [
     ("baseline", "rate_harness", "Requests per second of the real servers, by this harness"),
     ("baseline", "rate_wrk", "The same, by wrk"),
     ("sign", "wall", "How long a signing or an operation takes"),
@@ -26,8 +26,10 @@ const PLOTS: [(&str, &str, &str); 21] = [
     ("log", "p99", "Latency that 99 of 100 entries stay below"),
     ("log", "entries_per_s", "Entries per second, closed loop"),
     ("log", "cpu_per_entry", "CPU of the server for one entry"),
+    ("log", "written_per_entry", "Written to disk for one entry"),
     ("log", "rate_kept", "The highest rate that was kept, open loop"),
     ("growth", "cpu_per_entry", "CPU of the servers for one entry or certificate, by what was there before"),
+    ("growth", "bytes_per_entry", "Kept on disk for one entry or certificate, by how many there are"),
     ("growth", "p50", "Median latency, by what was there before"),
     ("prover", "prove_wall", "Proving"),
     ("prover", "verify", "Verifying a proof"),

@@ -3,16 +3,24 @@
 //! Keys are made afresh, so that a run says what a first use costs; nothing is cached. Proofs of one statement are made
 //! in turn by the prover, by its portable path (`.portable`) and by ark-groth16 on the same matrices and values (`.ark`),
 //! with a key from the same trapdoor, so that each must accept the other's proofs where their domains are the same; at
-//! 1,024 bytes also by the programs of others that were asked for. Where a proof's time goes is in the rows `stage_…`,
-//! in CPU seconds of each stage run by itself; `share_…` is what the values are, `.two` is two proofs at once.
-//! `curve_2e15` and so on are statements of so many rows of mostly bits.
+//! 1,024 bytes also by the programs of others that were asked for.
+//!
+//! What is measured of a proof, `prove_wall` and `prove_cpu`, begins with finished values of all variables for ours,
+//! ark-groth16 and snarkjs, which reads its key from its file each time. gnark's call solves the circuit and Vega's
+//! synthesises it and commits to the message: these two are compared with `.with_witness`, ours with all values computed in
+//! the call. `verify` is of a process that has verified once before. Where a proof's time goes is in the rows `stage_…`,
+//! in CPU seconds of each stage run by itself; `peak_rss` is the most memory of the process while it proves once, with our
+//! key alone in it and before another prover's, and with what the allocator has kept of earlier statements; `share_…` is
+//! what the values are, `.two` is two proofs at once. `curve_2e15` and so on are statements of so many rows of mostly bits.
 
 mod arkworks;
 mod curve;
+mod folder;
 mod subject;
 mod values;
 
 use std::hint::black_box;
+use std::path::Path;
 
 use anyhow::Context as _;
 use rand_chacha::ChaCha20Rng;
@@ -29,6 +37,7 @@ use crate::rival::Name;
 use crate::row::{Measured, Row, Unit};
 use crate::workload::Prover as Amount;
 use crate::{Run, machine};
+use folder::KeyFolder;
 use subject::{Depth, Subject};
 use values::{Values, nym_values, query_values, token_values};
 
@@ -45,9 +54,13 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
         let rival = Name::parse(name)?;
         rivals.extend(found(rival.ensure_tools().map(|()| rival), &mut left_out)?);
     }
+    let keys = KeyFolder::claim(Path::new("target"))?;
+    let measure = |name: &str, statement: Statement, depth: Depth<'_>, values: &Values| {
+        self::statement(name, statement, amount, depth, values, keys.empty()?)
+    };
     let small = Depth { proofs: amount.small_proofs, stages: true, rivals: &[] };
-    let mut rows = statement("nym", Statement::Nym, amount, small, &nym_values())?;
-    rows.extend(statement("query", Statement::Query, amount, small, &query_values()?)?);
+    let mut rows = measure("nym", Statement::Nym, small, &nym_values())?;
+    rows.extend(measure("query", Statement::Query, small, &query_values()?)?);
     for class in classes(amount) {
         let depth = if class == COMPARED {
             Depth { proofs: amount.proofs, stages: true, rivals: &rivals }
@@ -58,11 +71,9 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
             ModulusSize::Rsa2048 => format!("token_{}", class.size.bytes()),
             modulus => format!("token_{}_rsa{}", class.size.bytes(), modulus.bits()),
         };
-        rows.extend(statement(&name, Statement::Token(class), amount, depth, &token_values(class)?)?);
+        rows.extend(measure(&name, Statement::Token(class), depth, &token_values(class)?)?);
     }
     rows.extend(curve::rows(amount)?);
-    // Of the whole process, so of the largest of its statements, and of other provers' keys.
-    rows.push(Row::exact("prover", "peak_rss", Unit::Bytes, machine::peak_rss()));
     Ok(Measured { rows, left_out })
 }
 
@@ -82,9 +93,9 @@ fn statement(
     amount: &Amount,
     depth: Depth<'_>,
     values: &Values,
+    folder: &Path,
 ) -> anyhow::Result<Vec<Row>> {
-    let folder = tempfile::tempdir()?;
-    let store = KeyStore::new(folder.path());
+    let store = KeyStore::new(folder);
     let mut rng = ChaCha20Rng::seed_from_u64(TRAPDOOR);
     let (setup, keys) = spent(|| store.load_or_create(statement, &mut rng, &mut |_| {}));
     let keys = keys?;
@@ -98,15 +109,16 @@ fn statement(
     let shape = statement.shape();
     let subject =
         Subject { shape: &shape, key: keys.proving_key(), matrices: keys.matrices(), values: &honest };
+    let reset = machine::reset_peak_rss();
     let proof = keys.prove(&honest, &mut rng)?;
     let samples = amount.samples;
-    let mut rows = vec![
-        Row::exact(name, "constraints", Unit::One, honest.constraints() as f64),
-        // Before another prover's key is in memory.
-        Row::exact(name, "peak_rss", Unit::Bytes, machine::peak_rss()),
-    ];
+    let mut rows = vec![Row::exact(name, "constraints", Unit::One, honest.constraints() as f64)];
+    // Where the kernel does not let it be reset, the peak is of whatever was largest before.
+    if reset.is_ok() {
+        rows.push(Row::exact(name, "peak_rss", Unit::Bytes, machine::peak_rss()));
+    }
     rows.extend(subject.shares().rows(name));
-    rows.extend(subject.proofs(name, depth)?);
+    rows.extend(subject.proofs(name, depth, values)?);
     rows.extend([
         timed(name, "witness", samples, 1, || {
             black_box(values());

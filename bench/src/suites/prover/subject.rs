@@ -11,6 +11,7 @@ use sigveil_circuits::prover::{Matrices, stages};
 use sigveil_circuits::r1cs::{Assignment, Shape};
 
 use super::arkworks;
+use super::values::Values;
 use crate::machine::{Spent, spent};
 use crate::rival::{Name, Shares};
 use crate::row::{Row, Unit};
@@ -40,6 +41,8 @@ struct Side<'a> {
     /// Most proofs that it is asked for.
     most: usize,
     prove: Box<dyn FnMut() -> anyhow::Result<Spent> + 'a>,
+    /// Which side, among all, does the same work: what it is compared with.
+    beside: usize,
     wall: Vec<f64>,
     cpu: Vec<f64>,
 }
@@ -54,19 +57,25 @@ impl Subject<'_> {
         Shares { bits: share(bits), small: share(small), wide: share(values.len() - bits - small) }
     }
 
-    /// Rows of proving time for every prover, and of each stage; ratios to the first from interleaved pairs.
-    pub(super) fn proofs(&self, name: &str, depth: Depth<'_>) -> anyhow::Result<Vec<Row>> {
+    /// Rows of proving time for every prover, and of each stage; ratios, from interleaved pairs, to our prover, which like
+    /// theirs starts from finished values or, beside those that compute them within the call, computes them as well.
+    pub(super) fn proofs(&self, name: &str, depth: Depth<'_>, compute: &Values) -> anyhow::Result<Vec<Row>> {
         let theirs = arkworks::Prover::new(self.shape, self.values, super::TRAPDOOR)?;
         let same = theirs.agrees(self.key, self.matrices, self.values)?;
         let mut rows =
             vec![Row::exact(&format!("{name}.ark"), "same_keys", Unit::One, f64::from(u8::from(same)))];
         let mut sides = self.ours(name);
         sides.push(Side::new(format!("{name}.ark"), depth.proofs, || theirs.prove().map(drop)));
+        let with_witness = sides.len();
+        if depth.rivals.iter().any(|rival| rival.solves()) {
+            sides.push(self.side_with_witness(format!("{name}.with_witness"), compute));
+        }
         for rival in depth.rivals {
             let mut ready = rival.start(self.matrices.constraints(), &self.shares())?;
             rows.extend(ready.facts.rows(rival.row()));
             let proofs = rival.patience().min(depth.proofs);
-            sides.push(Side::apart(rival.row().to_owned(), proofs, move || ready.prove()));
+            let side = Side::apart(rival.row().to_owned(), proofs, move || ready.prove());
+            sides.push(Side { beside: if rival.solves() { with_witness } else { 0 }, ..side });
         }
         rows.extend(in_turn(&mut sides, depth.proofs)?);
         drop(sides);
@@ -137,6 +146,15 @@ impl Subject<'_> {
         })
     }
 
+    /// The same, with all values computed anew before each proof.
+    fn side_with_witness<'a>(&'a self, name: String, compute: &'a Values) -> Side<'a> {
+        let mut rng = ChaCha20Rng::seed_from_u64(3);
+        Side::new(name, usize::MAX, move || {
+            black_box(prove_on(Path::detect(), self.key, self.matrices, &compute(), &mut rng)?);
+            Ok(())
+        })
+    }
+
     fn stages(&self, name: &str, path: Path, times: usize) -> Vec<Row> {
         let full = self.values.full();
         let mut spent_in = Samples::default();
@@ -157,11 +175,11 @@ impl<'a> Side<'a> {
 
     /// One that says itself what it took, being a process of its own.
     fn apart(name: String, most: usize, prove: impl FnMut() -> anyhow::Result<Spent> + 'a) -> Self {
-        Self { name, most, prove: Box::new(prove), wall: Vec::new(), cpu: Vec::new() }
+        Self { name, most, prove: Box::new(prove), beside: 0, wall: Vec::new(), cpu: Vec::new() }
     }
 }
 
-/// Has each side prove in turn. Ratios are to the first, from the same turns.
+/// Has each side prove in turn. Ratios are to the side that each is compared with, from the same turns.
 fn in_turn(sides: &mut [Side<'_>], proofs: usize) -> anyhow::Result<Vec<Row>> {
     for turn in 0..proofs {
         for side in sides.iter_mut().filter(|side| turn < side.most) {
@@ -176,9 +194,9 @@ fn in_turn(sides: &mut [Side<'_>], proofs: usize) -> anyhow::Result<Vec<Row>> {
         rows.push(Row::over(&side.name, "prove_cpu", Unit::Seconds, &side.cpu));
     }
     for other in &sides[1..] {
-        let pair = format!("{}/{}", other.name, sides[0].name);
-        let ratios: Vec<f64> =
-            other.cpu.iter().zip(&sides[0].cpu).map(|(other, ours)| other / ours).collect();
+        let ours = &sides[other.beside];
+        let pair = format!("{}/{}", other.name, ours.name);
+        let ratios: Vec<f64> = other.cpu.iter().zip(&ours.cpu).map(|(other, ours)| other / ours).collect();
         rows.push(Row::over(&pair, "prove_cpu", Unit::One, &ratios));
     }
     Ok(rows)
@@ -199,5 +217,38 @@ impl Samples {
 
     pub(super) fn rows(&self, name: &str) -> Vec<Row> {
         self.0.iter().map(|(stage, samples)| Row::over(name, stage, Unit::Seconds, samples)).collect()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ratio_is_to_the_side_that_does_the_same_work_in_the_same_turn() {
+        let side = |name: &str, most, beside, cpu: [f64; 2]| {
+            let mut turns = cpu.into_iter();
+            let side = Side::apart(name.to_owned(), most, move || {
+                let cpu = turns.next().unwrap();
+                Ok(Spent { wall: cpu, cpu })
+            });
+            Side { beside, ..side }
+        };
+        let mut sides = [
+            side("ours", 2, 0, [1.0, 2.0]),
+            side("ours.with_witness", 2, 0, [2.0, 3.0]),
+            side("solves", 2, 1, [4.0, 9.0]),
+            // Asked once only: its second turn has no pair.
+            side("solved", 1, 0, [5.0, 0.0]),
+        ];
+        let rows = in_turn(&mut sides, 2).unwrap();
+        let ratio = |pair: &str| {
+            let row = rows.iter().find(|row| row.name == pair).unwrap();
+            (row.n, row.low, row.high)
+        };
+        assert_eq!(ratio("solves/ours.with_witness"), (2, 2.0, 3.0));
+        assert_eq!(ratio("solved/ours"), (1, 5.0, 5.0));
+        assert!(!rows.iter().any(|row| row.name == "solves/ours"));
     }
 }
