@@ -270,6 +270,38 @@ mod tests {
         assert!(!printed.exists());
     }
 
+    /// A full run would find it late: braces are whole, suites are part of a report, and each cost follows from rows.
+    #[test]
+    fn the_text_of_the_paper_can_be_filled() {
+        let text = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("papers").join("evaluation/text.md");
+        let text = std::fs::read_to_string(text).unwrap();
+        let inside = text.split('{').skip(1).map(|rest| rest.split_once('}').unwrap().0);
+        let named = inside.map(|inside| inside.split_whitespace().collect::<Vec<_>>());
+        let named: Vec<Vec<&str>> = named.filter(|parts| parts[0] != "cost").collect();
+        let unnamed = [
+            ("op/timestamp/sigveil", "tsa_cpu"),
+            ("op/timestamp/tsa", "tsa_cpu"),
+            ("op/search/rekor1", "answer_bytes"),
+            ("zk/cosign", "verify_cpu"),
+            ("zk/sigveil", "verify_cpu"),
+            ("zk/sigveil", "bundle_bytes"),
+            ("baseline/cosign", "verify_cpu"),
+        ];
+        let folder = tempfile::tempdir().unwrap();
+        for suite in measure::suites() {
+            let of_suite = named.iter().filter(|parts| parts[0] == suite);
+            let mut rows: Vec<_> = of_suite.map(|parts| (parts[1], parts[2], "s", 1.0)).collect();
+            // What costs are made of and no sentence names.
+            rows.extend(unnamed.map(|(name, metric)| (name, metric, "s", 1.0)));
+            let file = folder.path().join(suite).with_extension("json");
+            std::fs::write(file, outcome(suite, &rows).to_string()).unwrap();
+        }
+        let data = Data::read(folder.path()).unwrap();
+        let costs = cost::costs(&data, &Prices::read(None).unwrap());
+        let filled = paper::filled(&text, &data, &costs).unwrap();
+        assert!(!filled.contains(['{', '}']));
+    }
+
     /// Every number of ours in the paper is recorded: it is what the command makes of text and data that lie there.
     #[test]
     fn the_paper_is_what_its_data_make_of_its_text() {
