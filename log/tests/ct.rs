@@ -193,6 +193,36 @@ async fn each_bad_submission_has_its_reason_and_changes_nothing() {
     assert_eq!(submit(&url, "add-chain", &chain).await.status(), 200);
 }
 
+/// The algorithm beside a signature is not under it: whatever anybody writes there would be logged.
+#[tokio::test]
+async fn nothing_that_is_not_signed_gets_into_the_log() {
+    use der::Encode as _;
+    use der::asn1::{Any, OctetString};
+    let folder = tempfile::tempdir().unwrap();
+    let root = Holder::root("CN=root", 1);
+    let issuer = root.issue("CN=issuer", 2, vec![constraints(true)]);
+    let log = open(folder.path(), &[&root.certificate]);
+    let url = serve(sigveil_log::ct::router(log.clone())).await;
+    let inscribed = |certificate: &[u8]| {
+        let mut certificate = x509_cert::Certificate::from_der(certificate).unwrap();
+        let words = OctetString::new(b"anybody's words".repeat(100)).unwrap();
+        certificate.signature_algorithm.parameters = Some(Any::encode_from(&words).unwrap());
+        certificate.to_der().unwrap()
+    };
+    let leaf = issuer.certify("CN=leaf", &subject_key(), vec![]);
+    let whole = [leaf, issuer.certificate, root.certificate];
+    for place in 0..whole.len() {
+        let mut chain = whole.clone();
+        chain[place] = inscribed(&chain[place]);
+        let refused = refusal(submit(&url, "add-chain", &chain.each_ref().map(Vec::as_slice)).await).await;
+        assert_eq!(refused, (400, "ct-malformed".to_owned()), "certificate {place}");
+        assert!(AcceptedRoots::new([chain[place].clone()]).is_err());
+    }
+    assert!(!folder.path().join("log/issuer").exists(), "nothing of them is kept");
+    let sct = timestamp(submit(&url, "add-chain", &whole.each_ref().map(Vec::as_slice)).await).await;
+    assert_eq!(sct.leaf_index(), Some(0));
+}
+
 #[test]
 fn timestamps_are_read_strictly_and_verify_over_their_entry_only() {
     let key = log_key();

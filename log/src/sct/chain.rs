@@ -26,7 +26,8 @@ const PRECERTIFICATE_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1
 /// Why a submission is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ChainError {
-    /// Not the JSON demanded, no base64, or a certificate that is not DER in canonical form.
+    /// Not the JSON demanded, no base64, or a certificate that is not DER in canonical form or names another signature
+    /// algorithm than the one that is signed.
     #[error("the submission cannot be read")]
     Malformed,
     /// More than 16 certificates, or one of more than 65,535 bytes.
@@ -86,6 +87,11 @@ impl Parsed {
             return Err(ChainError::TooLarge);
         }
         let content = Certificate::from_der(&der).map_err(|_| ChainError::Malformed)?;
+        // The algorithm outside of what is signed must be the one inside (RFC 5280 §4.1.1.2): else anybody could write
+        // there what they like.
+        if content.signature_algorithm != content.tbs_certificate.signature {
+            return Err(ChainError::Malformed);
+        }
         // Signatures are verified over the content encoded again.
         if content.to_der().is_ok_and(|again| again == der) {
             Ok(Self { der, content })
