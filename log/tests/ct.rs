@@ -135,7 +135,14 @@ async fn each_bad_submission_has_its_reason_and_changes_nothing() {
     let trailing = [pre(&issuer), vec![0]].concat();
     let large = certify(&issuer, vec![extension("1.2.3".parse().unwrap(), false, vec![0; 65_535]), poison()]);
     let (above, top) = (issuer.certificate.as_slice(), root.certificate.as_slice());
-    let cases: [(&str, &[&[u8]], u16, &str); 19] = [
+    let sct = SignedCertificateTimestamp::sign(
+        &log_key(),
+        &PrecertEntry { issuer_key_hash: Hash([7; 32]), tbs: vec![] },
+        NOW,
+        0,
+    );
+    let stamped = [vec![poison()], sct_list(&[sct])].concat();
+    let cases: [(&str, &[&[u8]], u16, &str); 21] = [
         ("add-pre-chain", &[&last, above, top], 400, "ct-poison-missing"),
         (
             "add-pre-chain",
@@ -149,7 +156,14 @@ async fn each_bad_submission_has_its_reason_and_changes_nothing() {
             400,
             "ct-poison-missing",
         ),
+        (
+            "add-pre-chain",
+            &[&certify(&issuer, vec![poison(), poison()]), above, top],
+            400,
+            "ct-poison-missing",
+        ),
         ("add-chain", &[&pre(&issuer), above, top], 400, "ct-poison-present"),
+        ("add-pre-chain", &[&certify(&issuer, stamped), above, top], 400, "ct-sct-present"),
         ("add-pre-chain", &[&pre(&namesake), above, top], 400, "ct-chain-broken"),
         ("add-pre-chain", &[&pre(&renamed), above, top], 400, "ct-chain-broken"),
         ("add-pre-chain", &[&pre(&issuer), &no_authority.certificate, top], 400, "ct-chain-broken"),

@@ -157,6 +157,7 @@ pub const REASONS: &[Reason] = &[
         "ct-root-unknown",
         "Have the certificate log's operator accept the root; its get-roots lists those it takes.",
     ),
+    refused("ct-sct-present", "Correct the request."),
     refused("ct-too-large", "Do not trust this log: what it serves does not hold together."),
     refused(
         "deferral-not-allowed",

@@ -9,7 +9,7 @@ use der::{Decode as _, Encode as _};
 use x509_cert::Certificate;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage};
 
-use super::embedded::{POISON, issuer_key_hash, precertificate_tbs};
+use super::embedded::{POISON, SCT_LIST, issuer_key_hash, precertificate_tbs};
 use super::{LoggedCertificate, PrecertEntry};
 use crate::ca_key::CaKey;
 
@@ -33,12 +33,16 @@ pub enum ChainError {
     /// More than 16 certificates, or one of more than 65,535 bytes.
     #[error("a certificate or the chain is too large")]
     TooLarge,
-    /// A precertificate without the critical poison extension.
+    /// A precertificate without the critical poison extension, or with more than one.
     #[error("this is no precertificate: the poison extension is missing or not as RFC 6962 has it")]
     PoisonMissing,
     /// A final certificate with it.
     #[error("this is a precertificate, which goes to add-pre-chain")]
     PoisonPresent,
+    /// A precertificate that has timestamps already. What readers rebuild of it is without the poison only
+    /// (RFC 6962 §3.2), and is not what its certificate will be.
+    #[error("a precertificate has no timestamps yet")]
+    TimestampsPresent,
     /// A certificate that the next one has not issued, or by one that is no authority.
     #[error("a certificate of the chain was not issued by the next")]
     NotIssued,
@@ -58,6 +62,7 @@ impl ChainError {
             Self::TooLarge => "ct-too-large",
             Self::PoisonMissing => "ct-poison-missing",
             Self::PoisonPresent => "ct-poison-present",
+            Self::TimestampsPresent => "ct-sct-present",
             Self::NotIssued => "ct-chain-broken",
             Self::RootUnknown => "ct-root-unknown",
             Self::PrecertificateSigner => "ct-precertificate-signer",
@@ -100,11 +105,30 @@ impl Parsed {
         }
     }
 
-    /// Value of an extension, and whether it is critical.
+    /// Values of the extensions of this name, and whether they are critical.
+    fn extensions(&self, id: ObjectIdentifier) -> impl Iterator<Item = (&[u8], bool)> {
+        let extensions = self.content.tbs_certificate.extensions.iter().flatten();
+        let named = extensions.filter(move |extension| extension.extn_id == id);
+        named.map(|extension| (extension.extn_value.as_bytes(), extension.critical))
+    }
+
+    /// The first of them.
     fn extension(&self, id: ObjectIdentifier) -> Option<(&[u8], bool)> {
-        let mut extensions = self.content.tbs_certificate.extensions.iter().flatten();
-        let found = extensions.find(|extension| extension.extn_id == id)?;
-        Some((found.extn_value.as_bytes(), found.critical))
+        self.extensions(id).next()
+    }
+
+    /// Whether it is what `kind` says.
+    fn check_kind(&self, kind: EntryKind) -> Result<(), ChainError> {
+        let mut poison = self.extensions(POISON);
+        match (kind, poison.next(), poison.next()) {
+            (EntryKind::Certificate, None, _) => Ok(()),
+            (EntryKind::Certificate, Some(_), _) => Err(ChainError::PoisonPresent),
+            (EntryKind::Precertificate, Some((POISON_VALUE, true)), None) => {
+                let free = self.extension(SCT_LIST).is_none();
+                if free { Ok(()) } else { Err(ChainError::TimestampsPresent) }
+            }
+            (EntryKind::Precertificate, ..) => Err(ChainError::PoisonMissing),
+        }
     }
 
     fn is_authority(&self) -> bool {
@@ -169,11 +193,7 @@ impl Submission {
         }
         let mut chain = chain.into_iter().map(Parsed::new).collect::<Result<Vec<_>, _>>()?;
         let leaf = chain.first().ok_or(ChainError::Malformed)?;
-        match (kind, leaf.extension(POISON)) {
-            (EntryKind::Certificate, None) | (EntryKind::Precertificate, Some((POISON_VALUE, true))) => {}
-            (EntryKind::Certificate, Some(_)) => return Err(ChainError::PoisonPresent),
-            (EntryKind::Precertificate, _) => return Err(ChainError::PoisonMissing),
-        }
+        leaf.check_kind(kind)?;
         if chain.windows(2).any(|pair| !pair[1].issued(&pair[0])) {
             return Err(ChainError::NotIssued);
         }

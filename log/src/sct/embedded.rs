@@ -7,7 +7,7 @@ use x509_cert::Certificate;
 use super::{PrecertEntry, Reader, SctError, SignedCertificateTimestamp, push_u16};
 use crate::hash::Hash;
 
-const SCT_LIST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11129.2.4.2");
+pub(super) const SCT_LIST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11129.2.4.2");
 pub(super) const POISON: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11129.2.4.3");
 
 /// Value of the certificate extension 1.3.6.1.4.1.11129.2.4.2 for this one SCT: the DER `OCTET STRING` of the
