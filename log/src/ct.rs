@@ -177,7 +177,8 @@ async fn checkpoint(State(log): State<CertificateLog>) -> Response {
 }
 
 async fn tile(State(log): State<CertificateLog>, Path(path): Path<String>) -> Response {
-    crate::http::tile(log.log.reader().clone(), format!("tile/{path}"), TileKind::Data).await
+    let (reader, published) = (log.log.reader().clone(), *log.log.published().borrow());
+    crate::http::tile(reader, published, format!("tile/{path}"), TileKind::Data).await
 }
 
 async fn issuer(State(log): State<CertificateLog>, Path(fingerprint): Path<String>) -> Response {

@@ -14,6 +14,8 @@
 //! Entry tiles serve tombstones in place of withheld bodies ([`crate::entry::Withheld`]): stock clients do
 //! not read entry tiles to verify, and whoever mirrors them finds the leaf hash and the record's index there.
 
+use std::io;
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -25,7 +27,7 @@ use serde::Deserialize;
 use crate::checkpoint::VerifiedCheckpoint;
 use crate::engine::{AppendError, Log, Receipt};
 use crate::entry::{Distinct, Entry, EntryError, HashedRekord, MAX_BODY, SealedPayload, Stored};
-use crate::http::{guard, problem, watched};
+use crate::http::{answer as read, guard, problem, watched};
 use crate::store::ReadError;
 use crate::tile::{TileKind, TileTree};
 use crate::tlog_entry::{ProvenEntry, transparency_log_entry};
@@ -120,13 +122,17 @@ async fn checkpoint(State(log): State<Log>) -> Response {
 }
 
 async fn tile(State(log): State<Log>, Path(path): Path<String>) -> Response {
-    crate::http::tile(log.reader().clone(), format!("tile/{path}"), TileKind::Entries).await
+    let published = *log.published().borrow();
+    crate::http::tile(log.reader().clone(), published, format!("tile/{path}"), TileKind::Entries).await
 }
 
 /// What the published tree holds at `index`; `None` beyond its size.
 fn stored(log: &Log, index: u64) -> Result<Option<Stored>, ReadError> {
     let opened = VerifiedCheckpoint::open(&log.checkpoint()?, log.key(), &[]);
-    let Ok(opened) = opened else { return Ok(None) };
+    let opened = opened.map_err(|error| ReadError::Io {
+        path: log.reader().objects().locate("checkpoint"),
+        error: io::Error::new(io::ErrorKind::InvalidData, error),
+    })?;
     let checkpoint = opened.checkpoint();
     if index >= checkpoint.size {
         return Ok(None);
@@ -137,21 +143,16 @@ fn stored(log: &Log, index: u64) -> Result<Option<Stored>, ReadError> {
 
 async fn read_entry(State(log): State<Log>, Path(index): Path<u64>) -> Response {
     let json = [(header::CONTENT_TYPE, "application/json")];
-    match tokio::task::spawn_blocking(move || stored(&log, index)).await {
-        Ok(Ok(Some(Stored::Body(body)))) => (json, body).into_response(),
-        Ok(Ok(Some(Stored::Withheld(tombstone)))) => {
-            (StatusCode::GONE, json, tombstone.body()).into_response()
-        }
-        Ok(Ok(None)) => problem(404, "log-no-entry", "the published tree has no such entry"),
-        _ => problem(500, "log-unreadable", "the log cannot be read"),
-    }
+    let found = move |stored| match stored {
+        Stored::Body(body) => (json, body).into_response(),
+        Stored::Withheld(tombstone) => (StatusCode::GONE, json, tombstone.body()).into_response(),
+    };
+    let missing = ("log-no-entry", "the published tree has no such entry");
+    read(move || stored(&log, index), found, missing).await
 }
 
 async fn read_sealed(State(log): State<Log>, Path(index): Path<u64>) -> Response {
     let reader = log.reader().clone();
-    match tokio::task::spawn_blocking(move || reader.sealed(index)).await {
-        Ok(Ok(Some(payload))) => ([(header::CONTENT_TYPE, "application/json")], payload).into_response(),
-        Ok(Ok(None)) => problem(404, "sealed-none", "no openings are kept for this entry"),
-        _ => problem(500, "log-unreadable", "the log cannot be read"),
-    }
+    let found = |payload: Vec<u8>| ([(header::CONTENT_TYPE, "application/json")], payload).into_response();
+    read(move || reader.sealed(index), found, ("sealed-none", "no openings are kept for this entry")).await
 }

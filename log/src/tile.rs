@@ -116,9 +116,17 @@ pub enum TileError {
         /// Bytes found.
         actual: usize,
     },
-    /// The tile could not be had.
+    /// The tile could not be had: it is not there, or who was asked for it did not give it.
     #[error("tile {path} cannot be read: {cause}")]
     Unavailable {
+        /// Which tile.
+        path: String,
+        /// Why, in words.
+        cause: String,
+    },
+    /// What the tile lies on failed, or holds it damaged: whether the tile is there is unknown.
+    #[error("tile {path} cannot be read: {cause}")]
+    Unreadable {
         /// Which tile.
         path: String,
         /// Why, in words.
@@ -146,6 +154,7 @@ impl TileError {
         match self {
             Self::Length { .. } => "tile-length",
             Self::Unavailable { .. } => "tile-unavailable",
+            Self::Unreadable { .. } => "log-unreadable",
             Self::OutsideTree { .. } => "tile-outside-tree",
             Self::RootMismatch => "tile-root-mismatch",
             Self::Proof(error) => error.reason(),
@@ -200,7 +209,7 @@ pub trait TileSource {
     /// The bytes of exactly this tile, of exactly this width.
     ///
     /// # Errors
-    /// [`TileError::Unavailable`] when they cannot be had.
+    /// [`TileError::Unavailable`] when they cannot be had, [`TileError::Unreadable`] when storage failed.
     fn read_tile(&self, path: &TilePath) -> Result<Vec<u8>, TileError>;
 }
 

@@ -153,6 +153,60 @@ async fn what_is_not_in_the_tree_is_not_found() {
     assert_eq!(reqwest::get(format!("{url}/api/v2/tile/0/000.p/1")).await.unwrap().status(), 200);
 }
 
+/// The status, and what caches and clients are told, of a refusal.
+async fn told(url: String) -> (u16, String, String, bool) {
+    let answer = reqwest::get(url).await.unwrap();
+    let cache = answer.headers()["cache-control"].to_str().unwrap().to_owned();
+    let later = answer.headers().contains_key("retry-after");
+    let (status, reason) = refusal(answer).await;
+    (status, reason, cache, later)
+}
+
+#[tokio::test]
+async fn storage_that_fails_is_not_taken_for_what_is_not_there_and_no_cache_keeps_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(config(folder.path())).unwrap();
+    let url = serve(sigveil_log::rekor::router(log.clone())).await;
+    log.append_opaque(b"entry".to_vec()).await.unwrap();
+    let missing = |reason: &str| (404, reason.to_owned(), "no-store".to_owned(), false);
+    assert_eq!(told(format!("{url}/api/v2/tile/0/001")).await, missing("tile-unavailable"));
+    assert_eq!(told(format!("{url}/api/sigveil/v1/sealed/0")).await, missing("sealed-none"));
+    assert_eq!(told(format!("{url}/api/sigveil/v1/entries/1")).await, missing("log-no-entry"));
+    // A folder in a file's place is there and cannot be read.
+    let failing = (503, "log-unreadable".to_owned(), "no-store".to_owned(), true);
+    for (name, path) in [
+        ("tile/entries/000.p/1", "api/v2/tile/entries/000.p/1"),
+        ("tile/0/000.p/1", "api/v2/tile/0/000.p/1"),
+        ("sealed/0", "api/sigveil/v1/sealed/0"),
+        ("checkpoint", "api/v2/checkpoint"),
+    ] {
+        let file = folder.path().join("log").join(name);
+        let _ = std::fs::remove_file(&file);
+        std::fs::create_dir_all(&file).unwrap();
+        assert_eq!(told(format!("{url}/{path}")).await, failing, "{path}");
+    }
+    assert_eq!(told(format!("{url}/api/sigveil/v1/entries/0")).await, failing);
+    std::fs::remove_dir(folder.path().join("log/checkpoint")).unwrap();
+    assert_eq!(told(format!("{url}/api/v2/checkpoint")).await, missing("checkpoint-unavailable"));
+}
+
+/// Whatever lies in the folder: what is beyond the published tree is not looked for.
+#[tokio::test]
+async fn no_tile_beyond_the_published_tree_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(config(folder.path())).unwrap();
+    let url = serve(sigveil_log::rekor::router(log.clone())).await;
+    log.append_opaque(b"entry".to_vec()).await.unwrap();
+    for name in ["tile/0/000.p/2", "tile/0/000", "tile/0/001.p/1", "tile/1/000.p/1"] {
+        let file = folder.path().join("log").join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, [7; 32 * 256]).unwrap();
+        let answer = refusal(reqwest::get(format!("{url}/api/v2/{name}")).await.unwrap()).await;
+        assert_eq!(answer, (404, "tile-unavailable".to_owned()), "{name}");
+    }
+    assert_eq!(reqwest::get(format!("{url}/api/v2/tile/0/000.p/1")).await.unwrap().status(), 200);
+}
+
 #[tokio::test]
 async fn bad_requests_get_one_reason_and_change_nothing() {
     let folder = tempfile::tempdir().unwrap();

@@ -25,11 +25,13 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::engine::Log;
 use crate::hash::Hash;
-use crate::store::Reader;
+use crate::store::{ReadError, Reader};
 use crate::tile::{TileKind, TilePath, TileSource as _};
 
 /// Largest request body: a sealed entry with its payload.
 const MAX_REQUEST: usize = 256 << 10;
+/// For caches: what is here never changes.
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// Longer than any batch and witness takes.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -68,8 +70,9 @@ async fn as_problem(response: Response) -> Response {
 /// A problem document; `type` is the stable reason code.
 pub fn problem(status: u16, reason: &str, detail: &str) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let kind = [(header::CONTENT_TYPE, "application/problem+json")];
-    let mut response = (status, kind, problem_body(status, reason, detail)).into_response();
+    // What is not there now may be there in a moment, and what failed may not fail again: no cache may keep it.
+    let headers = [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")];
+    let mut response = (status, headers, problem_body(status, reason, detail)).into_response();
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     }
@@ -108,53 +111,75 @@ pub(crate) fn watched(log: &Log) -> Router {
         .merge(Feed::new(log.reader().clone(), log.published()).router())
 }
 
+/// Answers with what lies in storage, read where waiting for it holds nobody up: as `found` says, 404 as `missing` says, or
+/// 503 where storage failed, so that nobody takes that for "not there".
+pub(crate) async fn answer<T: Send + 'static>(
+    read: impl FnOnce() -> Result<Option<T>, ReadError> + Send + 'static,
+    found: impl FnOnce(T) -> Response,
+    missing: (&str, &str),
+) -> Response {
+    match tokio::task::spawn_blocking(read).await {
+        Ok(Ok(Some(content))) => return found(content),
+        Ok(Ok(None)) => return problem(404, missing.0, missing.1),
+        Ok(Err(error)) => tracing::warn!(%error, reason = error.reason(), "a log cannot be read"),
+        Err(error) => tracing::warn!(%error, "a log cannot be read"),
+    }
+    problem(503, "log-unreadable", "the log cannot be read now")
+}
+
+/// `None` where it is known not to be there.
+fn optional<T>(read: Result<T, ReadError>) -> Result<Option<T>, ReadError> {
+    match read {
+        Err(error) if error.is_missing() => Ok(None),
+        read => read.map(Some),
+    }
+}
+
 /// The published checkpoint.
 pub(crate) async fn checkpoint(reader: Reader) -> Response {
-    let read = tokio::task::spawn_blocking(move || reader.checkpoint()).await;
-    match read {
-        Ok(Ok(bytes)) => {
-            let headers =
-                [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")];
-            (headers, bytes).into_response()
-        }
-        _ => problem(404, "checkpoint-unavailable", "no checkpoint is published yet"),
-    }
+    let found = |bytes: Vec<u8>| {
+        let headers =
+            [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")];
+        (headers, bytes).into_response()
+    };
+    let missing = ("checkpoint-unavailable", "no checkpoint is published yet");
+    answer(move || optional(reader.checkpoint()), found, missing).await
 }
 
 /// A certificate that a certificate log keeps beside its entries.
 pub(crate) async fn issuer(reader: Reader, fingerprint: String) -> Response {
     let canonical =
         fingerprint.len() == 64 && fingerprint.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    let read = move || {
-        let bytes = hex::decode(fingerprint).ok().filter(|_| canonical)?;
-        reader.issuer(&Hash::from_slice(&bytes)?).ok()?
-    };
-    match tokio::task::spawn_blocking(read).await {
-        Ok(Some(bytes)) => ([(header::CONTENT_TYPE, "application/pkix-cert")], bytes).into_response(),
-        _ => problem(404, "ct-no-issuer", "there is no such issuer"),
-    }
+    let fingerprint = hex::decode(fingerprint).ok().filter(|_| canonical);
+    let fingerprint = fingerprint.and_then(|bytes| Hash::from_slice(&bytes));
+    let read = move || fingerprint.map_or(Ok(None), |fingerprint| reader.issuer(&fingerprint));
+    let found = |bytes: Vec<u8>| ([(header::CONTENT_TYPE, "application/pkix-cert")], bytes).into_response();
+    answer(read, found, ("ct-no-issuer", "there is no such issuer")).await
 }
 
-/// A tile of one of the kinds that this face serves.
-pub(crate) async fn tile(reader: Reader, path: String, bundles: TileKind) -> Response {
-    let not_found = || problem(404, "tile-unavailable", "there is no such tile");
-    let Some(path) = TilePath::parse(&path) else { return not_found() };
-    if !matches!(path.kind, TileKind::Hashes(_)) && path.kind != bundles {
-        return not_found();
-    }
-    match tokio::task::spawn_blocking(move || reader.read_tile(&path)).await {
-        Ok(Ok(bytes)) => {
-            // Bundles can be redacted, so caches must ask again; hashes never change.
-            let cache = match path.kind {
-                TileKind::Hashes(_) => "public, max-age=31536000, immutable",
-                _ => "public, max-age=60",
-            };
-            let mut response = bytes.into_response();
-            let kind = HeaderValue::from_static("application/octet-stream");
-            response.headers_mut().insert(header::CONTENT_TYPE, kind);
-            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
-            response
+/// A tile of one of the kinds that this face serves, of a tree that has at least `published` entries.
+pub(crate) async fn tile(reader: Reader, published: u64, path: String, bundles: TileKind) -> Response {
+    let path = TilePath::parse(&path)
+        .filter(|path| matches!(path.kind, TileKind::Hashes(_)) || path.kind == bundles);
+    let read = move || {
+        let Some(path) = path else { return Ok(None) };
+        // What nobody has published is not looked for. A checkpoint is there a moment before it is known here.
+        let within = |size| {
+            TilePath::in_tree(path.kind, path.number, size).is_some_and(|widest| path.width <= widest.width)
+        };
+        if !within(published) && !within(reader.size()?) {
+            return Ok(None);
         }
-        _ => not_found(),
-    }
+        optional(reader.read_tile(&path).map_err(ReadError::from))
+    };
+    let found = move |bytes: Vec<u8>| {
+        // Bundles can be redacted, so caches must ask again; hashes never change.
+        let cache = match path.map(|path| path.kind) {
+            Some(TileKind::Hashes(_)) => IMMUTABLE,
+            _ => "public, max-age=60",
+        };
+        let headers = [(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, cache)];
+        (headers, bytes).into_response()
+    };
+    answer(read, found, ("tile-unavailable", "there is no such tile")).await
 }

@@ -4,11 +4,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::bundle::{self, BundleError};
+use crate::checkpoint::Checkpoint;
 use crate::entry::{EntryError, Stored};
 use crate::hash::Hash;
+use crate::note::SignedNote;
 use crate::store::Objects;
 use crate::store::files::Files;
 use crate::tile::{TILE_WIDTH, TileError, TileKind, TilePath, TileSource, TileTree};
+
+/// How often a tile is looked for that was removed between listing and reading.
+const ROUNDS: usize = 8;
 
 /// Why a log's folder cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +45,15 @@ impl ReadError {
             Self::Tile(error) => error.reason(),
             Self::Bundle(error) => error.reason(),
             Self::Entry(error) => error.reason(),
+        }
+    }
+
+    /// Whether it is known that what was to be read is not there.
+    pub(crate) fn is_missing(&self) -> bool {
+        match self {
+            Self::Io { error, .. } => error.kind() == io::ErrorKind::NotFound,
+            Self::Tile(error) => matches!(error, TileError::Unavailable { .. }),
+            _ => false,
         }
     }
 }
@@ -82,6 +96,20 @@ impl Reader {
             error: io::ErrorKind::NotFound.into(),
         };
         self.read("checkpoint")?.ok_or_else(missing)
+    }
+
+    /// Size of the published tree as its checkpoint says, which is not verified; 0 where none is published.
+    ///
+    /// # Errors
+    /// [`ReadError::Io`].
+    pub(crate) fn size(&self) -> Result<u64, ReadError> {
+        let Some(bytes) = self.read("checkpoint")? else { return Ok(0) };
+        let checkpoint = SignedNote::parse(&bytes).ok().and_then(|note| Checkpoint::parse(note.text()).ok());
+        let damaged = || ReadError::Io {
+            path: self.objects.locate("checkpoint"),
+            error: io::ErrorKind::InvalidData.into(),
+        };
+        checkpoint.map(|checkpoint| checkpoint.size).ok_or_else(damaged)
     }
 
     /// The stored openings of a sealed entry; `None` when there are none (any more).
@@ -133,14 +161,38 @@ impl Reader {
         found.ok_or_else(|| TileError::OutsideTree { level: 0, index }.into())
     }
 
-    /// A wider tile at the same place: the newest partial one, or the full one.
-    fn wider(&self, path: &TilePath) -> Option<(TilePath, Vec<u8>)> {
-        let read = |tile: TilePath| Some((tile, self.objects.read(&tile.to_string()).ok()??));
-        read(TilePath { width: 256, ..*path }).or_else(|| {
-            let widths = self.objects.widths(path).ok()?.into_iter();
-            let width = widths.filter(|width| *width >= path.width && *width < 256).max()?;
-            read(TilePath { width, ..*path })
-        })
+    /// A tile's bytes; `None` when it is not there.
+    fn find(&self, path: &TilePath) -> io::Result<Option<Vec<u8>>> {
+        // A partial tile is removed once a wider one is published: between listing and reading, that can happen again, but
+        // a tile becomes full at some point.
+        for _ in 0..ROUNDS {
+            if let Some(bytes) = self.objects.read(&path.to_string())? {
+                return Ok(Some(bytes));
+            }
+            if path.is_full() {
+                return Ok(None);
+            }
+            let full = TilePath { width: 256, ..*path };
+            if let Some(bytes) = self.first_of(&full, path.width)? {
+                return Ok(Some(bytes));
+            }
+            let wider = self.objects.widths(path)?.into_iter();
+            let Some(width) = wider.filter(|width| (path.width..256).contains(width)).max() else {
+                // None of them is left once the full one is there.
+                return self.first_of(&full, path.width);
+            };
+            if let Some(bytes) = self.first_of(&TilePath { width, ..*path }, path.width)? {
+                return Ok(Some(bytes));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first `width` items of a tile; `None` when it is not there.
+    fn first_of(&self, tile: &TilePath, width: u16) -> io::Result<Option<Vec<u8>>> {
+        let Some(bytes) = self.objects.read(&tile.to_string())? else { return Ok(None) };
+        let damaged = || io::Error::new(io::ErrorKind::InvalidData, format!("{tile} is damaged"));
+        truncate(tile.kind, width, bytes).ok_or_else(damaged).map(Some)
     }
 }
 
@@ -169,18 +221,122 @@ pub(crate) fn truncate(kind: TileKind, width: u16, mut bytes: Vec<u8>) -> Option
 
 impl TileSource for Reader {
     fn read_tile(&self, path: &TilePath) -> Result<Vec<u8>, TileError> {
-        // A partial tile is removed once a wider one is published: between looking and reading, that can
-        // happen again, but a tile becomes full at some point.
-        for _ in 0..8 {
-            if let Ok(Some(bytes)) = self.objects.read(&path.to_string()) {
-                return Ok(bytes);
+        match self.find(path) {
+            Ok(Some(bytes)) => Ok(bytes),
+            Ok(None) => {
+                Err(TileError::Unavailable { path: path.to_string(), cause: "not in the folder".to_owned() })
             }
-            if let Some((wider, bytes)) = self.wider(path)
-                && let Some(bytes) = truncate(wider.kind, path.width, bytes)
-            {
-                return Ok(bytes);
-            }
+            Err(error) => Err(TileError::Unreadable { path: path.to_string(), cause: error.to_string() }),
         }
-        Err(TileError::Unavailable { path: path.to_string(), cause: "not in the folder".to_owned() })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::store::bucket::{Bucket, Created, Replaced, Version};
+
+    /// A bucket that writes down what it is asked.
+    #[derive(Debug, Default)]
+    struct Asked {
+        objects: BTreeMap<String, Vec<u8>>,
+        /// Names that are listed and have vanished when they are read, one after the other.
+        vanishing: Mutex<Vec<String>>,
+        fails: Option<&'static str>,
+        asked: Mutex<Vec<String>>,
+    }
+
+    impl Asked {
+        fn note(&self, what: String) -> io::Result<()> {
+            let fails = self.fails.is_some_and(|fails| what == fails);
+            self.asked.lock().unwrap().push(what);
+            if fails { Err(io::ErrorKind::TimedOut.into()) } else { Ok(()) }
+        }
+    }
+
+    impl Bucket for Asked {
+        fn name(&self) -> String {
+            "bucket".to_owned()
+        }
+        fn get(&self, name: &str) -> io::Result<Option<(Vec<u8>, Version)>> {
+            self.note(format!("get {name}"))?;
+            Ok(self.objects.get(name).map(|bytes| (bytes.clone(), Version(String::new()))))
+        }
+        fn list(&self, prefix: &str) -> io::Result<Vec<String>> {
+            self.note(format!("list {prefix}"))?;
+            let vanishing = self.vanishing.lock().unwrap().pop();
+            let there = self.objects.keys().filter(|name| name.starts_with(prefix)).cloned();
+            Ok(vanishing.into_iter().chain(there).collect())
+        }
+        fn create(&self, _: &str, _: &[u8]) -> io::Result<Created> {
+            unreachable!("a reader writes nothing")
+        }
+        fn replace(&self, _: &str, _: &[u8], _: &Version) -> io::Result<Replaced> {
+            unreachable!("a reader writes nothing")
+        }
+        fn remove(&self, _: &str) -> io::Result<()> {
+            unreachable!("a reader writes nothing")
+        }
+    }
+
+    const FIVE: TilePath = TilePath { kind: TileKind::Hashes(0), number: 0, width: 5 };
+
+    /// What reading the tile of five comes to, and what the bucket was asked for it.
+    fn read(bucket: Asked) -> (Result<Vec<u8>, &'static str>, Vec<String>) {
+        let bucket = Arc::new(bucket);
+        let asked: Arc<dyn Bucket> = Arc::clone(&bucket) as _;
+        let read = Reader::on(Objects::Bucket(asked)).read_tile(&FIVE);
+        let asked = bucket.asked.lock().unwrap().clone();
+        (read.map_err(|error| error.reason()), asked)
+    }
+
+    fn holding(name: &str, width: usize) -> Asked {
+        Asked { objects: [(name.to_owned(), vec![7; 32 * width])].into(), ..Asked::default() }
+    }
+
+    const EXACT: &str = "get tile/0/000.p/5";
+    const FULL: &str = "get tile/0/000";
+    const LIST: &str = "list tile/0/000.p/";
+
+    #[test]
+    fn a_tile_is_cut_from_whatever_wider_one_is_there() {
+        let five = vec![7; 32 * 5];
+        assert_eq!(read(holding("tile/0/000.p/5", 5)).0, Ok(five.clone()));
+        assert_eq!(read(holding("tile/0/000.p/9", 9)).0, Ok(five.clone()));
+        assert_eq!(read(holding("tile/0/000", 256)).0, Ok(five));
+        assert_eq!(read(holding("tile/0/000.p/4", 4)).0, Err("tile-unavailable"));
+    }
+
+    #[test]
+    fn what_is_not_there_is_looked_for_once() {
+        let (read, asked) = read(Asked::default());
+        assert_eq!(
+            (read, asked),
+            (Err("tile-unavailable"), [EXACT, FULL, LIST, FULL].map(str::to_owned).into())
+        );
+    }
+
+    #[test]
+    fn what_vanishes_between_listing_and_reading_is_looked_for_again() {
+        let vanishing = vec!["tile/0/000.p/7".to_owned(), "tile/0/000.p/6".to_owned()];
+        let (found, _) =
+            read(Asked { vanishing: Mutex::new(vanishing.clone()), ..holding("tile/0/000.p/8", 4) });
+        assert_eq!(found, Err("log-unreadable"), "the wider one is damaged");
+        let there = Asked { vanishing: Mutex::new(vanishing), ..Asked::default() };
+        let (found, asked) = read(there);
+        assert_eq!(found, Err("tile-unavailable"));
+        assert_eq!(asked.iter().filter(|what| *what == EXACT).count(), 3);
+    }
+
+    #[test]
+    fn a_failure_is_not_taken_for_nothing_and_ends_the_search() {
+        for (fails, requests) in [(EXACT, 1), (FULL, 2), (LIST, 3)] {
+            let (found, asked) = read(Asked { fails: Some(fails), ..holding("tile/0/000.p/9", 9) });
+            assert_eq!((found, asked.len()), (Err("log-unreadable"), requests), "{fails}");
+        }
     }
 }

@@ -94,7 +94,8 @@ async fn read_checkpoint(State(replica): State<Replica>) -> Response {
 }
 
 async fn read_tile(State(replica): State<Replica>, Path(path): Path<String>) -> Response {
-    tile(replica.reader, format!("tile/{path}"), replica.bundles).await
+    let published = *replica.published.borrow();
+    tile(replica.reader, published, format!("tile/{path}"), replica.bundles).await
 }
 
 async fn read_issuer(State(replica): State<Replica>, Path(fingerprint): Path<String>) -> Response {
