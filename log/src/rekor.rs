@@ -141,11 +141,14 @@ fn stored(log: &Log, index: u64) -> Result<Option<Stored>, ReadError> {
     log.reader().entry(&tree, index).map(Some)
 }
 
+/// Of what a redaction erases: no cache may keep it.
+const KEPT_NOWHERE: [(header::HeaderName, &str); 2] =
+    [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+
 async fn read_entry(State(log): State<Log>, Path(index): Path<u64>) -> Response {
-    let json = [(header::CONTENT_TYPE, "application/json")];
-    let found = move |stored| match stored {
-        Stored::Body(body) => (json, body).into_response(),
-        Stored::Withheld(tombstone) => (StatusCode::GONE, json, tombstone.body()).into_response(),
+    let found = |stored| match stored {
+        Stored::Body(body) => (KEPT_NOWHERE, body).into_response(),
+        Stored::Withheld(tombstone) => (StatusCode::GONE, KEPT_NOWHERE, tombstone.body()).into_response(),
     };
     let missing = ("log-no-entry", "the published tree has no such entry");
     read(move || stored(&log, index), found, missing).await
@@ -153,6 +156,6 @@ async fn read_entry(State(log): State<Log>, Path(index): Path<u64>) -> Response 
 
 async fn read_sealed(State(log): State<Log>, Path(index): Path<u64>) -> Response {
     let reader = log.reader().clone();
-    let found = |payload: Vec<u8>| ([(header::CONTENT_TYPE, "application/json")], payload).into_response();
+    let found = |payload: Vec<u8>| (KEPT_NOWHERE, payload).into_response();
     read(move || reader.sealed(index), found, ("sealed-none", "no openings are kept for this entry")).await
 }

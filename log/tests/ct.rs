@@ -104,8 +104,18 @@ async fn a_precertificate_gets_a_timestamp_that_its_certificate_can_embed() {
     assert_eq!((opened.checkpoint().size, opened.checkpoint().root), (2, root_hash));
     for (fingerprint, certificate) in chain.iter().zip([&issuer.certificate, &root.certificate]) {
         let served = reqwest::get(format!("{url}/issuer/{}", fingerprint.to_hex())).await.unwrap();
+        assert_eq!(served.headers()["cache-control"], "public, max-age=31536000, immutable");
         assert_eq!(served.bytes().await.unwrap(), certificate);
     }
+    let data = reqwest::get(format!("{url}/tile/data/000.p/2")).await.unwrap();
+    assert_eq!(data.headers()["cache-control"], "public, max-age=31536000, immutable");
+    let none = refusal(reqwest::get(format!("{url}/issuer/{}", "0".repeat(64))).await.unwrap()).await;
+    assert_eq!(none, (404, "ct-no-issuer".to_owned()));
+    // A folder in a file's place is there and cannot be read.
+    let file = folder.path().join("log/issuer").join("1".repeat(64));
+    std::fs::create_dir_all(&file).unwrap();
+    let failing = refusal(reqwest::get(format!("{url}/issuer/{}", "1".repeat(64))).await.unwrap()).await;
+    assert_eq!(failing, (503, "log-unreadable".to_owned()));
     let roots: Value = serde_json::from_slice(
         &reqwest::get(format!("{url}/ct/v1/get-roots")).await.unwrap().bytes().await.unwrap(),
     )

@@ -190,6 +190,28 @@ async fn storage_that_fails_is_not_taken_for_what_is_not_there_and_no_cache_keep
     assert_eq!(told(format!("{url}/api/v2/checkpoint")).await, missing("checkpoint-unavailable"));
 }
 
+#[tokio::test]
+async fn caches_keep_hashes_for_ever_and_never_what_a_redaction_erases() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(config(folder.path())).unwrap();
+    let url = serve(sigveil_log::rekor::router(log.clone())).await;
+    let (entry, payload) = sealed(b"value");
+    log.append_sealed(&entry, &payload).await.unwrap();
+    for (path, cache) in [
+        ("api/v2/checkpoint", "no-cache"),
+        ("api/v2/tile/0/000.p/1", "public, max-age=31536000, immutable"),
+        ("api/v2/tile/entries/000.p/1", "public, max-age=60"),
+        ("api/sigveil/v1/entries/0", "no-store"),
+        ("api/sigveil/v1/sealed/0", "no-store"),
+    ] {
+        let answer = reqwest::get(format!("{url}/{path}")).await.unwrap();
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["cache-control"]),
+            (200, &cache.parse().unwrap())
+        );
+    }
+}
+
 /// Whatever lies in the folder: what is beyond the published tree is not looked for.
 #[tokio::test]
 async fn no_tile_beyond_the_published_tree_is_served() {

@@ -153,7 +153,10 @@ pub(crate) async fn issuer(reader: Reader, fingerprint: String) -> Response {
     let fingerprint = hex::decode(fingerprint).ok().filter(|_| canonical);
     let fingerprint = fingerprint.and_then(|bytes| Hash::from_slice(&bytes));
     let read = move || fingerprint.map_or(Ok(None), |fingerprint| reader.issuer(&fingerprint));
-    let found = |bytes: Vec<u8>| ([(header::CONTENT_TYPE, "application/pkix-cert")], bytes).into_response();
+    let found = |bytes: Vec<u8>| {
+        let headers = [(header::CONTENT_TYPE, "application/pkix-cert"), (header::CACHE_CONTROL, IMMUTABLE)];
+        (headers, bytes).into_response()
+    };
     answer(read, found, ("ct-no-issuer", "there is no such issuer")).await
 }
 
@@ -173,9 +176,9 @@ pub(crate) async fn tile(reader: Reader, published: u64, path: String, bundles: 
         optional(reader.read_tile(&path).map_err(ReadError::from))
     };
     let found = move |bytes: Vec<u8>| {
-        // Bundles can be redacted, so caches must ask again; hashes never change.
+        // Bundles of entries can be redacted, so caches must ask again; hashes and certificates never change.
         let cache = match path.map(|path| path.kind) {
-            Some(TileKind::Hashes(_)) => IMMUTABLE,
+            Some(TileKind::Hashes(_) | TileKind::Data) => IMMUTABLE,
             _ => "public, max-age=60",
         };
         let headers = [(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, cache)];
