@@ -34,6 +34,11 @@ use crate::tlog_entry::{ProvenEntry, transparency_log_entry};
 
 /// The face over a running log.
 pub fn router(log: Log) -> Router {
+    router_with(log, Router::new())
+}
+
+/// As [`router`], with further routes under the same limits.
+pub fn router_with(log: Log, further: Router) -> Router {
     let routes = Router::new()
         .route("/api/v2/log/entries", post(create))
         .route("/api/v2/checkpoint", get(checkpoint))
@@ -43,7 +48,7 @@ pub fn router(log: Log) -> Router {
         .route("/api/sigveil/v1/entries/{index}", get(read_entry))
         .route("/api/sigveil/v1/sealed/{index}", get(read_sealed));
     let watched = watched(&log);
-    guard(routes.with_state(log).merge(watched))
+    guard(routes.with_state(log).merge(watched).merge(further))
 }
 
 async fn create(State(log): State<Log>, body: Bytes) -> Response {
@@ -101,7 +106,7 @@ fn answer(log: &Log, entry: &Entry, receipt: Result<Receipt, AppendError>) -> Re
 }
 
 /// The one mapping from why an entry was not acknowledged to HTTP.
-pub(crate) fn refuse(error: &AppendError) -> Response {
+pub fn refuse(error: &AppendError) -> Response {
     let status = match error {
         AppendError::Duplicate(_) => 409,
         AppendError::Frozen => 410,

@@ -234,7 +234,7 @@ impl Instance {
         spawn(listeners.tsa, health().merge(tsa::router(self.tsa.clone(), system_clock())))?;
         let redactions =
             super::redaction::router(self.rekor.clone(), Arc::clone(&self.indexer), Arc::clone(&self.trust));
-        spawn(listeners.rekor, sigveil_log::rekor::router(self.rekor.clone()).merge(redactions))?;
+        spawn(listeners.rekor, sigveil_log::rekor::router_with(self.rekor.clone(), redactions))?;
         spawn(listeners.ct, sigveil_log::ct::router(self.ct.clone()))?;
         spawn(listeners.index, sigveil_verifiable_search::service::router(Arc::clone(&self.indexer)))?;
         let indexer = Arc::clone(&self.indexer);

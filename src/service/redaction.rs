@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::json;
 use sigveil_log::engine::{AppendError, Log, RedactError, Redacted};
 use sigveil_log::entry::{Entry, ReasonCode, RedactionRecord, RedactionStatement, Withholding};
+use sigveil_log::http::problem;
 use sigveil_verifiable_search::answer::Place;
 use sigveil_verifiable_search::coverage::CoverageError;
 use sigveil_verifiable_search::service::{Indexer, ServiceError};
@@ -111,20 +112,76 @@ struct Shared {
     trust: Arc<Trust>,
 }
 
-/// The endpoint, for the signature log's port.
+/// The endpoint, for the signature log's port: further routes of its face.
 pub fn router(rekor: Log, indexer: Arc<Indexer>, trust: Arc<Trust>) -> Router {
     Router::new().route(APPLY_PATH, post(handle)).with_state(Shared { rekor, indexer, trust })
 }
 
-async fn handle(State(shared): State<Shared>, Json(record): Json<RedactionRecord>) -> Response {
-    match apply(&shared.rekor, &shared.indexer, &shared.trust, record).await {
-        Ok(redacted) => Json(json!({"index": redacted.index, "record": redacted.record})).into_response(),
-        Err(error) => {
-            let problem = json!({
-                "title": "the redaction was refused", "detail": error.to_string(), "reason": error.reason(),
-            });
-            let kind = [(header::CONTENT_TYPE, "application/problem+json")];
-            (StatusCode::CONFLICT, kind, problem.to_string()).into_response()
+async fn handle(State(shared): State<Shared>, body: Bytes) -> Response {
+    let record = match serde_json::from_slice(&body) {
+        Ok(record) => record,
+        Err(error) => return problem(400, "redaction-request-malformed", &error.to_string()),
+    };
+    // Begun, it is carried out, whether whoever sent it waits or not.
+    let carried_out =
+        tokio::spawn(async move { apply(&shared.rekor, &shared.indexer, &shared.trust, record).await });
+    match carried_out.await {
+        Ok(Ok(redacted)) => Json(json!({"index": redacted.index, "record": redacted.record})).into_response(),
+        Ok(Err(error)) => refuse(&error),
+        Err(_) => problem(500, "internal-error", "the request could not be answered"),
+    }
+}
+
+/// The one mapping from why a redaction was not carried out to HTTP.
+fn refuse(error: &RedactionError) -> Response {
+    let status = match error {
+        RedactionError::Append(error) => return sigveil_log::rekor::refuse(error),
+        RedactionError::Index(error) => error.status(),
+        // The index does not cover the entry, or not yet.
+        RedactionError::Coverage(CoverageError::NotCovered | CoverageError::NoReexecutorDemanded) => 409,
+        // What it says does not hold now.
+        RedactionError::Coverage(_) => 503,
+        RedactionError::Redact(error) => match error {
+            RedactError::Record(_) => 400,
+            RedactError::NoRecord(_)
+            | RedactError::Mismatch
+            | RedactError::NotRedactable
+            | RedactError::NotCovered => 409,
+            RedactError::NoPolicy | RedactError::SharedStore => 501,
+            RedactError::Unwitnessed(_)
+            | RedactError::Read(_)
+            | RedactError::Io(_)
+            | RedactError::Unavailable => 503,
+        },
+    };
+    problem(status, error.reason(), &error.to_string())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+mod tests {
+    use sigveil_log::entry::EntryError;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_whether_to_come_again() {
+        let cases: [(RedactionError, u16, bool); 9] = [
+            (AppendError::Busy.into(), 503, true),
+            (AppendError::Frozen.into(), 410, false),
+            (AppendError::from(EntryError::TooLarge).into(), 413, false),
+            (ServiceError::NotIndexed.into(), 404, false),
+            (ServiceError::NotReady.into(), 503, true),
+            (CoverageError::NotCovered.into(), 409, false),
+            (RedactError::Mismatch.into(), 409, false),
+            (RedactError::SharedStore.into(), 501, false),
+            (RedactError::Unavailable.into(), 503, true),
+        ];
+        for (error, status, again) in cases {
+            let refused = refuse(&error);
+            assert_eq!(refused.status(), status, "{error}");
+            assert_eq!(refused.headers().contains_key("retry-after"), again, "{error}");
+            assert_eq!(refused.headers()["content-type"], "application/problem+json");
         }
     }
 }
