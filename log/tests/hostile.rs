@@ -220,6 +220,30 @@ async fn senders_that_are_slow_or_gone_lose_their_connection_only() {
     assert_eq!(log.append(&rekord(b"artifact")).await.unwrap().index, 0);
 }
 
+/// More is not held for anybody, whatever is asked.
+#[tokio::test]
+async fn no_head_and_no_body_is_larger_than_any_request_of_a_face() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_log, address) = start(folder.path(), Limits::default()).await;
+    let with_body = |length: usize| {
+        let head =
+            format!("GET /healthz HTTP/1.1\r\nHost: log\r\nConnection: close\r\nContent-Length: {length}");
+        [head.into_bytes(), b"\r\n\r\n".to_vec(), vec![b' '; length]].concat()
+    };
+    assert_eq!(answer(&mut send(&address, &with_body(256 << 10)).await).await.0, 200);
+    let larger = answer(&mut send(&address, &with_body((256 << 10) + 1)).await).await;
+    assert_eq!(larger, refused(413, "request-too-large"));
+    let with_head = |length: usize| {
+        let more = format!("\r\nX-More: {}\r\n\r\n", "x".repeat(length));
+        String::from_utf8(get("/healthz")).unwrap().replacen("\r\n\r\n", &more, 1).into_bytes()
+    };
+    assert_eq!(answer(&mut send(&address, &with_head(32 << 10)).await).await.0, 200);
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    let _ = stream.write_all(&with_head(200 << 10)).await;
+    let (status, _) = answer(&mut stream).await;
+    assert!(status == 431 || status == 0, "{status}: refused, or cut off while what it sent was not read");
+}
+
 #[tokio::test]
 async fn whoever_holds_every_connection_holds_them_for_a_while_only() {
     let folder = tempfile::tempdir().unwrap();

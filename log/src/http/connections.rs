@@ -21,10 +21,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::clients::{Client, ClientLimits, Clients, Place};
-use super::{problem, problem_body};
+use super::{MAX_REQUEST, problem, problem_body};
 
-/// Largest body that is read for any face; each has a smaller limit of its own.
-const MAX_BODY: usize = 1 << 20;
+/// Bytes of a connection after which no more are taken before these are read. A head that is still not whole is refused; one
+/// read may have brought as many again.
+const MAX_HELD: usize = 64 << 10;
 /// How long after the system refused a connection the next is asked for: it is short of something, such as files.
 const REFUSED: Duration = Duration::from_millis(50);
 /// Connections that the system holds until they are taken. Beyond 128, the usual number, it answers with SYN cookies, and
@@ -97,7 +98,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits) {
         });
         tokio::spawn(async move {
             let mut http = http1::Builder::new();
-            http.timer(TokioTimer::new()).header_read_timeout(limits.head);
+            http.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(MAX_HELD);
             let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
             // Whoever breaks off, or sends what is no HTTP, has ended its own connection only.
             if tokio::time::timeout(limits.lifetime, connection.as_mut()).await.is_err() {
@@ -144,7 +145,7 @@ async fn keep_to_rate(State(clients): State<Arc<Clients>>, request: Request, nex
 /// Hands requests on once they are whole.
 async fn read_body(State(limits): State<Limits>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let body = tokio::time::timeout(limits.body, Limited::new(body, MAX_BODY).collect()).await;
+    let body = tokio::time::timeout(limits.body, Limited::new(body, MAX_REQUEST).collect()).await;
     let mut refused = match body {
         Ok(Ok(body)) => return next.run(Request::from_parts(parts, Body::from(body.to_bytes()))).await,
         Ok(Err(error)) if error.is::<LengthLimitError>() => {

@@ -28,7 +28,7 @@ use crate::hash::Hash;
 use crate::store::{ReadError, Reader};
 use crate::tile::{TileKind, TilePath, TileSource as _};
 
-/// Largest request body: a sealed entry with its payload.
+/// Largest request body: a sealed entry with its payload. What other faces take is smaller.
 const MAX_REQUEST: usize = 256 << 10;
 /// For caches: what is here never changes.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
