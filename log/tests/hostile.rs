@@ -350,6 +350,37 @@ async fn whoever_holds_too_many_connections_gets_no_other_and_others_do() {
 }
 
 #[tokio::test]
+async fn nobody_takes_every_place_of_a_feed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_log, address) = start(folder.path(), per_client(None, Some(100))).await;
+    let question = b"GET /api/sigveil/v1/events HTTP/1.1\r\nHost: log\r\n\r\n";
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        let mut stream = send(&address, question).await;
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        held.push(stream);
+    }
+    let question = get("/api/sigveil/v1/events");
+    assert_eq!(answer(&mut send(&address, &question).await).await, refused(429, "too-many-connections"));
+    let other =
+        tokio::time::timeout(Duration::from_millis(300), ask_from("127.0.0.2", &address, &question)).await;
+    assert!(other.is_err(), "another follows, and its answer goes on");
+    // Whoever leaves makes room, though nothing is published.
+    drop(held.pop());
+    loop {
+        let mut stream = send(&address, &question).await;
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        if &answer == b"HTTP/1.1 200" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
 async fn this_machine_is_not_limited_unless_it_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let limits = per_client(Some(Rate { burst: 1, every: Duration::from_secs(3600) }), Some(0));

@@ -156,7 +156,7 @@ pub struct ClientsConfig {
 
 impl Default for ClientsConfig {
     fn default() -> Self {
-        Self { requests_per_second: 200, burst: 2000, connections: 512 }
+        Self { requests_per_second: 200, burst: 2000, connections: 64 }
     }
 }
 
@@ -336,7 +336,7 @@ mod tests {
         let config = Config::from_toml(TEMPLATE).unwrap();
         assert_eq!(config.clients, ClientsConfig::default());
         let rate = Rate { burst: 2000, every: Duration::from_millis(5) };
-        let limits = ClientLimits { rate: Some(rate), connections: Some(512), loopback: false };
+        let limits = ClientLimits { rate: Some(rate), connections: Some(64), loopback: false };
         assert_eq!(config.clients.limits(), limits);
         let none = ClientsConfig { requests_per_second: 0, burst: 0, connections: 0 };
         assert_eq!(none.limits(), ClientLimits::default());

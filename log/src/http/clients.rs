@@ -75,14 +75,21 @@ impl Clients {
     /// # Errors
     /// [`TooMany`]: its client has as many as it may.
     pub(super) fn connect(self: &Arc<Self>, address: IpAddr) -> Result<Option<Place>, TooMany> {
-        let Some(client) = self.limited(address) else { return Ok(None) };
+        self.limited(address).map(|client| self.hold(client)).transpose()
+    }
+
+    /// One of a client's places.
+    ///
+    /// # Errors
+    /// [`TooMany`]: it has as many as it may.
+    pub(super) fn hold(self: &Arc<Self>, client: Client) -> Result<Place, TooMany> {
         let mut connections = lock(&self.connections);
         let held = connections.get(&client).copied().unwrap_or(0);
         if self.limits.connections.is_some_and(|most| held >= most) {
             return Err(TooMany);
         }
         connections.insert(client, held + 1);
-        Ok(Some(Place { clients: Arc::clone(self), client }))
+        Ok(Place { clients: Arc::clone(self), client })
     }
 
     /// Takes a request.

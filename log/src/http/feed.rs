@@ -24,13 +24,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body as Answer, Bytes};
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use hyper::body::{Body, Frame};
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
+use super::clients::{Client, ClientLimits, Clients, Place};
 use super::problem;
 use crate::checkpoint::parse_decimal;
 use crate::hash::Hash;
@@ -39,6 +40,8 @@ use crate::tile::{TILE_WIDTH, TileError, TileSource, TileTree};
 
 /// Readers of one feed at once.
 const READERS: usize = 256;
+/// Those of one client, where clients are limited at all: nobody holds every place.
+const READERS_EACH: usize = 8;
 /// How often something is sent where nothing happens, so that both sides learn that the other is gone.
 const QUIET: Duration = Duration::from_secs(15);
 /// Sent first: how long a client waits before it comes back, milliseconds.
@@ -65,12 +68,17 @@ pub struct Feed {
     /// Size of the published tree.
     published: watch::Receiver<u64>,
     places: Arc<Semaphore>,
+    clients: Arc<Clients>,
 }
+
+/// A reader's place among all, and among those of its client.
+type Places = (OwnedSemaphorePermit, Option<Place>);
 
 impl Feed {
     /// The feed of what `reader` reads, of which `published` says the size.
     pub fn new(reader: Reader, published: watch::Receiver<u64>) -> Self {
-        Self { reader, published, places: Arc::new(Semaphore::new(READERS)) }
+        let each = ClientLimits { connections: Some(READERS_EACH), ..ClientLimits::default() };
+        Self { reader, published, places: Arc::new(Semaphore::new(READERS)), clients: Clients::new(each) }
     }
 
     /// Its address.
@@ -90,7 +98,7 @@ impl Feed {
     }
 
     /// Sends events until the reader or the log is gone.
-    async fn send(mut self, mut next: u64, events: mpsc::Sender<Bytes>, place: OwnedSemaphorePermit) {
+    async fn send(mut self, mut next: u64, events: mpsc::Sender<Bytes>, places: Places) {
         if events.send(Bytes::from_static(BEGINNING.as_bytes())).await.is_err() {
             return;
         }
@@ -119,7 +127,7 @@ impl Feed {
                 () = events.closed() => break,
             }
         }
-        drop(place);
+        drop(places);
     }
 }
 
@@ -128,7 +136,12 @@ struct Begin {
     from: Option<String>,
 }
 
-async fn events(State(feed): State<Feed>, Query(begin): Query<Begin>, headers: HeaderMap) -> Response {
+async fn events(
+    State(feed): State<Feed>,
+    Query(begin): Query<Begin>,
+    extensions: Extensions,
+    headers: HeaderMap,
+) -> Response {
     let malformed = || problem(400, "request-malformed", "an event's id is an index");
     let last = headers.get("last-event-id").map(|id| id.to_str().ok().and_then(parse_decimal));
     let next = match (last, begin.from.as_deref().map(parse_decimal)) {
@@ -137,11 +150,18 @@ async fn events(State(feed): State<Feed>, Query(begin): Query<Begin>, headers: H
         (None, Some(Some(from))) => from,
         (None, None) => *feed.published.borrow(),
     };
+    let client = extensions.get::<Client>().copied();
+    let Ok(own) = client.map(|client| feed.clients.hold(client)).transpose() else {
+        let mut refused =
+            problem(429, "too-many-connections", "this address follows this log often enough already");
+        refused.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        return refused;
+    };
     let Ok(place) = Arc::clone(&feed.places).try_acquire_owned() else {
         return problem(503, "log-busy", "too many follow this log already");
     };
     let (sender, receiver) = mpsc::channel(2);
-    tokio::spawn(feed.send(next, sender, place));
+    tokio::spawn(feed.send(next, sender, (place, own)));
     let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
     (headers, Answer::new(Events(receiver))).into_response()
 }
