@@ -8,7 +8,7 @@ use std::fs;
 
 use common::*;
 use sigveil_log::checkpoint::VerifiedCheckpoint;
-use sigveil_log::engine::{Config, Log};
+use sigveil_log::engine::{AppendError, Config, Log};
 use sigveil_log::entry::Stored;
 use sigveil_log::note::NoteSigner;
 use sigveil_log::store::Reader;
@@ -19,6 +19,25 @@ async fn a_second_writer_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let _log = Log::open(config(folder.path())).unwrap();
     assert_eq!(Log::open(config(folder.path())).err().unwrap().reason(), "log-locked");
+}
+
+#[tokio::test]
+async fn what_may_stand_already_and_cannot_be_read_is_not_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = || Config { wal_limit: 1, ..config(folder.path()) };
+    let log = Log::open(small()).unwrap();
+    for n in 0..300u32 {
+        log.append_opaque(n.to_be_bytes().to_vec()).await.unwrap();
+    }
+    log.stop().await;
+    let log = reopen(small).unwrap();
+    let (tile, away) = (folder.path().join("log/tile/0/000"), folder.path().join("away"));
+    fs::rename(&tile, &away).unwrap();
+    let again = || log.append_opaque(7u32.to_be_bytes().to_vec());
+    assert_eq!(again().await, Err(AppendError::Unavailable));
+    assert_eq!(log.append_opaque(b"other".to_vec()).await.unwrap().index, 300);
+    fs::rename(&away, &tile).unwrap();
+    assert_eq!(again().await, Err(AppendError::Duplicate(7)));
 }
 
 /// A log of four entries of 20 bytes that nobody runs any more.

@@ -63,8 +63,8 @@ struct Leading {
 struct Told(HashMap<Hash, u64>);
 
 impl Leaves for Told {
-    fn find(&self, leaf: &Hash, _: &[Sequenced]) -> Option<u64> {
-        self.0.get(leaf).copied()
+    fn find(&self, leaf: &Hash, _: &[Sequenced]) -> Result<Option<u64>, AppendError> {
+        Ok(self.0.get(leaf).copied())
     }
 
     fn insert(&mut self, leaf: &Hash, index: u64) {

@@ -12,7 +12,10 @@ use crate::tile::{TileSource, TileTree};
 /// Which leaves a log holds, those of the batch at hand with them.
 pub(super) trait Leaves {
     /// The last index of a leaf; `placed` are the entries of the batch so far.
-    fn find(&self, leaf: &Hash, placed: &[Sequenced]) -> Option<u64>;
+    ///
+    /// # Errors
+    /// [`AppendError::Unavailable`] where one that may be it cannot be read.
+    fn find(&self, leaf: &Hash, placed: &[Sequenced]) -> Result<Option<u64>, AppendError>;
     /// Notes a leaf.
     fn insert(&mut self, leaf: &Hash, index: u64);
 }
@@ -21,8 +24,8 @@ pub(super) trait Leaves {
 pub(super) struct Distinct;
 
 impl Leaves for Distinct {
-    fn find(&self, _: &Hash, _: &[Sequenced]) -> Option<u64> {
-        None
+    fn find(&self, _: &Hash, _: &[Sequenced]) -> Result<Option<u64>, AppendError> {
+        Ok(None)
     }
 
     fn insert(&mut self, _: &Hash, _: u64) {}
@@ -51,7 +54,13 @@ pub(super) fn place(batch: Vec<(Draft, Answer)>, next: u64, leaves: &mut impl Le
                 (Sequenced { leaf, item, attachment: Vec::new() }, false)
             }
         };
-        let known = leaves.find(&entry.leaf, &placed.entries);
+        let known = match leaves.find(&entry.leaf, &placed.entries) {
+            Ok(known) => known,
+            Err(error) => {
+                let _ = answer.send(Err(error));
+                continue;
+            }
+        };
         if let Some(known) = known.filter(|known| !recurring || known + 1 == index) {
             placed.duplicates.push((known, answer));
             continue;

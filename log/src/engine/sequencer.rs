@@ -1,5 +1,6 @@
 //! The one writer of a log that lies in a folder.
 
+use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -218,13 +219,20 @@ struct Held<'a> {
 }
 
 impl Leaves for Held<'_> {
-    fn find(&self, leaf: &Hash, placed: &[Sequenced]) -> Option<u64> {
-        self.known.find(leaf, |index| match index.checked_sub(self.tree.size()) {
-            None => self.tree.leaf(index) == Some(*leaf),
+    fn find(&self, leaf: &Hash, placed: &[Sequenced]) -> Result<Option<u64>, AppendError> {
+        // What cannot be read may be this very leaf, and would stand twice.
+        let unreadable = Cell::new(false);
+        let found = self.known.find(leaf, |index| match index.checked_sub(self.tree.size()) {
+            None => {
+                let found = self.tree.leaf(index);
+                unreadable.set(unreadable.get() || found.is_none());
+                found == Some(*leaf)
+            }
             Some(at) => {
                 usize::try_from(at).is_ok_and(|at| placed.get(at).is_some_and(|entry| entry.leaf == *leaf))
             }
-        })
+        });
+        if unreadable.get() { Err(AppendError::Unavailable) } else { Ok(found) }
     }
 
     fn insert(&mut self, leaf: &Hash, index: u64) {
