@@ -8,12 +8,15 @@
 //! | `GET /api/sigveil/v1/events` | the feed ([`crate::http::Feed`]) |
 //! | `GET /healthz`, `/readyz`, `/metrics` | as in `docs/metrics.md` |
 //!
-//! The SCT exists only once the entry is durable and in a published checkpoint. A certificate submitted again
-//! is logged again: static-ct-api leaves that to the log, and the one who pays is a CA whose root is accepted.
+//! The SCT exists only once the entry is durable and in a published checkpoint. Chains are public, so that anybody can
+//! submit one again: of the last 65,536 submissions each then gets the SCT it had (RFC 6962 §3). It is logged again where
+//! it is older, where the log was started anew since, or while it is being logged.
 //! [`CertificateLog::issue`] is what a CA in the same process calls.
 
+mod lately;
+
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -29,10 +32,11 @@ use crate::hash::Hash;
 use crate::http::{guard, problem, watched};
 use crate::note::NoteSigner;
 use crate::sct::{
-    AcceptedRoots, AddChain, AddChainAnswer, ChainError, EntryKind, SignedCertificateTimestamp, Submission,
-    TileLeaf,
+    AcceptedRoots, AddChain, AddChainAnswer, ChainError, EntryKind, LoggedCertificate,
+    SignedCertificateTimestamp, Submission, TileLeaf,
 };
-use crate::tile::TileKind;
+use crate::tile::{TileKind, TileTree};
+use lately::{Lately, Logged, Standing};
 
 /// Why there is no SCT.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +68,15 @@ pub struct CertificateLog {
     roots: Arc<AcceptedRoots>,
     /// Issuers that are kept durably. Held while one is written: two writers of one file would share its temporary file.
     issuers: Arc<Mutex<HashSet<Hash>>>,
+    lately: Arc<Mutex<Lately>>,
+}
+
+/// A submission that holds.
+enum Checked {
+    /// It was logged before.
+    Again(SignedCertificateTimestamp),
+    /// It is to be logged, with its chain's fingerprints.
+    New(LoggedCertificate, Vec<Hash>),
 }
 
 impl CertificateLog {
@@ -77,7 +90,14 @@ impl CertificateLog {
         config.signer = signer.expect("the name of a signer is a valid name");
         config.layout = Layout::StaticCt;
         let clock = Arc::clone(&config.clock);
-        Ok(Self { log: Log::open(config)?, key, clock, roots: Arc::new(roots), issuers: Arc::default() })
+        Ok(Self {
+            log: Log::open(config)?,
+            key,
+            clock,
+            roots: Arc::new(roots),
+            issuers: Arc::default(),
+            lately: Arc::default(),
+        })
     }
 
     /// The log under it.
@@ -86,7 +106,7 @@ impl CertificateLog {
     }
 
     /// Checks a chain of DER certificates, the one to be logged first, logs that one, and returns its SCT, with the
-    /// leaf's index in its extension.
+    /// leaf's index in its extension; of a chain that was logged lately the SCT it had.
     ///
     /// # Errors
     /// [`IssueError`].
@@ -98,24 +118,80 @@ impl CertificateLog {
         let log = self.clone();
         let check = move || {
             let Submission { entry, issuers } = Submission::check(chain, kind, &log.roots)?;
-            Ok::<_, IssueError>((entry, log.keep_issuers(&issuers)?))
+            if let Some(again) = log.logged(&entry)? {
+                return Ok(Checked::Again(again));
+            }
+            let chain = log.keep_issuers(&issuers)?;
+            Ok::<_, IssueError>(Checked::New(entry, chain))
         };
         // Signatures are verified and files may be synced: not on a thread that serves others.
         let checked = tokio::task::spawn_blocking(check).await.map_err(|_| AppendError::Unavailable)?;
-        let (entry, chain) = checked?;
+        let (entry, chain) = match checked? {
+            Checked::Again(sct) => return Ok(sct),
+            Checked::New(entry, chain) => (entry, chain),
+        };
+        // Goes on where nobody waits any more, so that it is known what came of it.
+        let appended = tokio::spawn(self.clone().append(entry, chain)).await;
+        Ok(appended.map_err(|_| AppendError::Unavailable)??)
+    }
+
+    /// The SCT of a certificate that was logged lately.
+    ///
+    /// # Errors
+    /// [`AppendError::Unwitnessed`] where it is durable and not published yet, [`AppendError::Unavailable`] where the tree
+    /// cannot be read.
+    fn logged(&self, entry: &LoggedCertificate) -> Result<Option<SignedCertificateTimestamp>, AppendError> {
+        let Some(Logged { timestamp, index, standing }) = lock(&self.lately).find(&lately::name(entry))
+        else {
+            return Ok(None);
+        };
+        let size = *self.log.published().borrow();
+        let stands = match standing {
+            Standing::Published => true,
+            Standing::Durable if index >= size => return Err(AppendError::Unwitnessed),
+            Standing::Unknown if index >= size => false,
+            Standing::Durable | Standing::Unknown => {
+                let tree = TileTree::new(self.log.reader(), size);
+                let leaf = tree.leaf(index).map_err(|_| AppendError::Unavailable)?;
+                let entry = entry.clone();
+                leaf == TileLeaf { entry, timestamp, leaf_index: index, chain: Vec::new() }.leaf_hash()
+            }
+        };
+        let sign = || SignedCertificateTimestamp::sign(&self.key, entry.signed(), timestamp, index);
+        Ok(stands.then(sign))
+    }
+
+    /// Logs a certificate, and remembers where.
+    async fn append(
+        self,
+        entry: LoggedCertificate,
+        chain: Vec<Hash>,
+    ) -> Result<SignedCertificateTimestamp, AppendError> {
         let timestamp = (self.clock)();
-        let logged = entry.clone();
+        let placed = Arc::new(OnceLock::new());
+        let (logged, place) = (entry.clone(), Arc::clone(&placed));
         let build = move |leaf_index| {
+            let _ = place.set(leaf_index);
             let leaf = TileLeaf { entry: logged, timestamp, leaf_index, chain };
             (leaf.to_bytes(), leaf.leaf_hash())
         };
-        let receipt = self.log.append_indexed(build).await?;
-        Ok(SignedCertificateTimestamp::sign(&self.key, entry.signed(), timestamp, receipt.index))
+        let receipt = self.log.append_indexed(build).await;
+        let standing = match &receipt {
+            Ok(_) => Standing::Published,
+            Err(AppendError::Unwitnessed) => Standing::Durable,
+            Err(_) => Standing::Unknown,
+        };
+        // One that was refused before it had a place is not in the log.
+        if let Some(&index) = placed.get() {
+            lock(&self.lately).note(lately::name(&entry), Logged { timestamp, index, standing });
+        }
+        let index = receipt?.index;
+        Ok(SignedCertificateTimestamp::sign(&self.key, entry.signed(), timestamp, index))
     }
 
     /// Keeps the chain's certificates under `issuer/<sha256>`, once each.
     fn keep_issuers(&self, chain: &[Vec<u8>]) -> Result<Vec<Hash>, IssueError> {
-        let mut kept = self.issuers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.issuers);
         let mut fingerprints = Vec::new();
         for certificate in chain {
             let fingerprint = Hash::of(&[certificate]);
@@ -129,6 +205,11 @@ impl CertificateLog {
         }
         Ok(fingerprints)
     }
+}
+
+/// What is in there holds together whenever it is unlocked, whoever panicked.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The face over a running log.

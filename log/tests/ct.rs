@@ -5,6 +5,9 @@
 mod common;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,11 +20,13 @@ use serde_json::{Value, json};
 use sigveil_log::Hash;
 use sigveil_log::checkpoint::VerifiedCheckpoint;
 use sigveil_log::ct::CertificateLog;
+use sigveil_log::note::{NoteKey, NoteSignature, NoteSigner};
 use sigveil_log::sct::{
-    AcceptedRoots, AddChainAnswer, LoggedCertificate, PrecertEntry, SctError, SignedCertificateTimestamp,
-    SignedEntry, TileLeaf, embedded, extension_value, parse_list,
+    AcceptedRoots, AddChainAnswer, EntryKind, LoggedCertificate, PrecertEntry, SctError,
+    SignedCertificateTimestamp, SignedEntry, TileLeaf, embedded, extension_value, parse_list,
 };
 use sigveil_log::tile::{TileKind, TilePath, TileSource as _};
+use sigveil_log::witness::{AddCheckpoint, CosignError, Cosigner, Witness};
 
 fn log_key() -> SigningKey {
     SigningKey::from_slice(&[5; 32]).unwrap()
@@ -215,6 +220,90 @@ async fn each_bad_submission_has_its_reason_and_changes_nothing() {
     // The dedicated signer's final certificates are as good as any.
     let chain = [&certify(&dedicated, vec![]), dedicated.certificate.as_slice()];
     assert_eq!(submit(&url, "add-chain", &chain).await.status(), 200);
+}
+
+fn size(log: &CertificateLog) -> u64 {
+    let opened = VerifiedCheckpoint::open(&log.log().checkpoint().unwrap(), log.log().key(), &[]).unwrap();
+    opened.checkpoint().size
+}
+
+#[tokio::test]
+async fn a_chain_that_comes_again_gets_the_timestamp_it_had() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Holder::root("CN=root", 1);
+    let log = open(folder.path(), &[&root.certificate]);
+    let url = serve(sigveil_log::ct::router(log.clone())).await;
+    let certificate = root.certify("CN=leaf", &subject_key(), vec![]);
+    let precertificate = root.certify("CN=leaf", &subject_key(), vec![poison()]);
+    let first = timestamp(submit(&url, "add-chain", &[&certificate]).await).await;
+    let other = timestamp(submit(&url, "add-pre-chain", &[&precertificate]).await).await;
+    assert_eq!((first.leaf_index(), other.leaf_index()), (Some(0), Some(1)));
+    // With the root that was left out as without, and as often as anybody likes.
+    for chain in [&[certificate.as_slice()][..], &[&certificate, &root.certificate]] {
+        assert_eq!(timestamp(submit(&url, "add-chain", chain).await).await, first);
+        let chain = [&[precertificate.as_slice()], &chain[1..]].concat();
+        assert_eq!(timestamp(submit(&url, "add-pre-chain", &chain).await).await, other);
+    }
+    assert_eq!((size(&log), leaves(&log, 2).len()), (2, 2));
+    // Remembered while the log runs.
+    log.log().stop().await;
+    let log = open(folder.path(), &[&root.certificate]);
+    let again = log.issue(vec![certificate.clone()], EntryKind::Certificate).await.unwrap();
+    assert_eq!((again.leaf_index(), size(&log)), (Some(2), 3));
+}
+
+#[tokio::test]
+async fn a_chain_whose_answer_was_lost_is_not_logged_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Holder::root("CN=root", 1);
+    let roots = || AcceptedRoots::new([root.certificate.clone()]).unwrap();
+    let chain = || vec![root.certify("CN=leaf", &subject_key(), vec![])];
+    let mut slow = config(&folder.path().join("slow"));
+    slow.batch_age = Duration::from_millis(400);
+    let log = CertificateLog::open(slow, log_key(), roots()).unwrap();
+    let abandoned = log.issue(chain(), EntryKind::Certificate);
+    assert!(tokio::time::timeout(Duration::from_millis(200), abandoned).await.is_err());
+    log.log().published().wait_for(|size| *size == 1).await.unwrap();
+    let sct = loop {
+        // Remembered once its answer is there, which nobody waits for.
+        let sct = log.issue(chain(), EntryKind::Certificate).await.unwrap();
+        if sct.leaf_index() == Some(0) {
+            break sct;
+        }
+    };
+    sct.verify(log_key().verifying_key(), SignedEntry::Certificate(&chain()[0])).unwrap();
+
+    // One that no witness has seen yet is durable: it is not logged again, and its timestamp comes once it is published.
+    let signer = NoteSigner::rfc6962(ORIGIN, log_key()).unwrap();
+    let watched = witness(&folder.path().join("witness"), vec![signer.public().clone()]);
+    let outage = Arc::new(Outage(watched, AtomicBool::new(false)));
+    let mut unwitnessed = config(folder.path());
+    unwitnessed.witnesses = vec![outage.clone()];
+    unwitnessed.witness_threshold = 1;
+    unwitnessed.witness_retry = Duration::from_millis(5);
+    let log = CertificateLog::open(unwitnessed, log_key(), roots()).unwrap();
+    for _ in 0..3 {
+        let refused = log.issue(chain(), EntryKind::Certificate).await.unwrap_err();
+        assert_eq!(refused.reason(), "log-unwitnessed");
+    }
+    outage.1.store(true, Ordering::SeqCst);
+    log.log().published().wait_for(|size| *size == 1).await.unwrap();
+    let sct = log.issue(chain(), EntryKind::Certificate).await.unwrap();
+    assert_eq!((sct.leaf_index(), size(&log)), (Some(0), 1));
+}
+
+/// A witness that is down until it is told otherwise.
+struct Outage(Witness, AtomicBool);
+
+impl Cosigner for Outage {
+    fn key(&self) -> &NoteKey {
+        self.0.key()
+    }
+
+    fn cosign(&self, request: &AddCheckpoint) -> Result<NoteSignature, CosignError> {
+        let up = self.1.load(Ordering::SeqCst);
+        if up { self.0.cosign(request) } else { Err(CosignError::Other("down".into())) }
+    }
 }
 
 /// The algorithm beside a signature is not under it: whatever anybody writes there would be logged.
