@@ -18,7 +18,7 @@ use sigveil_log::engine::Log;
 use sigveil_log::entry::{Entry, HashedRekord};
 use sigveil_log::merkle::{leaf_hash, verify_inclusion};
 use sigveil_log::note::NoteSigner;
-use sigveil_log::witness::{AddCheckpoint, HttpWitness, router as witness_router};
+use sigveil_log::witness::{AddCheckpoint, HttpWitness, Refusal, Witness, router as witness_router};
 
 fn request(entry: &Entry) -> Vec<u8> {
     let Entry::HashedRekord(entry) = entry else { panic!("a hashedrekord") };
@@ -321,6 +321,49 @@ async fn the_witness_goes_forward_only() {
     assert_eq!(send(format!("old 1\n{proof}\n{}", notes[1].0)).await, (409, "2\n".to_owned()));
     let long = format!("old 0\n{}\n{}", proof.repeat(64), notes[0].0);
     assert_eq!(AddCheckpoint::parse(long.as_bytes()).unwrap_err().reason(), "witness-malformed");
+}
+
+#[tokio::test]
+async fn a_witness_writes_what_is_new_and_what_it_has_not_made_durable_itself() {
+    use std::os::unix::fs::MetadataExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(config(folder.path())).unwrap();
+    let mut notes = Vec::new();
+    for n in 0..2u8 {
+        notes.push(log.append_opaque(vec![n]).await.unwrap().checkpoint.to_string());
+    }
+    let to = folder.path().join("witness");
+    let open = || witness(&to, vec![log.key().clone()]);
+    let send = |witness: &Witness, text: String| {
+        witness.add_checkpoint(&AddCheckpoint::parse(text.as_bytes()).unwrap()).map(drop)
+    };
+    let first = format!("old 0\n\n{}", notes[0]);
+    let again = format!("old 1\n\n{}", notes[0]);
+    let second = format!("old 1\n{}\n\n{}", leaf_hash(&[1]).to_base64(), notes[1]);
+    let running = open();
+    send(&running, first).unwrap();
+    let name = Hash::of(&[ORIGIN.as_bytes()]).to_hex();
+    // A file that is written takes the place of the one that stood there, which stays until then.
+    let written = || std::fs::metadata(to.join(&name)).unwrap().ino();
+    let before = written();
+    send(&running, again.clone()).unwrap();
+    assert_eq!(written(), before, "it is durable already");
+    // A write that fails leaves in doubt what is durable.
+    let temporary = to.join(format!("{name}.tmp~"));
+    std::fs::create_dir(&temporary).unwrap();
+    assert_eq!(send(&running, second), Err(Refusal::Storage));
+    std::fs::remove_dir(&temporary).unwrap();
+    send(&running, again.clone()).unwrap();
+    let after = written();
+    assert_ne!(after, before);
+    // What is only read at the start may be what a crash left before it was synced.
+    drop(running);
+    let running = open();
+    send(&running, again.clone()).unwrap();
+    let after_start = written();
+    assert_ne!(after_start, after);
+    send(&running, again).unwrap();
+    assert_eq!(written(), after_start);
 }
 
 #[tokio::test]

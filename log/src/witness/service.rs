@@ -1,5 +1,6 @@
 //! The witness as it runs: state in a folder, a face for HTTP, and a client for it.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -25,8 +26,9 @@ pub struct Witness {
     signer: NoteSigner,
     logs: Vec<NoteKey>,
     clock: Clock,
-    /// Held from reading the state until the new one is durable: two requests cannot both pass the same size.
-    turn: Mutex<()>,
+    /// By origin, what this process has made durable. Held from reading the state until the new one is: two requests cannot
+    /// both pass the same size. What it found when it started is not in here: it can be read, and may not be durable.
+    durable: Mutex<HashMap<String, Seen>>,
     _lock: FolderLock,
 }
 
@@ -57,7 +59,15 @@ impl Witness {
     ) -> Result<Self, OpenError> {
         let lock = files.lock(folder)?.ok_or(OpenError::Locked)?;
         files.remove_temporaries(folder)?;
-        Ok(Self { files, folder: folder.to_owned(), signer, logs, clock, turn: Mutex::new(()), _lock: lock })
+        Ok(Self {
+            files,
+            folder: folder.to_owned(),
+            signer,
+            logs,
+            clock,
+            durable: Mutex::default(),
+            _lock: lock,
+        })
     }
 
     fn path(&self, origin: &str) -> PathBuf {
@@ -76,16 +86,24 @@ impl Witness {
         Ok(Some(Seen { size: checkpoint.size, root: checkpoint.root }))
     }
 
-    /// Decides, stores, then cosigns with the clock's time.
+    /// Decides, stores what is new, then cosigns with the clock's time.
     ///
     /// # Errors
     /// [`Refusal`].
     pub fn add_checkpoint(&self, request: &AddCheckpoint) -> Result<NoteSignature, Refusal> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
         let checkpoint = decide(&self.logs, |origin| self.seen(origin), request)?;
-        let state = Checkpoint::new(&checkpoint.origin, checkpoint.size, checkpoint.root);
-        let stored = self.files.write_durable(&self.path(&checkpoint.origin), state.to_string().as_bytes());
-        stored.map_err(|_| Refusal::Storage)?;
+        let seen = Seen { size: checkpoint.size, root: checkpoint.root };
+        // Anybody can send the published checkpoint again, as often as they like.
+        if durable.get(&checkpoint.origin) != Some(&seen) {
+            // Where writing fails, either state may stand there, durable or not.
+            durable.remove(&checkpoint.origin);
+            let state = Checkpoint::new(&checkpoint.origin, seen.size, seen.root).to_string();
+            let stored = self.files.write_durable(&self.path(&checkpoint.origin), state.as_bytes());
+            stored.map_err(|_| Refusal::Storage)?;
+            durable.insert(checkpoint.origin.clone(), seen);
+        }
+        drop(durable);
         Ok(self.signer.sign(&checkpoint, (self.clock)()))
     }
 }
