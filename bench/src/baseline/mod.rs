@@ -14,6 +14,7 @@ mod stack;
 mod state;
 mod trust;
 mod versions;
+mod words;
 
 use std::time::{Duration, Instant};
 
@@ -162,7 +163,7 @@ pub(crate) fn found<T>(outcome: anyhow::Result<T>, left_out: &mut Vec<String>) -
 pub(crate) fn act(action: Action) -> anyhow::Result<Option<Measured>> {
     match action {
         Action::Up => {
-            let mut stack = Stack::new()?;
+            let mut stack = Stack::to_stay()?;
             let baseline = Baseline::start(&mut stack)?;
             stack.rekor1(&baseline.trillian)?;
             print_state(stack.state());

@@ -1,21 +1,24 @@
 //! Processes that this harness has started: known by id and start time, so that nobody else's is ever stopped, and
 //! accounted by /proc.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use nix::sys::resource::{UsageWho, getrusage};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
+
+use super::words::{Drain, Words, last_lines};
 
 /// How long a server may take until it answers.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a process that was asked to end may take before it is killed.
 const GRACE: Duration = Duration::from_secs(8);
-/// Units of /proc's CPU times, per second: fixed by Linux's ABI on every machine that Rust runs on.
-const TICKS: f64 = 100.0;
+/// How long the last words of a process that has ended may take to its file.
+const ECHO: Duration = Duration::from_secs(2);
 
 /// A process, by what only it has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +34,7 @@ pub(crate) struct Process {
 /// What a process has used so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usage {
-    /// CPU seconds, in steps of 10 ms.
+    /// CPU seconds of all its threads, of those that have ended too, in steps of a nanosecond.
     pub(crate) cpu: f64,
     /// Memory now, bytes.
     pub(crate) rss: f64,
@@ -64,23 +67,22 @@ impl std::iter::Sum for Usage {
 impl Process {
     /// Starts a program in a process group of its own, so that an interrupted terminal does not end it before the
     /// harness does; what it says goes to a file.
-    pub(crate) fn start(name: &str, command: &mut Command, log: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn start(name: &str, command: &mut Command, log: &Path, words: Words) -> anyhow::Result<Self> {
         use std::os::unix::process::CommandExt as _;
-        let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
-        let child = command
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(file.try_clone()?)
-            .stderr(file)
-            .spawn()
-            .with_context(|| format!("cannot start {name}"))?;
+        let drain = words.take(command, log)?;
+        let child = command.process_group(0).stdin(Stdio::null()).spawn();
+        Words::release(command);
+        let child = child.with_context(|| format!("cannot start {name}"))?;
         let id = i32::try_from(child.id())?;
-        // Reaped when it ends, whoever ends it.
+        // Before it can be reaped, or there would be nothing to read.
+        let stat = stat(id);
+        // Reaped when it ends, whoever ends it, and after its last words.
         std::thread::spawn(move || {
             let mut child = child;
+            drain.into_iter().for_each(Drain::run);
             child.wait().ok();
         });
-        let started = stat(id).with_context(|| format!("{name} ended at once: {}", last_lines(log)))?.started;
+        let started = stat.with_context(|| format!("{name} ended at once: {}", last_lines(log)))?.started;
         Ok(Self { name: name.to_owned(), id, started })
     }
 
@@ -114,6 +116,7 @@ impl Process {
         let begun = Instant::now();
         loop {
             if !self.is_alive() {
+                self.has_its_say();
                 bail!("{} ended instead of serving:\n{}", self.name, last_lines(log));
             }
             if ready() {
@@ -126,11 +129,18 @@ impl Process {
         }
     }
 
+    /// Waits until a process that has ended is reaped, which comes after its last words.
+    fn has_its_say(&self) {
+        let begun = Instant::now();
+        while stat(self.id).is_some_and(|stat| stat.started == self.started) && begun.elapsed() < ECHO {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// What it has used; an error once it is gone, so that figures of a server that died go nowhere.
     pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
         let gone = || format!("{} (process {}) has died", self.name, self.id);
-        let stat = stat(self.id).filter(|stat| stat.started == self.started && !stat.ended);
-        let cpu = stat.with_context(gone)?.cpu;
+        let cpu = cpu_of(self.id).filter(|_| self.is_alive()).with_context(gone)?;
         let memory = |field| field_of(self.id, "status", field).map(|kilobytes| kilobytes * 1024.0);
         Ok(Usage {
             cpu,
@@ -151,33 +161,28 @@ pub(crate) fn unless_dead<T>(
 
 /// CPU seconds of all children of this process that have ended and been waited for.
 pub(crate) fn children_cpu() -> f64 {
-    own_seconds([13, 14])
+    getrusage(UsageWho::RUSAGE_CHILDREN)
+        .map_or(0.0, |used| seconds(used.user_time()) + seconds(used.system_time()))
 }
 
 /// CPU seconds of this process outside the kernel.
 pub(crate) fn own_user_cpu() -> f64 {
-    own_seconds([11])
+    getrusage(UsageWho::RUSAGE_SELF).map_or(0.0, |used| seconds(used.user_time()))
 }
 
-/// The sum of fields of this process's `stat` that count ticks.
-fn own_seconds<const N: usize>(fields: [usize; N]) -> f64 {
-    let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let all = after_name(&text);
-    let ticks = |index: usize| all.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
-    fields.map(ticks).iter().sum::<f64>() / TICKS
+fn seconds(time: nix::sys::time::TimeVal) -> f64 {
+    time.tv_sec() as f64 + time.tv_usec() as f64 * 1e-6
 }
 
-/// The last lines of a file.
-pub(crate) fn last_lines(log: &Path) -> String {
-    let text = fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(12)..].join("\n")
+/// CPU seconds by a process's own clock: /proc counts in steps of 10 ms, in which much of what is measured here is nothing.
+fn cpu_of(id: i32) -> Option<f64> {
+    let clock = nix::time::clock_getcpuclockid(nix::unistd::Pid::from_raw(id)).ok()?;
+    let time = clock.now().ok()?;
+    Some(time.tv_sec() as f64 + time.tv_nsec() as f64 * 1e-9)
 }
 
 struct Stat {
     ended: bool,
-    cpu: f64,
     started: u64,
 }
 
@@ -190,11 +195,7 @@ fn stat(id: i32) -> Option<Stat> {
     let text = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     let fields = after_name(&text);
     let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
-    Some(Stat {
-        ended: matches!(*fields.first()?, "Z" | "X"),
-        cpu: (number(11)? + number(12)?) as f64 / TICKS,
-        started: number(19)?,
-    })
+    Some(Stat { ended: matches!(*fields.first()?, "Z" | "X"), started: number(19)? })
 }
 
 fn field_of(id: i32, file: &str, field: &str) -> Option<f64> {
@@ -209,7 +210,8 @@ mod tests {
     use super::*;
 
     fn sleeper(folder: &Path) -> Process {
-        Process::start("sleeper", Command::new("sleep").arg("60"), &folder.join("log")).unwrap()
+        let mut command = Command::new("sleep");
+        Process::start("sleeper", command.arg("60"), &folder.join("log"), Words::Piped).unwrap()
     }
 
     #[test]
@@ -219,6 +221,17 @@ mod tests {
         assert!(process.is_alive() && process.usage().is_ok());
         process.stop().unwrap();
         assert!(!process.is_alive() && process.usage().is_err());
+    }
+
+    #[test]
+    fn cpu_of_less_than_a_tick_is_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let process = sleeper(folder.path());
+        // To start and to sleep takes a millisecond or two.
+        let used = process.usage().unwrap().cpu;
+        assert!(used > 0.0, "{used}");
+        process.stop().unwrap();
+        assert!(children_cpu() >= used);
     }
 
     #[test]
@@ -236,8 +249,8 @@ mod tests {
     fn a_server_that_ends_says_why() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
-        let process =
-            Process::start("fails", Command::new("sh").args(["-c", "echo port busy; sleep 0.2"]), &log);
+        let mut command = Command::new("sh");
+        let process = Process::start("fails", command.args(["-c", "echo port busy"]), &log, Words::Piped);
         let error = process.unwrap().wait_until(&log, || false).unwrap_err();
         assert!(error.to_string().contains("port busy"), "{error}");
     }

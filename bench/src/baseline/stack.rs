@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use sigveil::files;
 use sigveil::service::circuits::cache_folder;
 use sigveil::service::keys::KeyStore;
@@ -15,6 +15,7 @@ use sigveil_log::store::files::FolderLock;
 use super::install::Programs;
 use super::process::Process;
 use super::state::State;
+use super::words::Words;
 use crate::said;
 
 /// Servers in a folder of their own, which begins empty.
@@ -25,6 +26,7 @@ pub(crate) struct Stack {
     state: State,
     /// Held while a process is started and noted, and for good once all are stopped at a signal.
     starting: Arc<Mutex<()>>,
+    words: Words,
     detached: bool,
     _lock: FolderLock,
 }
@@ -37,6 +39,15 @@ pub(crate) fn folder() -> anyhow::Result<PathBuf> {
 impl Stack {
     /// Nothing running yet, over an empty folder. Refuses while another use of the harness has it.
     pub(crate) fn new() -> anyhow::Result<Self> {
+        Self::open(Words::Piped)
+    }
+
+    /// The same, for servers that run on without the harness: to be left by [`Self::detach`].
+    pub(crate) fn to_stay() -> anyhow::Result<Self> {
+        Self::open(Words::Direct)
+    }
+
+    fn open(words: Words) -> anyhow::Result<Self> {
         let folder = folder()?;
         files::make_folder(&folder)?;
         let lock = FolderLock::take(&folder)?.context("another sigveil-bench uses the baseline's folder")?;
@@ -55,7 +66,8 @@ impl Stack {
         let starting = Arc::default();
         interrupt::stop_at_signals(&folder, Arc::clone(&starting));
         allow_many_files();
-        Ok(Self { folder, programs, keys, state: State::default(), starting, detached: false, _lock: lock })
+        let state = State::default();
+        Ok(Self { folder, programs, keys, state, starting, words, detached: false, _lock: lock })
     }
 
     /// Starts a server, notes it before anything else, and waits until it is ready.
@@ -68,7 +80,7 @@ impl Stack {
         let log = self.output(name);
         let process = {
             let _starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
-            let process = Process::start(name, command.current_dir(&self.folder), &log)?;
+            let process = Process::start(name, command.current_dir(&self.folder), &log, self.words)?;
             self.state.processes.push(process.clone());
             self.state.write(&self.folder)?;
             process
@@ -112,6 +124,7 @@ impl Stack {
 
     /// Leaves everything running when this is dropped, for `baseline down` to stop.
     pub(crate) fn detach(mut self) -> anyhow::Result<()> {
+        ensure!(self.words == Words::Direct, "servers whose words are piped end with the harness");
         self.state.kept = true;
         self.state.write(&self.folder)?;
         self.detached = true;

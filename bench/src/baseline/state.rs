@@ -73,13 +73,15 @@ fn file(folder: &Path) -> PathBuf {
 #[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
 mod tests {
     use super::*;
+    use crate::baseline::words::Words;
     use std::process::Command;
 
     #[test]
     fn what_another_run_left_is_found_refused_and_stopped() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
-        let process = Process::start("left", Command::new("sleep").arg("60"), &log).unwrap();
+        let mut command = Command::new("sleep");
+        let process = Process::start("left", command.arg("60"), &log, Words::Direct).unwrap();
         let mut state = State { processes: vec![process.clone()], kept: true, ..State::default() };
         state.write(folder.path()).unwrap();
 
