@@ -6,10 +6,11 @@ use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::baseline::is_ending;
 use crate::row::{Row, Unit};
 use crate::workload::Workload;
 
@@ -85,8 +86,17 @@ impl Ledger {
         self.blocks.contains_key(&(name.to_owned(), index))
     }
 
-    /// Keeps a block that was finished.
+    /// Keeps a block that was finished. Refuses what is no number, and everything once the harness was asked to end: its
+    /// servers are being stopped, which a block may take for a server that fails.
     pub(crate) fn add(&mut self, name: &str, index: usize, figures: Figures) -> anyhow::Result<()> {
+        self.add_unless(is_ending(), name, index, figures)
+    }
+
+    fn add_unless(&mut self, ending: bool, name: &str, index: usize, figures: Figures) -> anyhow::Result<()> {
+        ensure!(!ending, "block {index} of {name} is not kept: the harness was asked to end");
+        if let Some((metric, value)) = figures.iter().find(|(_, value)| !value.is_finite()) {
+            bail!("block {index} of {name} is not kept: its {metric} is {value}");
+        }
         let line = Line { name: name.to_owned(), index, figures };
         if let Some(file) = &mut self.file {
             append(file, &line)?;
@@ -101,12 +111,14 @@ impl Ledger {
         of_name.filter_map(|((_, index), figures)| Some((*index, *figures.get(metric)?))).collect()
     }
 
-    /// The ratio of two names' metric, over the blocks that both have; none if there are none.
+    /// The ratio of two names' metric, over the blocks that both have. None if there are none, or if it is no number in any
+    /// of them: without those in which a side took nothing, the rest would say something else.
     pub(crate) fn ratio(&self, above: &str, below: &str, metric: &'static str) -> Option<Row> {
         let (above_all, below_all) = (self.samples(above, metric), self.samples(below, metric));
         let pairs = above_all.iter().filter_map(|(index, value)| Some(value / below_all.get(index)?));
-        let pairs: Vec<f64> = pairs.filter(|ratio| ratio.is_finite()).collect();
-        (!pairs.is_empty()).then(|| Row::over(&format!("{above}/{below}"), metric, Unit::One, &pairs))
+        let pairs: Vec<f64> = pairs.collect();
+        (!pairs.is_empty() && pairs.iter().all(|ratio| ratio.is_finite()))
+            .then(|| Row::over(&format!("{above}/{below}"), metric, Unit::One, &pairs))
     }
 }
 
@@ -151,6 +163,23 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_kept_once_the_end_was_asked_for_and_no_figure_that_is_no_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("blocks");
+        let mut ledger = Ledger::open(Some(&path), &heading()).unwrap();
+        let figures = |value| Figures::from([("kept".to_owned(), value)]);
+        assert!(ledger.add_unless(true, "a", 0, figures(0.0)).unwrap_err().to_string().contains("to end"));
+        for value in [f64::NAN, f64::INFINITY] {
+            let error = ledger.add("a", 0, figures(value)).unwrap_err().to_string();
+            assert!(error.contains("its kept is"), "{error}");
+        }
+        assert!(!ledger.has("a", 0));
+        ledger.add("a", 0, figures(0.0)).unwrap();
+        drop(ledger);
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 2);
+    }
+
+    #[test]
     fn blocks_of_another_commit_or_workload_are_not_mixed_in() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("blocks");
@@ -159,6 +188,19 @@ mod tests {
         for other in [Heading { commit: "d".into(), ..heading() }, Heading { workload, ..heading() }] {
             assert!(Ledger::open(Some(&path), &other).unwrap_err().to_string().contains("another run"));
         }
+    }
+
+    #[test]
+    fn a_ratio_leaves_no_round_out() {
+        let mut ledger = Ledger::default();
+        let figures = |cpu, wall| Figures::from([("cpu".to_owned(), cpu), ("wall".to_owned(), wall)]);
+        ledger.add("a", 0, figures(2.0, 2.0)).unwrap();
+        ledger.add("b", 0, figures(1.0, 1.0)).unwrap();
+        ledger.add("a", 1, figures(2.0, 3.0)).unwrap();
+        ledger.add("b", 1, figures(0.0, 1.0)).unwrap();
+        assert!(ledger.ratio("a", "b", "cpu").is_none());
+        assert_eq!(ledger.ratio("a", "b", "wall").unwrap().n, 2);
+        assert!(ledger.ratio("a", "c", "wall").is_none());
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(crate) use clients::{Clients, Signer, Stock};
 pub(crate) use install::Missing;
 pub(crate) use process::{Process, Usage, own_user_cpu, unless_dead};
 pub(crate) use servers::{Served, Trillian};
-pub(crate) use stack::Stack;
+pub(crate) use stack::{Stack, is_ending};
 pub(crate) use trust::Trusted;
 pub(crate) use versions::Versions;
 

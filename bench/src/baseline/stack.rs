@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -178,10 +179,20 @@ pub(super) fn listens(port: u16) -> bool {
     std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
 
+/// Whether the harness was asked to end: whatever fails from then on may fail because its servers are being stopped.
+pub(crate) fn is_ending() -> bool {
+    interrupt::ENDING.load(Ordering::SeqCst)
+}
+
 mod interrupt {
     //! Ctrl-C and termination: what was started is stopped, then the harness ends.
 
-    use super::{Arc, Mutex, Path, PoisonError, State};
+    use std::sync::atomic::AtomicBool;
+
+    use super::{Arc, Mutex, Ordering, Path, PoisonError, State};
+
+    /// Set before the first server is stopped.
+    pub(super) static ENDING: AtomicBool = AtomicBool::new(false);
 
     pub(super) fn stop_at_signals(folder: &Path, starting: Arc<Mutex<()>>) {
         let folder = folder.to_owned();
@@ -190,6 +201,7 @@ mod interrupt {
                 return;
             };
             runtime.block_on(asked_to_end());
+            ENDING.store(true, Ordering::SeqCst);
             // Nothing is started from here on that nobody would stop.
             let _closed = starting.lock().unwrap_or_else(PoisonError::into_inner);
             let stopped = State::read(&folder).and_then(|state| state.stop(&folder));
