@@ -69,6 +69,7 @@ pub(crate) struct Sign {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Log {
+    pub(crate) entries: usize,
     pub(crate) rounds: usize,
     pub(crate) connections: Vec<usize>,
     pub(crate) rates: Vec<usize>,
@@ -92,7 +93,8 @@ pub(crate) struct Growth {
     pub(crate) logs: Vec<u64>,
     pub(crate) authorities: Vec<u64>,
     pub(crate) blocks: usize,
-    pub(crate) requests: usize,
+    pub(crate) rate: usize,
+    span: u64,
 }
 
 impl Workload {
@@ -119,9 +121,9 @@ impl Workload {
             ("search", &[workload.search.keys, workload.search.batches, workload.search.samples as u64]),
             ("prover", &workload.prover.counts()),
             ("sign", &[workload.sign.rounds as u64, workload.sign.signings as u64, workload.sign.span]),
-            ("log", &[log.rounds as u64, log.span, log.slow_span, log.idle_span]),
+            ("log", &[log.entries as u64, log.rounds as u64, log.span, log.slow_span, log.idle_span]),
             ("sweep.span", &[sweep.span]),
-            ("growth", &[growth.blocks as u64, growth.requests as u64]),
+            ("growth", &[growth.blocks as u64, growth.rate as u64, growth.span]),
         ] {
             ensure!(counts.iter().all(|count| (1..=MOST).contains(count)), "{what}: between 1 and {MOST}");
         }
@@ -146,6 +148,11 @@ impl Workload {
         ensure!(
             growth.logs.len() > 2 && growth.authorities.len() > 2,
             "growth: two sizes and one to test them"
+        );
+        let next = |sizes: &[u64]| sizes.windows(2).all(|pair| pair[0] + growth.most() <= pair[1]);
+        ensure!(
+            next(&growth.logs) && next(&growth.authorities),
+            "growth: no room for the blocks between two sizes"
         );
         Ok(workload)
     }
@@ -191,6 +198,18 @@ impl Log {
     }
 }
 
+impl Growth {
+    /// More requests than the blocks at one size are: their number is drawn, and by so much it seldom differs.
+    fn most(&self) -> u64 {
+        (self.blocks as u64).saturating_mul(self.rate as u64).saturating_mul(self.span).saturating_mul(6) / 5
+    }
+
+    /// Of a block.
+    pub(crate) fn span(&self) -> Duration {
+        Duration::from_secs(self.span)
+    }
+}
+
 impl Sweep {
     /// Of each rate.
     pub(crate) fn span(&self) -> Duration {
@@ -224,6 +243,8 @@ mod tests {
             ("curve = [15, 16]", "curve = [15, 40]", "prover"),
             ("keys = 100_000", "keys = 100_000_000", "search"),
             ("samples = 10", "samples = 10\nsample = 10", "unknown field"),
+            ("entries = 1_000", "entries = 0", "log"),
+            ("logs = [1_000, 2_000, 4_000]", "logs = [1_000, 1_100, 4_000]", "no room"),
             ("blocks = 2\n", "", "missing field"),
         ] {
             let text = QUICK.replacen(from, to, 1);

@@ -68,9 +68,9 @@ fn workload(samples: usize) -> String {
         "[identity]\nsamples = {samples}\n[search]\nkeys = 1000\nbatches = 1\nsamples = 1\n\
          [prover]\nproofs = 1\nsmall_proofs = 1\nother_proofs = 1\nsamples = 1\nevery_class = false\ncurve = [15, 15]\n\
          [sign]\nrounds = 1\nsignings = 1\nspan = 1\n\
-         [log]\nrounds = 3\nconnections = [1]\nrates = []\nslow_connections = []\nspan = 1\nslow_span = 1\nidle_span = 1\n\
+         [log]\nentries = 20\nrounds = 3\nconnections = [1]\nrates = []\nslow_connections = []\nspan = 1\nslow_span = 1\nidle_span = 1\n\
          [sweep]\nrates = [20]\nissue_rates = []\nspan = 1\n\
-         [growth]\nlogs = [100, 200, 400]\nauthorities = [10, 20, 40]\nblocks = 1\nrequests = 10\n"
+         [growth]\nlogs = [100, 200, 400]\nauthorities = [20, 40, 80]\nblocks = 1\nrate = 10\nspan = 1\n"
     )
 }
 
@@ -113,8 +113,8 @@ fn a_run_that_was_killed_goes_on_and_stops_what_it_had_left() {
     assert!(!left.iter().any(|id| lives(*id)) && home.servers().is_empty());
     let blocks = home.blocks();
     assert_eq!(blocks[..kept.len()], kept);
-    // A heading; three rounds of two sides; our log's size; a sweep of one rate on it.
-    assert_eq!(blocks.len(), 1 + 6 + 1 + 1);
+    // A heading; what our log has on disk; three rounds of two sides; of each a client alone and a sweep of one rate.
+    assert_eq!(blocks.len(), 1 + 1 + 6 + 2 * 2);
     let outcome: serde_json::Value =
         serde_json::from_slice(&fs::read(home.file("outcome.json")).unwrap()).unwrap();
     let row = outcome["rows"].as_array().unwrap().iter().find(|row| row["name"] == "sigveil_c1").unwrap();

@@ -7,6 +7,7 @@
 
 mod check;
 mod clients;
+mod disk;
 mod install;
 mod process;
 mod servers;
@@ -25,7 +26,7 @@ use sigveil::service::client::Client;
 pub(crate) use clients::{Clients, Signer, Stock};
 pub(crate) use install::Missing;
 pub(crate) use process::{Process, Usage, own_user_cpu, unless_dead};
-pub(crate) use servers::{Served, Trillian};
+pub(crate) use servers::Served;
 pub(crate) use stack::{Stack, is_ending};
 pub(crate) use trust::Trusted;
 pub(crate) use versions::Versions;
@@ -78,11 +79,10 @@ pub(crate) enum Action {
 /// Everything that a stock client signs against, ready.
 pub(crate) struct Baseline {
     pub(crate) trusted: Trusted,
-    /// By role: fulcio with all that stands below it, rekor2, tsa.
-    pub(crate) fulcio: Vec<Process>,
+    /// With all that stands below it.
+    pub(crate) fulcio: Served,
     pub(crate) rekor: Served,
     pub(crate) tsa: Served,
-    trillian: Trillian,
     issuer: String,
 }
 
@@ -98,13 +98,7 @@ impl Baseline {
         let fulcio = stack.fulcio(&issuer, &ct)?;
         let rekor = stack.rekor2("rekor2", SHORT_INTERVAL)?;
         let trusted = stack.publish(&issuer, &authority, [&fulcio, &ct, &rekor, &tsa])?;
-        let fulcio = [fulcio.processes, ct.processes, trillian.processes.clone()].concat();
-        Ok(Self { trusted, fulcio, rekor, tsa, trillian, issuer: issuer.url })
-    }
-
-    /// Rekor v1 over the same Trillian.
-    pub(crate) fn rekor1(&self, stack: &mut Stack) -> anyhow::Result<Served> {
-        stack.rekor1(&self.trillian)
+        Ok(Self { trusted, fulcio, rekor, tsa, issuer: issuer.url })
     }
 
     /// A token for [`EMAIL`].
@@ -165,7 +159,8 @@ pub(crate) fn act(action: Action) -> anyhow::Result<Option<Measured>> {
         Action::Up => {
             let mut stack = Stack::to_stay()?;
             let baseline = Baseline::start(&mut stack)?;
-            stack.rekor1(&baseline.trillian)?;
+            let trillian = stack.trillian("rekor1")?;
+            stack.rekor1(&trillian)?;
             print_state(stack.state());
             println!("trust files: {}", baseline.trusted.folder.display());
             stack.detach()?;
@@ -187,7 +182,8 @@ pub(crate) fn act(action: Action) -> anyhow::Result<Option<Measured>> {
             let mut rows =
                 vec![Row::exact("baseline", "start", Unit::Seconds, begun.elapsed().as_secs_f64())];
             rows.extend(baseline.smoke(&stack)?);
-            let rekor1 = baseline.rekor1(&mut stack)?;
+            let trillian = stack.trillian("rekor1")?;
+            let rekor1 = stack.rekor1(&trillian)?;
             takes_an_entry(&log_target(&rekor1.url, Face::Rekor1)?, Face::Rekor1).context("Rekor v1")?;
             stack.stop()?;
             Ok(Some(rows.into()))

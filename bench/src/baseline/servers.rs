@@ -7,8 +7,9 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use sigveil::files;
 
+use super::disk;
 use super::install::{mariadb, output};
-use super::process::Process;
+use super::process::{Process, Usage};
 use super::stack::{Stack, answers, free_ports, listens};
 use crate::role::{self, Variant};
 
@@ -24,8 +25,27 @@ pub(crate) struct Served {
     pub(crate) url: String,
     /// The processes whose use of the machine is this role's.
     pub(crate) processes: Vec<Process>,
-    /// Where its data is, for the bytes that it stores.
+    /// Where its data is.
     pub(crate) data: PathBuf,
+    /// Bytes there when it began: databases begin with some megabytes.
+    empty: f64,
+}
+
+impl Served {
+    fn new(url: String, processes: Vec<Process>, data: PathBuf) -> Self {
+        let empty = disk::stored(&data);
+        Self { url, processes, data, empty }
+    }
+
+    /// Bytes that it has on disk for what it was given.
+    pub(crate) fn stored(&self) -> f64 {
+        disk::stored(&self.data) - self.empty
+    }
+
+    /// What its processes have used.
+    pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
+        self.processes.iter().map(Process::usage).sum()
+    }
 }
 
 /// Trillian over MariaDB.
@@ -50,7 +70,7 @@ impl Stack {
         let discovery = format!("{url}/.well-known/openid-configuration");
         let process = self.start("issuer", &mut command, || answers(&discovery))?;
         self.answers("issuer", &url)?;
-        Ok(Served { url, processes: vec![process], data: self.folder.join("keys") })
+        Ok(Served::new(url, vec![process], self.folder.join("keys")))
     }
 
     /// Our signature log.
@@ -85,7 +105,7 @@ impl Stack {
         // Written when everything listens.
         let ready = data.join("ready");
         let process = self.start(name, &mut command, || ready.exists())?;
-        Ok(Served { url: String::new(), processes: vec![process], data })
+        Ok(Served::new(String::new(), vec![process], data))
     }
 
     /// A server that answers and does nothing.
@@ -110,10 +130,14 @@ impl Stack {
         let health = format!("{url}/healthz");
         let process = self.start(name, &mut command, || answers(&health))?;
         self.answers(name, &url)?;
-        Ok(Served { url, processes: vec![process], data })
+        Ok(Served::new(url, vec![process], data))
     }
 
-    /// Rekor v2 over a POSIX file system, with checkpoints at this interval; entries are deduplicated as ours are.
+    /// Rekor v2 over a POSIX file system, with checkpoints at this interval.
+    ///
+    /// With `--persistent-antispam`, whose default is false: without it Rekor v2 knows an entry again among the last 256 only,
+    /// with it among all, by a database on disk. Ours knows all, by an index in memory that each start makes of the leaf
+    /// hashes on disk.
     pub(crate) fn rekor2(&mut self, name: &str, interval: Duration) -> anyhow::Result<Served> {
         let program = self.programs.get("rekor2")?;
         let [http, grpc, metrics] = free_ports()?.map(|port: u16| port.to_string());
@@ -138,7 +162,7 @@ impl Stack {
         let health = format!("{url}/healthz");
         let process = self.start(name, &mut command, || answers(&health))?;
         self.answers(name, &url)?;
-        Ok(Served { url, processes: vec![process], data })
+        Ok(Served::new(url, vec![process], data))
     }
 
     /// Trillian's server and signer, and MariaDB below them, for what has this name.
@@ -159,7 +183,8 @@ impl Stack {
             match part {
                 "trillian_log_server" => rpc_port = rpc,
                 _ => {
-                    command.args(["--force_master", "--sequencer_interval=200ms", "--batch_size=1000"]);
+                    // Its interval and its batches are its defaults, 100 ms and 1,000 entries.
+                    command.arg("--force_master");
                 }
             }
             let health = format!("http://localhost:{http}/healthz");
@@ -218,7 +243,7 @@ impl Stack {
         Ok(id)
     }
 
-    /// The CT log over Trillian.
+    /// The CT log over Trillian; its processes are Trillian's too.
     pub(crate) fn ct_server(&mut self, trillian: &Trillian) -> anyhow::Result<Served> {
         let program = self.programs.get("ct_server")?;
         let config = self.folder.join("keys").join("ct.cfg");
@@ -235,10 +260,12 @@ impl Stack {
         let head = format!("{url}/ct/v1/get-sth");
         let process = self.start("ct_server", &mut command, || answers(&head))?;
         self.answers("ct_server", &url)?;
-        Ok(Served { url, processes: vec![process], data: trillian.data.clone() })
+        let processes = [vec![process], trillian.processes.clone()].concat();
+        Ok(Served::new(url, processes, trillian.data.clone()))
     }
 
-    /// The certificate authority, with a key in a file.
+    /// The certificate authority, with a key in a file; its processes are the CT log's too. Its default is a log for
+    /// developers, with a line for each step of a certificate: in operation it runs without.
     pub(crate) fn fulcio(&mut self, issuer: &Served, ct: &Served) -> anyhow::Result<Served> {
         let program = self.programs.get("fulcio")?;
         let [http, grpc, metrics] = free_ports()?.map(|port: u16| port.to_string());
@@ -261,7 +288,8 @@ impl Stack {
             "--grpc-port",
             &grpc,
         ]);
-        command.args(["--metrics-port", &metrics, "--ct-log-url", &ct.url, "--config-path"]).arg(&config);
+        command.args(["--metrics-port", &metrics, "--ct-log-url", &ct.url, "--log_type", "prod"]);
+        command.arg("--config-path").arg(&config);
         command.args([
             "--ca",
             "fileca",
@@ -277,7 +305,8 @@ impl Stack {
         let configuration = format!("{url}/api/v2/configuration");
         let process = self.start("fulcio", &mut command, || answers(&configuration))?;
         self.answers("fulcio", &url)?;
-        Ok(Served { url, processes: vec![process], data: ct.data.clone() })
+        let processes = [vec![process], ct.processes.clone()].concat();
+        Ok(Served::new(url, processes, ct.data.clone()))
     }
 
     /// The timestamp authority, with a key and chain that it makes itself.
@@ -296,7 +325,8 @@ impl Stack {
         let chain = format!("{url}/api/v1/timestamp/certchain");
         let process = self.start("tsa", &mut command, || answers(&chain))?;
         self.answers("tsa", &url)?;
-        Ok(Served { url, processes: vec![process], data: self.data("tsa")? })
+        let data = self.data("tsa")?;
+        Ok(Served::new(url, vec![process], data))
     }
 
     /// Rekor v1 over Trillian, with its search index in MariaDB.
@@ -321,6 +351,6 @@ impl Stack {
         let process = self.start("rekor1", &mut command, || answers(&ping))?;
         self.answers("rekor1", &url)?;
         let processes = [vec![process], trillian.processes.clone()].concat();
-        Ok(Served { url, processes, data: trillian.data.clone() })
+        Ok(Served::new(url, processes, trillian.data.clone()))
     }
 }

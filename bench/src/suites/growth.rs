@@ -4,8 +4,12 @@
 //! Sizes count what was acknowledged: entries of signature logs, certificates of authorities (of ours by scheme `hashed`, so
 //! that logs are filled without proofs). The model of CPU is cost = a + b·log10(size), since trees are that high, and of
 //! memory a + b·size, by least squares over all sizes but the largest, b never negative, since no cost falls with size;
-//! `model_error` says by how much it misses the largest, `at_thousandfold` what it says of a thousand times that. A side's
-//! blocks are of one filling: killed within one, a run fills that side anew.
+//! `model_error` says by how much it misses the largest, `at_thousandfold` what it says of a thousand times that.
+//!
+//! A block is an open loop, of all sides at one rate that the slowest keeps, so that CPU is compared under equal load; what
+//! is on disk is read before the first block of a size, where every side has as many. A side's blocks are of one filling:
+//! killed within one, a run fills that side anew and measures all its sizes again. Rekor v1 and Fulcio's CT log have a Trillian
+//! and a database each.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -16,22 +20,23 @@ use tokio::runtime::Runtime;
 use super::log::requests::{self, Face};
 use super::sign::{issue_target, log_target, signing_requests};
 use crate::Run;
-use crate::baseline::{
-    AUDIENCE, Baseline, EMAIL, Process, SHORT_INTERVAL, Served, Stack, Usage, found, unless_dead,
-};
+use crate::baseline::{AUDIENCE, Baseline, EMAIL, SHORT_INTERVAL, Served, Stack, found, unless_dead};
 use crate::ledger::{Figures, Ledger};
-use crate::load::{Pace, Target, run as drive};
+use crate::load::{Observed, Pace, Target, run as drive};
 use crate::role::Variant;
 use crate::row::{Measured, Row, Unit};
 use crate::workload::Growth as Amount;
 
 /// Requests that are prepared at once: signing them takes the harness a tenth of a millisecond each.
 const BATCH: usize = 20_000;
-const METRICS: [(&str, Unit); 5] = [
+/// How long a server may take for as many.
+const FILLING: Duration = Duration::from_secs(600);
+const METRICS: [(&str, Unit); 6] = [
     ("p50", Unit::Seconds),
     ("p99", Unit::Seconds),
     ("cpu_per_entry", Unit::Seconds),
     ("written_per_entry", Unit::Bytes),
+    ("bytes_per_entry", Unit::Bytes),
     ("rss", Unit::Bytes),
 ];
 /// In what of the size a model is a line.
@@ -44,11 +49,9 @@ struct Side {
     name: &'static str,
     target: Target,
     bodies: Box<dyn Fn(usize) -> anyhow::Result<Vec<Vec<u8>>>>,
-    processes: Vec<Process>,
+    served: Served,
     /// As many connections fill it fast.
     filling: usize,
-    /// And as many are measured with.
-    measuring: usize,
     sizes: Vec<u64>,
 }
 
@@ -92,9 +95,8 @@ fn sides(stack: &mut Stack, run: &Run<'_>, left_out: &mut Vec<String>) -> anyhow
         name: "issue_hashed",
         target: issue_target(&own_ca)?,
         bodies: Box::new(move |count| signing_requests(count, &token()?)),
-        processes: own.processes.clone(),
+        served: own,
         filling: 16,
-        measuring: 16,
         sizes: small.clone(),
     });
     let baseline = match run.with("fulcio") || run.with("rekor1") {
@@ -103,7 +105,8 @@ fn sides(stack: &mut Stack, run: &Run<'_>, left_out: &mut Vec<String>) -> anyhow
     };
     if let Some(baseline) = &baseline {
         if run.with("rekor1") {
-            let served = baseline.rekor1(stack)?;
+            let trillian = stack.trillian("rekor1")?;
+            let served = stack.rekor1(&trillian)?;
             sides.push(log_side("rekor1", Face::Rekor1, served, 64, small.clone())?);
         }
         if run.with("fulcio") {
@@ -112,9 +115,8 @@ fn sides(stack: &mut Stack, run: &Run<'_>, left_out: &mut Vec<String>) -> anyhow
                 name: "issue_fulcio",
                 target: issue_target(&baseline.trusted.services.ca)?,
                 bodies: Box::new(move |count| signing_requests(count, &issuer.token()?)),
-                processes: baseline.fulcio.clone(),
+                served: baseline.fulcio.clone(),
                 filling: 16,
-                measuring: 16,
                 sizes: small.clone(),
             });
         }
@@ -133,9 +135,8 @@ fn log_side(
         name,
         target: log_target(&served.url, face)?,
         bodies: Box::new(move |count| requests::prepare(face, count)),
-        processes: served.processes,
+        served,
         filling,
-        measuring: 64,
         sizes,
     })
 }
@@ -163,25 +164,31 @@ impl Side {
             let name = self.name_at(*size);
             while done < *size {
                 let count = usize::try_from(size - done).unwrap_or(BATCH).min(BATCH);
-                done += self.send(runtime, count, self.filling.min(count), Duration::from_secs(600))?.0;
+                let pace = Pace::Closed { connections: self.filling.min(count), span: FILLING };
+                done += self.send(runtime, count, pace)?.done();
             }
+            let stored = self.served.stored() / done as f64;
             for index in 0..amount.blocks {
-                let (more, figures) =
-                    self.block(runtime, amount.requests).with_context(|| format!("at {name}"))?;
+                let block = self.block(runtime, amount, index).with_context(|| format!("at {name}"));
+                let (more, mut figures) = block?;
                 done += more;
-                if !ledger.has(&name, index) {
-                    ledger.add(&name, index, figures)?;
+                if index == 0 {
+                    figures.insert("bytes_per_entry".to_owned(), stored);
                 }
+                // Over what another filling has left: at the end all that is kept is of the last.
+                ledger.add(&name, index, figures)?;
             }
         }
         Ok(())
     }
 
-    /// A short closed loop, so that the size hardly changes.
-    fn block(&self, runtime: &Runtime, count: usize) -> anyhow::Result<(u64, Figures)> {
-        let before = self.usage()?;
-        let (done, observed) = self.send(runtime, count, self.measuring, Duration::from_secs(60))?;
-        let used = self.usage()? - before;
+    /// An open loop, the same moments for each side.
+    fn block(&self, runtime: &Runtime, amount: &Amount, index: usize) -> anyhow::Result<(u64, Figures)> {
+        let pace = Pace::Open { rate: amount.rate as f64, span: amount.span(), seed: index as u64 };
+        let before = self.served.usage()?;
+        let observed = self.send(runtime, pace.requests().unwrap_or(0), pace)?;
+        let used = self.served.usage()? - before;
+        let done = observed.done();
         let of = |total: f64| total / done as f64;
         let figures = [
             ("p50", observed.quantile(0.5)),
@@ -194,23 +201,12 @@ impl Side {
     }
 
     /// Sends as many requests, all of which must be done.
-    fn send(
-        &self,
-        runtime: &Runtime,
-        count: usize,
-        connections: usize,
-        span: Duration,
-    ) -> anyhow::Result<(u64, crate::load::Observed)> {
-        let bodies = (self.bodies)(count)?;
-        let observed = drive(runtime, &self.target, bodies, Pace::Closed { connections, span });
-        let observed = unless_dead(observed, || self.usage())?;
+    fn send(&self, runtime: &Runtime, count: usize, pace: Pace) -> anyhow::Result<Observed> {
+        let observed = drive(runtime, &self.target, (self.bodies)(count)?, pace);
+        let observed = unless_dead(observed, || self.served.usage())?;
         observed.ensure_whole()?;
-        ensure!(observed.done() == count as u64, "{} of {count} were done in {span:?}", observed.done());
-        Ok((observed.done(), observed))
-    }
-
-    fn usage(&self) -> anyhow::Result<Usage> {
-        self.processes.iter().map(Process::usage).sum()
+        ensure!(observed.done() == count as u64, "{} of {count} were done by {pace:?}", observed.done());
+        Ok(observed)
     }
 
     fn rows(&self, ledger: &Ledger) -> Vec<Row> {

@@ -1,15 +1,18 @@
 //! A rate that rises until a server no longer keeps up: open loops, one after the other, the same moments for each side.
 //!
-//! A rate is kept when every request is answered, and the last one no later than the span and two of the server's own
-//! intervals. `SIDE_sN` are the rows at N a second; `SIDE_sweep` has the highest rate that was kept (`rate_kept`; 0 where
-//! the lowest was not) and the first that was not (`rate_lost`; absent where all were).
+//! A rate is kept when every request is answered, and the last one no later after the span than a client alone waits for an
+//! answer, and a twentieth of the span: by so much more than it can do a server may be asked for and still count as keeping
+//! up. `SIDE_sN` are the rows at N a second; `SIDE_sweep` has that wait of a client alone (`idle`), the highest rate that
+//! was kept (`rate_kept`; 0 where the lowest was not) and the first that was not (`rate_lost`; absent where all were, and
+//! then the server can do that highest one at least). A server that dies has lost no rate: the sweep fails.
 
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
+use crate::baseline::{Usage, unless_dead};
 use crate::ledger::{Figures, Ledger};
-use crate::load::{Pace, Target, run as drive};
+use crate::load::{Observed, Pace, Target, run as drive};
 use crate::row::{Row, Unit};
 
 const METRICS: [(&str, Unit); 5] = [
@@ -19,30 +22,37 @@ const METRICS: [(&str, Unit); 5] = [
     ("failed", Unit::One),
     ("kept", Unit::One),
 ];
+/// The part of the span by which the last answer may be later than one of an idle server.
+const SLACK: f64 = 0.05;
+/// The most requests of a client alone.
+const ALONE: usize = 50;
 
 /// A server that is swept.
 pub(super) struct Swept<'a> {
     pub(super) name: &'a str,
     pub(super) target: &'a Target,
-    /// Between answers, of a server that answers many at once.
-    pub(super) interval: Duration,
     pub(super) bodies: &'a dyn Fn(usize) -> anyhow::Result<Vec<Vec<u8>>>,
+    /// An error when one of its processes has died.
+    pub(super) usage: &'a dyn Fn() -> anyhow::Result<Usage>,
     /// The rates, rising, and how long each is asked for.
     pub(super) rates: &'a [usize],
     pub(super) span: Duration,
 }
 
 impl Swept<'_> {
-    fn name_at(&self, rate: usize) -> String {
-        format!("{}_s{rate}", self.name)
-    }
-
     /// Raises the rate until it is not kept; what the ledger has is not measured again.
     pub(super) fn sweep(&self, ledger: &mut Ledger, runtime: &Runtime) -> anyhow::Result<()> {
+        let whole = name_of_whole(self.name);
+        if !ledger.has(&whole, 0) {
+            let alone = self.drive(runtime, ALONE, Pace::Closed { connections: 1, span: self.span })?;
+            alone.ensure_whole()?;
+            ledger.add(&whole, 0, [("idle".to_owned(), alone.quantile(1.0))].into())?;
+        }
+        let idle = ledger.samples(&whole, "idle").get(&0).copied().unwrap_or(0.0);
         for rate in self.rates {
-            let name = self.name_at(*rate);
+            let name = name_at(self.name, *rate);
             if !ledger.has(&name, 0) {
-                ledger.add(&name, 0, self.block(runtime, *rate)?)?;
+                ledger.add(&name, 0, self.block(runtime, *rate, idle)?)?;
             }
             if ledger.samples(&name, "kept").get(&0) != Some(&1.0) {
                 break;
@@ -51,30 +61,49 @@ impl Swept<'_> {
         Ok(())
     }
 
-    fn block(&self, runtime: &Runtime, rate: usize) -> anyhow::Result<Figures> {
-        let span = self.span;
-        let pace = Pace::Open { rate: rate as f64, span, seed: rate as u64 };
-        let bodies = (self.bodies)(pace.requests().unwrap_or(0))?;
-        let observed = drive(runtime, self.target, bodies, pace)?;
+    fn block(&self, runtime: &Runtime, rate: usize, idle: f64) -> anyhow::Result<Figures> {
+        let span = self.span.as_secs_f64();
+        let pace = Pace::Open { rate: rate as f64, span: self.span, seed: rate as u64 };
+        let observed = self.drive(runtime, pace.requests().unwrap_or(0), pace)?;
         let failed: u64 = observed.failed.values().sum();
-        let in_time = span.as_secs_f64() * 1.05 + 2.0 * self.interval.as_secs_f64();
-        let kept = failed == 0 && observed.wall() <= in_time;
+        let kept = failed == 0 && observed.wall() <= latest(span, idle);
         let figures = [
             ("p50", observed.quantile(0.5)),
             ("p99", observed.quantile(0.99)),
-            ("done_per_s", observed.done() as f64 / observed.wall().max(span.as_secs_f64())),
+            ("done_per_s", observed.done() as f64 / observed.wall().max(span)),
             ("failed", failed as f64),
             ("kept", f64::from(u8::from(kept))),
         ];
         Ok(figures.map(|(metric, value)| (metric.to_owned(), value)).into())
     }
+
+    /// Sends requests to a server that lives on: one that has died answers nobody, and that says nothing of a rate.
+    fn drive(&self, runtime: &Runtime, count: usize, pace: Pace) -> anyhow::Result<Observed> {
+        let observed = drive(runtime, self.target, (self.bodies)(count)?, pace);
+        let observed = unless_dead(observed, self.usage)?;
+        (self.usage)()?;
+        Ok(observed)
+    }
+}
+
+/// Seconds from the beginning of a span by which a server that keeps up has answered.
+fn latest(span: f64, idle: f64) -> f64 {
+    span * (1.0 + SLACK) + idle
+}
+
+fn name_at(side: &str, rate: usize) -> String {
+    format!("{side}_s{rate}")
+}
+
+fn name_of_whole(side: &str) -> String {
+    format!("{side}_sweep")
 }
 
 /// The rows of a side of this name.
 pub(super) fn rows(ledger: &Ledger, side: &str, rates: &[usize]) -> Vec<Row> {
     let (mut rows, mut best, mut lost) = (Vec::new(), 0, None);
     for rate in rates {
-        let name = format!("{side}_s{rate}");
+        let name = name_at(side, *rate);
         let Some(kept) = ledger.samples(&name, "kept").get(&0).copied() else { break };
         rows.extend(METRICS.into_iter().filter_map(|(metric, unit)| {
             let value = *ledger.samples(&name, metric).get(&0)?;
@@ -86,7 +115,9 @@ pub(super) fn rows(ledger: &Ledger, side: &str, rates: &[usize]) -> Vec<Row> {
         }
     }
     if !rows.is_empty() {
-        let name = format!("{side}_sweep");
+        let name = name_of_whole(side);
+        let idle = ledger.samples(&name, "idle").get(&0).copied();
+        rows.extend(idle.map(|idle| Row::exact(&name, "idle", Unit::Seconds, idle)));
         rows.push(Row::exact(&name, "rate_kept", Unit::PerSecond, best as f64));
         rows.extend(lost.map(|rate| Row::exact(&name, "rate_lost", Unit::PerSecond, rate as f64)));
     }
@@ -99,10 +130,12 @@ mod tests {
     use super::*;
     use crate::load::Asked;
 
-    #[test]
-    fn a_sweep_ends_at_the_first_rate_that_is_not_kept() {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        // Serves one request at a time, of 2 ms each: 500 a second and no more.
+    fn runtime() -> Runtime {
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap()
+    }
+
+    /// Serves one request at a time, of 2 ms each: 500 a second and no more.
+    fn slow_server(runtime: &Runtime) -> Target {
         let turn = std::sync::Arc::new(tokio::sync::Mutex::new(()));
         let answer = move || {
             let turn = turn.clone();
@@ -119,21 +152,64 @@ mod tests {
             tokio::spawn(async move { axum::serve(listener, router).await });
             address
         });
-        let target =
-            Target { address, path: "/add".into(), asked: Asked::Post("application/json"), success: 201 };
+        Target { address, path: "/add".into(), asked: Asked::Post("application/json"), success: 201 }
+    }
+
+    fn value(rows: &[Row], metric: &str) -> Option<f64> {
+        rows.iter().find(|row| row.name == "x_sweep" && row.metric == metric).map(|row| row.median)
+    }
+
+    #[test]
+    fn a_sweep_ends_at_the_first_rate_that_is_not_kept() {
+        let runtime = runtime();
+        let target = slow_server(&runtime);
         let mut ledger = Ledger::default();
         let bodies = |count| Ok(vec![b"{}".to_vec(); count]);
-        let interval = Duration::from_millis(200);
+        let usage = || Ok(Usage::default());
         let (rates, span) = (&[200, 1_600, 3_200][..], Duration::from_secs(2));
-        let swept = Swept { name: "x", target: &target, interval, bodies: &bodies, rates, span };
+        let swept = Swept { name: "x", target: &target, bodies: &bodies, usage: &usage, rates, span };
         swept.sweep(&mut ledger, &runtime).unwrap();
         let rows = rows(&ledger, "x", rates);
-        let value = |metric: &str| {
-            rows.iter().find(|row| row.name == "x_sweep" && row.metric == metric).unwrap().median
-        };
         // Two orders apart from what it can do, on a machine however slow.
-        assert!(value("rate_kept") <= 400.0 && value("rate_lost") <= 1_600.0);
+        assert!(value(&rows, "rate_kept").unwrap() <= 400.0 && value(&rows, "rate_lost").unwrap() <= 1_600.0);
+        assert!(value(&rows, "idle").unwrap() >= 2e-3);
         assert!(!ledger.has("x_s3200", 0));
         assert!(super::rows(&ledger, "y", rates).is_empty());
+    }
+
+    #[test]
+    fn a_server_that_died_has_lost_no_rate() {
+        let runtime = runtime();
+        let target = slow_server(&runtime);
+        // Nobody listens there any more.
+        let gone = Target { address: "127.0.0.1:1".into(), ..target.clone() };
+        let dead = || Err(anyhow::anyhow!("x has died"));
+        let bodies = |count| Ok(vec![b"{}".to_vec(); count]);
+        let (rates, span) = (&[20][..], Duration::from_millis(200));
+        for target in [target, gone] {
+            let mut ledger = Ledger::default();
+            ledger.add("x_sweep", 0, [("idle".to_owned(), 0.01)].into()).unwrap();
+            let swept = Swept { name: "x", target: &target, bodies: &bodies, usage: &dead, rates, span };
+            assert!(swept.sweep(&mut ledger, &runtime).unwrap_err().to_string().contains("has died"));
+            assert!(!ledger.has("x_s20", 0));
+        }
+    }
+
+    #[test]
+    fn a_server_is_held_to_the_span_and_its_own_idle_answer() {
+        // 5 % over what it can do, for six seconds, and one checkpoint.
+        assert!(latest(6.0, 1.0) >= 6.3 + 1.0 && latest(6.0, 1.0) < 6.31 + 1.0);
+        assert!(latest(6.0, 0.01) < 6.32);
+    }
+
+    #[test]
+    fn where_every_rate_was_kept_none_was_lost() {
+        let mut ledger = Ledger::default();
+        for rate in [100, 200] {
+            ledger.add(&name_at("x", rate), 0, [("kept".to_owned(), 1.0)].into()).unwrap();
+        }
+        let rows = rows(&ledger, "x", &[100, 200]);
+        assert_eq!(value(&rows, "rate_kept"), Some(200.0));
+        assert_eq!(value(&rows, "rate_lost"), None);
     }
 }

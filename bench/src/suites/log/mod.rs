@@ -8,7 +8,10 @@
 //! `SIDE_cN` are a closed loop over N connections, `SIDE_rN` an open loop of N requests a second, in which latency counts
 //! from the moment at which a request was due. CPU and memory are the server's processes' alone, the harness's own are
 //! `client_cpu`; what the harness adds to a latency is at most the row `harness_…`, the same load on a server that does
-//! nothing. `SIDE_sN` and `SIDE_sweep` are a rate that rises until it is not kept.
+//! nothing. `SIDE_sN` and `SIDE_sweep` are a rate that rises until it is not kept; that of `harness` is what the harness itself
+//! can ask for on this machine.
+//!
+//! Every log begins with as many entries, also in a run that goes on, and the rows `SIDE` are what it has on disk then.
 
 mod certificates;
 pub(crate) mod requests;
@@ -39,6 +42,9 @@ const METRICS: [(&str, Unit); 10] = [
     ("peak_rss", Unit::Bytes),
     ("client_cpu", Unit::Seconds),
 ];
+
+/// How long a log may take to be filled.
+const FILLING: Duration = Duration::from_secs(600);
 
 /// A kind of load.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -82,6 +88,13 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
     let closed = amount.connections.iter().copied().map(Load::Connections);
     let loads: Vec<Load> = closed.chain(amount.rates.iter().copied().map(Load::Rate)).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    for side in sides.iter().filter(|side| side.has_tree()) {
+        let filled = unless_dead(fill(&runtime, side, amount.entries), || side.usage());
+        let figures = filled.with_context(|| format!("{} with {} entries", side.name, amount.entries))?;
+        if !ledger.has(side.name, 0) {
+            ledger.add(side.name, 0, figures)?;
+        }
+    }
     for &load in &loads {
         for index in 0..amount.rounds {
             // Every other round the other way about, so that no side always follows the same.
@@ -100,19 +113,14 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
             }
         }
     }
-    for side in sides.iter().filter(|side| side.has_tree()) {
-        if !ledger.has(side.name, 0) {
-            ledger.add(side.name, 0, totals(side)?)?;
-        }
-    }
     // Last, since a server that was lost may still be working on what it was sent.
     for side in sides.iter().filter(|side| side.is_swept()) {
-        let bodies = |count| side.prepare(count);
+        let (bodies, usage) = (|count| side.prepare(count), || side.usage());
         let swept = Swept {
             name: side.name,
             target: &side.target,
-            interval: side.interval(),
             bodies: &bodies,
+            usage: &usage,
             rates: &sweep.rates,
             span: sweep.span(),
         };
@@ -124,10 +132,17 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
     Ok(Measured { rows, left_out })
 }
 
-/// What a log has on disk when everything was sent: within a block, files come and go.
-fn totals(side: &Side) -> anyhow::Result<Figures> {
-    let entries = side.tree_size()? as f64;
-    let figures = [("tree_size", entries), ("bytes_per_entry", side.stored() / entries)];
+/// Fills a log that is empty, and says what it then has on disk: of all sides at as many entries, since each begins with
+/// files of some size and fills others by and by.
+fn fill(runtime: &tokio::runtime::Runtime, side: &Side, entries: usize) -> anyhow::Result<Figures> {
+    let begun = side.tree_size()?;
+    ensure!(begun == 0, "it has {begun} entries before the first");
+    let pace = Pace::Closed { connections: side.filling().min(entries), span: FILLING };
+    let observed = drive(runtime, &side.target, side.prepare(entries)?, pace)?;
+    observed.ensure_whole()?;
+    let reached = side.tree_size_reaching(entries as u64)?;
+    ensure!(reached == entries as u64, "{} answers, and {reached} entries", observed.done());
+    let figures = [("tree_size", reached as f64), ("bytes_per_entry", side.stored() / reached as f64)];
     Ok(figures.map(|(metric, value)| (metric.to_owned(), value)).into())
 }
 

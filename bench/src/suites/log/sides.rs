@@ -1,6 +1,5 @@
 //! The logs that are compared: how each is started and what is asked of it beside its entries.
 
-use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use sigveil_zk_ca::authority::CertificateAuthority;
 
 use super::requests::{self, Face};
 use super::{Load, certificates};
-use crate::baseline::{DEFAULT_INTERVAL, Process, SHORT_INTERVAL, Served, Stack, Usage, found};
+use crate::baseline::{DEFAULT_INTERVAL, SHORT_INTERVAL, Served, Stack, Usage, found};
 use crate::load::Target;
 use crate::suites::sign::{certificate_log_target, log_target};
 use crate::workload::Log as Amount;
@@ -57,8 +56,7 @@ impl Rival {
                 let authority = Rc::new(stack.authority()?);
                 let trillian = stack.trillian("ct")?;
                 let theirs = Kind::Certificates(Rc::clone(&authority), By::CtServer);
-                let mut served = stack.ct_server(&trillian)?;
-                served.processes.extend(trillian.processes);
+                let served = stack.ct_server(&trillian)?;
                 let ours = Kind::Certificates(authority, By::Us);
                 Ok(vec![
                     Side::new("sigveil_ct", ours, stack.certificate_log("sigveil_ct")?)?,
@@ -75,8 +73,6 @@ pub(super) struct Side {
     pub(super) target: Target,
     kind: Kind,
     served: Served,
-    /// Bytes on disk before the first entry: databases begin with some megabytes.
-    empty: f64,
 }
 
 #[derive(Clone)]
@@ -119,8 +115,7 @@ impl Side {
             Kind::Rekor1 => log_target(&served.url, Face::Rekor1)?,
             Kind::Null | Kind::Ours | Kind::Rekor2(_) => log_target(&served.url, Face::Rekor2)?,
         };
-        let empty = allocated(&served.data);
-        Ok(Self { name, target, kind, served, empty })
+        Ok(Self { name, target, kind, served })
     }
 
     /// As many requests, every one for another entry.
@@ -145,20 +140,22 @@ impl Side {
         matches!(self.kind, Kind::Certificates(..))
     }
 
-    /// How long its answers wait for each other.
-    pub(super) fn interval(&self) -> Duration {
+    /// Whether rates are raised on it: what answers every ten seconds would have tens of thousands waiting. On the server that
+    /// does nothing they find what the harness itself can ask for beside a server.
+    pub(super) fn is_swept(&self) -> bool {
         match self.kind {
-            Kind::Rekor2(interval) => interval,
-            _ => Duration::from_millis(250),
+            Kind::Null | Kind::Ours | Kind::Rekor1 => true,
+            Kind::Rekor2(interval) => interval == SHORT_INTERVAL,
+            Kind::Certificates(..) => false,
         }
     }
 
-    /// Whether rates are raised on it: what answers every ten seconds would have tens of thousands waiting.
-    pub(super) fn is_swept(&self) -> bool {
+    /// As many connections fill it fast. What answers at checkpoints does at each what waits for it.
+    pub(super) fn filling(&self) -> usize {
         match self.kind {
-            Kind::Ours | Kind::Rekor1 => true,
-            Kind::Rekor2(interval) => interval == SHORT_INTERVAL,
-            Kind::Null | Kind::Certificates(..) => false,
+            Kind::Rekor2(_) => 4_096,
+            Kind::Null | Kind::Ours => 512,
+            Kind::Rekor1 | Kind::Certificates(..) => 64,
         }
     }
 
@@ -247,12 +244,12 @@ impl Side {
 
     /// What its processes have used.
     pub(super) fn usage(&self) -> anyhow::Result<Usage> {
-        self.served.processes.iter().map(Process::usage).sum()
+        self.served.usage()
     }
 
     /// Bytes that it has on disk for its entries.
     pub(super) fn stored(&self) -> f64 {
-        allocated(&self.served.data) - self.empty
+        self.served.stored()
     }
 }
 
@@ -261,34 +258,10 @@ fn size_of_checkpoint(checkpoint: &str) -> anyhow::Result<u64> {
     line.parse().with_context(|| format!("{line:?} is no size"))
 }
 
-/// Bytes that the files under a folder occupy: some are longer than what is in them.
-fn allocated(folder: &Path) -> f64 {
-    use std::os::unix::fs::MetadataExt as _;
-    /// Of `stat`, whatever the file system's own.
-    const BLOCK: f64 = 512.0;
-    let Ok(entries) = std::fs::read_dir(folder) else { return 0.0 };
-    let size = |entry: std::fs::DirEntry| match entry.metadata() {
-        Ok(data) if data.is_dir() => allocated(&entry.path()),
-        Ok(data) => data.blocks() as f64 * BLOCK,
-        Err(_) => 0.0,
-    };
-    entries.flatten().map(size).sum()
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_sparse_file_counts_by_what_it_occupies() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("below")).unwrap();
-        std::fs::write(folder.path().join("below/full"), vec![1; 1 << 16]).unwrap();
-        std::fs::File::create(folder.path().join("sparse")).unwrap().set_len(1 << 30).unwrap();
-        let bytes = allocated(folder.path());
-        assert!((65_536.0..1_000_000.0).contains(&bytes), "{bytes}");
-    }
 
     #[test]
     fn the_size_is_the_second_line() {

@@ -6,19 +6,21 @@
 //! that each step of privacy shows its price: `clear`, `hashed`, `zk` and `zk_deferred`, whose `server_cpu` has the proofs
 //! that follow too, and whose `wall` has not. Of the real servers each role has its
 //! processes and so its own CPU; ours share one process, `server_cpu`, whose parts the rows `op/…` tell: each operation
-//! alone, closed loop.
+//! alone, closed loop. A signing begins with its token in hand: what an issuer spends on making one is in no figure of
+//! either side. CPU of a signing ends with it, and with the proofs that follow; what servers do while a client verifies is
+//! in none.
 
 mod operations;
 mod ours;
 mod stock;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, bail};
 use tokio::runtime::Runtime;
 
 use crate::Run;
-use crate::baseline::{Baseline, Served, Stack, found};
+use crate::baseline::{Baseline, Served, Stack, Usage, found};
 use crate::ledger::{Figures, Ledger};
 use crate::load::Target;
 use crate::role::Variant;
@@ -116,10 +118,12 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
     Ok(Measured { rows, left_out })
 }
 
-/// The servers of a whole signing, and Rekor v1 for what only it answers: searches.
+/// The servers of a whole signing, and Rekor v1 for what only it answers: searches. Over a Trillian of its own, so that none
+/// of its CPU is Fulcio's.
 fn with_rekor1(stack: &mut Stack) -> anyhow::Result<(Baseline, Served)> {
     let baseline = Baseline::start(stack)?;
-    let rekor1 = baseline.rekor1(stack)?;
+    let trillian = stack.trillian("rekor1")?;
+    let rekor1 = stack.rekor1(&trillian)?;
     Ok((baseline, rekor1))
 }
 
@@ -132,15 +136,8 @@ fn sweeps(
     baseline: Option<&Baseline>,
 ) -> anyhow::Result<Vec<Row>> {
     let (sweep, mut rows) = (&run.workload.sweep, Vec::new());
-    let mut one = |name: &str, target: Target, bodies: Bodies<'_>, rates: &[usize]| {
-        let swept = Swept {
-            name,
-            target: &target,
-            interval: Duration::from_millis(500),
-            bodies,
-            rates,
-            span: sweep.span(),
-        };
+    let mut one = |name: &str, target: Target, bodies: Bodies<'_>, usage: Used<'_>, rates: &[usize]| {
+        let swept = Swept { name, target: &target, bodies, usage, rates, span: sweep.span() };
         swept.sweep(ledger, runtime)?;
         rows.extend(sweep::rows(ledger, name, rates));
         anyhow::Ok(())
@@ -148,25 +145,30 @@ fn sweeps(
     let timestamps = |count| Ok((0..count).map(|_| timestamp_request().to_vec()).collect());
     if let Some(zk) = ours.iter().find(|ours| ours.scheme == Variant::Zk) {
         let target = Target { success: 201, ..timestamp_target(&zk.services.tsa)? };
-        one("sweep/timestamp/sigveil", target, &timestamps, &sweep.rates)?;
+        one("sweep/timestamp/sigveil", target, &timestamps, &|| zk.usage(), &sweep.rates)?;
     }
     if let Some(theirs) = baseline {
         let services = &theirs.trusted.services;
-        one("sweep/timestamp/tsa", timestamp_target(&services.tsa)?, &timestamps, &sweep.rates)?;
+        let target = timestamp_target(&services.tsa)?;
+        one("sweep/timestamp/tsa", target, &timestamps, &|| theirs.tsa.usage(), &sweep.rates)?;
         let certificates = |count| signing_requests(count, &theirs.token()?);
-        one("sweep/issue/fulcio", issue_target(&services.ca)?, &certificates, &sweep.issue_rates)?;
+        let target = issue_target(&services.ca)?;
+        one("sweep/issue/fulcio", target, &certificates, &|| theirs.fulcio.usage(), &sweep.issue_rates)?;
     }
     // A deferred certificate owes a proof: rates beyond those of `zk` would be owed for minutes.
     for side in ours.iter().filter(|ours| ours.scheme != Variant::ZkDeferred) {
         let certificates = |count| signing_requests(count, &side.token()?);
         let name = format!("sweep/issue/{}", side.scheme.name());
-        one(&name, issue_target(&side.services.ca)?, &certificates, &sweep.issue_rates)?;
+        let target = issue_target(&side.services.ca)?;
+        one(&name, target, &certificates, &|| side.usage(), &sweep.issue_rates)?;
     }
     Ok(rows)
 }
 
 /// Makes so many requests.
 type Bodies<'a> = &'a dyn Fn(usize) -> anyhow::Result<Vec<Vec<u8>>>;
+/// What a server has used, if it lives.
+type Used<'a> = &'a dyn Fn() -> anyhow::Result<Usage>;
 
 /// A row for each metric that a name has, and the ratio of ours to theirs for each pair of names.
 fn rows(ledger: &Ledger, names: &[String]) -> Vec<Row> {

@@ -114,7 +114,7 @@ pub(super) fn turns<'a>(
         let search = target_of(&rekor1.url, "/api/v1/index/retrieve", "application/json", 200)?;
         let searched = Operation::Search(Searched::Rekor1);
         sides.extend([
-            side("op/issue/fulcio", issue, issue_target(&services.ca)?, "ca_cpu", &baseline.fulcio),
+            side("op/issue/fulcio", issue, issue_target(&services.ca)?, "ca_cpu", &baseline.fulcio.processes),
             side("op/timestamp/tsa", Operation::Timestamp, timestamp_target(&services.tsa)?, "tsa_cpu", tsa),
             side("op/log/rekor2", Operation::Log, log, "log_cpu", rekor),
             side("op/search/rekor1", searched, search, "search_cpu", &rekor1.processes),

@@ -70,9 +70,14 @@ impl Ours {
         self.trust.section.output_log.base_url.trim_end_matches('/')
     }
 
+    /// The one that all its roles share.
+    pub(super) fn processes(&self) -> &[Process] {
+        &self.served.processes
+    }
+
     /// What its process has used.
     pub(super) fn usage(&self) -> anyhow::Result<Usage> {
-        self.served.processes.iter().map(Process::usage).sum()
+        self.served.usage()
     }
 
     /// Whom verifications of its signatures expect: the label of the profile "stable" is always the same.
@@ -92,9 +97,13 @@ impl Ours {
         Ok(())
     }
 
-    fn sign(&self, digest: [u8; 32], step: &mut dyn FnMut(&'static str)) -> anyhow::Result<Signed> {
-        let token = self.token()?;
-        let source = TokenSource::Given(&token);
+    fn sign(
+        &self,
+        token: &str,
+        digest: [u8; 32],
+        step: &mut dyn FnMut(&'static str),
+    ) -> anyhow::Result<Signed> {
+        let source = TokenSource::Given(token);
         sign(&self.client, &self.services, &self.trust, digest, &source, None, step).map_err(said)
     }
 
@@ -104,11 +113,11 @@ impl Ours {
     }
 
     fn measure(&self) -> anyhow::Result<Figures> {
-        let digest = digest();
+        let (digest, token) = (digest(), self.token()?);
         let (server, own) = (self.usage()?, machine::cpu_seconds());
         let mut begun = Vec::new();
         let start = Instant::now();
-        let signed = self.sign(digest, &mut |step| begun.push((step, start.elapsed())))?;
+        let signed = self.sign(&token, digest, &mut |step| begun.push((step, start.elapsed())))?;
         let wall = start.elapsed();
         let proofs = receipt(&self.client, &self.trust, &signed.certificate).map_err(said)?;
         let proven = start.elapsed();

@@ -14,7 +14,7 @@ use crate::ledger::Figures;
 pub(super) struct Both {
     clients: Clients,
     home: PathBuf,
-    /// Signings of one block, whose figures are their means: /proc counts CPU by 10 ms.
+    /// Signings of one block, whose figures are their means.
     signings: usize,
 }
 
@@ -42,81 +42,89 @@ impl Both {
     }
 
     fn against_theirs(&self, client: Stock, baseline: &Baseline) -> anyhow::Result<Figures> {
-        let roles = [
-            ("ca_cpu", &baseline.fulcio),
-            ("log_cpu", &baseline.rekor.processes),
-            ("tsa_cpu", &baseline.tsa.processes),
-        ];
-        let read =
-            || roles.iter().map(|(_, processes)| used(processes)).collect::<anyhow::Result<Vec<Usage>>>();
-        let before = read()?;
-        let (token, trust) = (|| baseline.token(), &baseline.trusted.folder);
-        let mut figures = self.some(client, trust, &token, &baseline.signer(), &|_| Ok(()))?;
-        let after = read()?;
-        let mut sum = 0.0;
-        for (((metric, _), before), after) in roles.iter().zip(before).zip(after) {
-            let cpu = (after - before).cpu / self.signings as f64;
-            sum += cpu;
-            figures.insert((*metric).to_owned(), cpu);
-        }
-        figures.insert("server_cpu".to_owned(), sum);
-        Ok(figures)
+        self.some(&Against {
+            client,
+            trust: &baseline.trusted.folder,
+            token: &|| baseline.token(),
+            signer: &baseline.signer(),
+            settle: &|_| Ok(()),
+            roles: &[
+                ("ca_cpu", &baseline.fulcio.processes),
+                ("log_cpu", &baseline.rekor.processes),
+                ("tsa_cpu", &baseline.tsa.processes),
+            ],
+        })
     }
 
     fn against_ours(&self, client: Stock, ours: &Ours) -> anyhow::Result<Figures> {
-        let before = ours.usage()?;
-        let settle = |bundle: &Path| ours.settle(bundle);
-        let mut figures = self.some(client, &ours.folder, &|| ours.token(), ours.signer(), &settle)?;
-        figures.insert("server_cpu".to_owned(), (ours.usage()? - before).cpu / self.signings as f64);
-        Ok(figures)
+        self.some(&Against {
+            client,
+            trust: &ours.folder,
+            token: &|| ours.token(),
+            signer: ours.signer(),
+            settle: &|bundle| ours.settle(bundle),
+            roles: &[("server_cpu", ours.processes())],
+        })
     }
 
     /// The means of a block's signings.
-    fn some(
-        &self,
-        client: Stock,
-        trust: &Path,
-        token: &dyn Fn() -> anyhow::Result<String>,
-        signer: &Signer,
-        settle: &dyn Fn(&Path) -> anyhow::Result<()>,
-    ) -> anyhow::Result<Figures> {
+    fn some(&self, against: &Against<'_>) -> anyhow::Result<Figures> {
         let mut means = Figures::new();
         for _ in 0..self.signings {
-            for (metric, value) in self.one(client, trust, &token()?, signer, settle)? {
+            for (metric, value) in self.one(against)? {
                 *means.entry(metric).or_default() += value / self.signings as f64;
             }
         }
         Ok(means)
     }
 
-    /// One signature over a file of its own, and its verification by the same client.
-    fn one(
-        &self,
-        client: Stock,
-        trust: &Path,
-        token: &str,
-        signer: &Signer,
-        settle: &dyn Fn(&Path) -> anyhow::Result<()>,
-    ) -> anyhow::Result<Figures> {
+    /// One signature over a file of its own, and its verification by the same client. The token is made before the servers
+    /// are read, since our issuer shares a process with what is read and theirs does not; they are read again before the
+    /// verification, which asks none of them.
+    fn one(&self, against: &Against<'_>) -> anyhow::Result<Figures> {
+        let Against { client, trust, signer, .. } = *against;
         let (file, bundle) = (self.home.join("artifact"), self.home.join("bundle.json"));
         if bundle.exists() {
             std::fs::remove_file(&bundle).context("cannot remove the last bundle")?;
         }
         std::fs::write(&file, OsRng.next_u64().to_be_bytes())?;
-        let signed = self.clients.sign(client, trust, token, &file, &bundle)?;
-        settle(&bundle)?;
+        let token = (against.token)()?;
+        let before = against.cpu()?;
+        let signed = self.clients.sign(client, trust, &token, &file, &bundle)?;
+        (against.settle)(&bundle)?;
+        let after = against.cpu()?;
         let verified = self.clients.verify(client, trust, signer, &file, &bundle)?;
+        let used: Vec<f64> = before.iter().zip(after).map(|(before, after)| after - before).collect();
         let figures = [
             ("wall", signed.wall),
             ("client_cpu", signed.cpu),
+            ("server_cpu", used.iter().sum()),
             ("bundle_bytes", std::fs::metadata(&bundle)?.len() as f64),
             ("verify", verified.wall),
             ("verify_cpu", verified.cpu),
         ];
-        Ok(figures.map(|(metric, value)| (metric.to_owned(), value)).into())
+        let roles = against.roles.iter().map(|(metric, _)| *metric).zip(used);
+        Ok(figures.into_iter().chain(roles).map(|(metric, value)| (metric.to_owned(), value)).collect())
     }
 }
 
-fn used(processes: &[Process]) -> anyhow::Result<Usage> {
-    processes.iter().map(Process::usage).sum()
+/// Whom a client signs against.
+struct Against<'a> {
+    client: Stock,
+    trust: &'a Path,
+    token: &'a dyn Fn() -> anyhow::Result<String>,
+    signer: &'a Signer,
+    /// Waits for what follows a signing, given its bundle.
+    settle: &'a dyn Fn(&Path) -> anyhow::Result<()>,
+    /// The servers, and the metric of each one's CPU.
+    roles: &'a [(&'static str, &'a [Process])],
+}
+
+impl Against<'_> {
+    /// CPU seconds that each role has used.
+    fn cpu(&self) -> anyhow::Result<Vec<f64>> {
+        let used =
+            |processes: &[Process]| processes.iter().map(Process::usage).sum::<anyhow::Result<Usage>>();
+        self.roles.iter().map(|(_, processes)| Ok(used(processes)?.cpu)).collect()
+    }
 }
