@@ -157,8 +157,11 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let machine = machine::Machine::read();
     let Measured { rows, left_out } = measured;
+    let disagreement = baseline::disagreement(&rows);
     let outcome = row::Outcome { suite, commit, workload: workload.name, machine, versions, left_out, rows };
-    outcome.publish(arguments.json.as_deref())
+    outcome.publish(arguments.json.as_deref())?;
+    // After its rows are left, which say it too.
+    disagreement.map_or(Ok(()), |what| Err(anyhow::anyhow!(what)))
 }
 
 /// What a suite is asked for.

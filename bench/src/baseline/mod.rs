@@ -23,6 +23,7 @@ use anyhow::{Context as _, ensure};
 use clap::Subcommand;
 use sigveil::service::client::Client;
 
+pub(crate) use check::disagreement;
 pub(crate) use clients::{Clients, Signer, Stock};
 pub(crate) use install::Missing;
 pub(crate) use process::{Process, Usage, own_user_cpu, unless_dead};
@@ -72,7 +73,7 @@ pub(crate) enum Action {
     Status,
     /// Start everything, sign and verify with each stock client, log an entry in Rekor v1, stop everything.
     Run,
-    /// Start everything, and hold the harness's rates against wrk's on the same servers.
+    /// Start everything, and hold the harness's rates against wrk's on the same servers; fails where they differ.
     Check,
 }
 
@@ -191,6 +192,7 @@ pub(crate) fn act(action: Action) -> anyhow::Result<Option<Measured>> {
         Action::Check => {
             let mut left_out = Vec::new();
             let rows = found(checked(), &mut left_out)?.unwrap_or_default();
+            left_out.extend(disagreement(&rows));
             Ok(Some(Measured { rows, left_out }))
         }
     }
