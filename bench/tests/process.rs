@@ -54,6 +54,14 @@ impl Home {
         text.lines().map(str::to_owned).collect()
     }
 
+    /// A row of the outcome.
+    fn row(&self, name: &str, metric: &str) -> serde_json::Value {
+        let outcome = fs::read(self.file("outcome.json")).unwrap();
+        let outcome: serde_json::Value = serde_json::from_slice(&outcome).unwrap();
+        let mut rows = outcome["rows"].as_array().unwrap().iter();
+        rows.find(|row| row["name"] == name && row["metric"] == metric).unwrap().clone()
+    }
+
     /// The servers that are noted.
     fn servers(&self) -> Vec<i32> {
         let Ok(text) = fs::read(self.file("sigveil/baseline/run/running.json")) else { return Vec::new() };
@@ -115,10 +123,30 @@ fn a_run_that_was_killed_goes_on_and_stops_what_it_had_left() {
     assert_eq!(blocks[..kept.len()], kept);
     // A heading; what our log has on disk; three rounds of two sides; of each a client alone and a sweep of one rate.
     assert_eq!(blocks.len(), 1 + 1 + 6 + 2 * 2);
-    let outcome: serde_json::Value =
-        serde_json::from_slice(&fs::read(home.file("outcome.json")).unwrap()).unwrap();
-    let row = outcome["rows"].as_array().unwrap().iter().find(|row| row["name"] == "sigveil_c1").unwrap();
-    assert_eq!(row["n"], 3);
+    assert_eq!(home.row("sigveil_c1", "p50")["n"], 3);
+    assert_eq!(home.row("sigveil", "tree_size")["median"], 20.0);
+}
+
+#[test]
+fn a_side_that_did_not_grow_to_its_end_is_filled_and_measured_anew() {
+    let home = Home::new();
+    let grow = || home.harness(&["growth", "--record", "blocks", "--json=outcome.json"]).output().unwrap();
+    let first = grow();
+    assert!(first.status.success(), "{}", said(&first));
+    let count =
+        |name: &str| home.blocks().iter().filter(|line| line.contains(&format!("\"{name}\""))).count();
+    let kept: Vec<String> =
+        home.blocks().into_iter().filter(|line| !line.contains("\"sigveil_n400\"")).collect();
+    fs::write(home.file("blocks"), kept.join("\n") + "\n").unwrap();
+
+    let again = grow();
+    assert!(again.status.success(), "{}", said(&again));
+    assert_eq!([count("sigveil_n100"), count("sigveil_n400")], [2, 1], "blocks of two fillings");
+    assert_eq!(count("issue_hashed_n80"), 1, "what was whole is measured again");
+    for name in ["sigveil_n100", "sigveil_n400", "issue_hashed_n80"] {
+        assert!(home.row(name, "bytes_per_entry")["median"].as_f64().unwrap() > 0.0);
+        assert!(home.row(name, "cpu_per_entry")["median"].as_f64().unwrap() > 0.0);
+    }
 }
 
 #[test]
@@ -156,6 +184,24 @@ fn a_server_that_dies_is_named_and_its_block_is_not_kept() {
     );
     assert!(home.servers().is_empty() && !home.file("outcome.json").exists());
     assert!(home.blocks().len() < 1 + 6);
+}
+
+#[test]
+fn a_server_that_dies_in_a_sweep_has_lost_no_rate() {
+    let home = Home::new();
+    let text = workload(1).replace("issue_rates = []\nspan = 1", "issue_rates = []\nspan = 5");
+    assert_ne!(text, workload(1));
+    fs::write(home.file("workload.toml"), text).unwrap();
+    let mut child = home.log().stderr(Stdio::piped()).spawn().unwrap();
+    let swept = |home: &Home, name| home.blocks().iter().any(|line| line.contains(name));
+    wait_until("sweep", || {
+        assert!(child.try_wait().unwrap().is_none(), "it ended");
+        swept(&home, "\"harness_sweep\"")
+    });
+    send(home.servers()[0] as u32, Signal::KILL);
+    let ended = child.wait_with_output().unwrap();
+    assert!(ended.status.code() == Some(3) && said(&ended).contains("has died"), "{}", said(&ended));
+    assert!(!swept(&home, "\"harness_s20\""), "what it took for a lost rate is kept");
 }
 
 #[test]

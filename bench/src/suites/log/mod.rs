@@ -88,13 +88,7 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
     let closed = amount.connections.iter().copied().map(Load::Connections);
     let loads: Vec<Load> = closed.chain(amount.rates.iter().copied().map(Load::Rate)).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    for side in sides.iter().filter(|side| side.has_tree()) {
-        let filled = unless_dead(fill(&runtime, side, amount.entries), || side.usage());
-        let figures = filled.with_context(|| format!("{} with {} entries", side.name, amount.entries))?;
-        if !ledger.has(side.name, 0) {
-            ledger.add(side.name, 0, figures)?;
-        }
-    }
+    fill_all(&runtime, &sides, &mut ledger, amount.entries)?;
     for &load in &loads {
         for index in 0..amount.rounds {
             // Every other round the other way about, so that no side always follows the same.
@@ -130,6 +124,23 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
     let mut rows = rows(&ledger, &sides, &loads);
     rows.extend(sides.iter().flat_map(|side| sweep::rows(&ledger, side.name, &sweep.rates)));
     Ok(Measured { rows, left_out })
+}
+
+/// Fills every log, and keeps what they have on disk then unless that is there already.
+fn fill_all(
+    runtime: &tokio::runtime::Runtime,
+    sides: &[Side],
+    ledger: &mut Ledger,
+    entries: usize,
+) -> anyhow::Result<()> {
+    for side in sides.iter().filter(|side| side.has_tree()) {
+        let filled = unless_dead(fill(runtime, side, entries), || side.usage());
+        let figures = filled.with_context(|| format!("{} with {entries} entries", side.name))?;
+        if !ledger.has(side.name, 0) {
+            ledger.add(side.name, 0, figures)?;
+        }
+    }
+    Ok(())
 }
 
 /// Fills a log that is empty, and says what it then has on disk: of all sides at as many entries, since each begins with
