@@ -127,7 +127,10 @@ impl CertificateLog {
         // Signatures are verified and files may be synced: not on a thread that serves others.
         let checked = tokio::task::spawn_blocking(check).await.map_err(|_| AppendError::Unavailable)?;
         let (entry, chain) = match checked? {
-            Checked::Again(sct) => return Ok(sct),
+            Checked::Again(sct) => {
+                self.log.metrics().count_duplicate();
+                return Ok(sct);
+            }
             Checked::New(entry, chain) => (entry, chain),
         };
         // Goes on where nobody waits any more, so that it is known what came of it.

@@ -245,6 +245,8 @@ async fn a_chain_that_comes_again_gets_the_timestamp_it_had() {
         assert_eq!(timestamp(submit(&url, "add-pre-chain", &chain).await).await, other);
     }
     assert_eq!((size(&log), leaves(&log, 2).len()), (2, 2));
+    let counted = reqwest::get(format!("{url}/metrics")).await.unwrap().text().await.unwrap();
+    assert!(counted.contains("\nsigveil_log_duplicates_total{origin=\"log.example\"} 4\n"), "{counted}");
     // Remembered while the log runs.
     log.log().stop().await;
     let log = open(folder.path(), &[&root.certificate]);

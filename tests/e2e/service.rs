@@ -136,6 +136,19 @@ fn redact_by_url(served: &Served) {
     let (status, answer) = run_json(approve);
     assert_eq!(status, 0, "{answer}");
     let rekor = served.url("rekor");
+    // The endpoint refuses as its face does: with a problem document.
+    let (client, endpoint) = (reqwest::blocking::Client::new(), format!("{rekor}/api/sigveil/v1/redactions"));
+    for (request, status, reason) in [
+        (client.get(&endpoint), 405, "method-not-allowed"),
+        (client.post(&endpoint).body("{}"), 400, "redaction-request-malformed"),
+        (client.post(&endpoint).body(vec![b' '; 300 << 10]), 413, "request-too-large"),
+    ] {
+        let answer = request.send().unwrap();
+        assert_eq!(
+            (answer.status().as_u16(), answer.json::<Value>().unwrap()["reason"].as_str()),
+            (status, Some(reason))
+        );
+    }
     let (status, answer) = run_json(["redact", "apply", "--url", &rekor, "--request", &signed]);
     assert_eq!((status, answer["index"].as_u64()), (0, Some(0)), "{answer}");
     let (status, after) = audit();

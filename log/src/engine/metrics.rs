@@ -42,6 +42,11 @@ impl Metrics {
         set(&self.published, size);
     }
 
+    /// Counts a submission that was answered with what the log holds, without coming to the engine.
+    pub(crate) fn count_duplicate(&self) {
+        add(&self.duplicates, 1);
+    }
+
     /// Entries under the published checkpoint.
     pub(super) fn published(&self) -> u64 {
         self.published.load(Ordering::Relaxed)
