@@ -135,6 +135,26 @@ async fn withheld_content_is_gone_over_http() {
     assert_eq!(refusal(answer).await, (400, "entry-unknown-kind".to_owned()));
 }
 
+/// Of what was withheld whole nothing is left to withhold, and readers keep the record they were pointed to.
+#[tokio::test]
+async fn the_first_record_of_a_whole_body_stays_the_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(witnessed(folder.path())).unwrap();
+    let (entry, payload) = sealed(b"a value to be forgotten");
+    let leaf_hash = log.append_sealed(&entry, &payload).await.unwrap().leaf_hash;
+    let first = record(0, leaf_hash, Withholding::WholeBody);
+    let mut later = record(0, leaf_hash, Withholding::WholeBody);
+    later.statement.reason = ReasonCode::LegalOrder;
+    later.signatures = vec![later.statement.sign(&authority())];
+    let narrower = record(0, leaf_hash, Withholding::Fields(vec![0]));
+    for record in [first, later, narrower] {
+        let at = log.append(&Entry::Redaction(record)).await.unwrap().index;
+        let redacted = log.redact(at, Covered(true)).await.unwrap();
+        assert_eq!((redacted.index, redacted.record), (0, 1));
+        assert_eq!(stored(&log, 0), Stored::Withheld(Withheld { leaf_hash, record: 1 }));
+    }
+}
+
 /// Reopening without the witness, whose lock goes with the old log's thread.
 fn witnessed_again(folder: &Path) -> sigveil_log::engine::Config {
     let mut again = config(folder);
@@ -175,6 +195,16 @@ async fn each_condition_refuses_alone_and_nothing_is_withheld() {
         [(unsigned, "entry-threshold"), (forged, "entry-bad-signature"), (keys, "entry-key-list-mismatch")]
     {
         assert_eq!(log.append(&Entry::Redaction(bad)).await.unwrap_err().reason(), reason);
+    }
+    // What anybody can add to what the authorities signed makes no entry.
+    let strangers =
+        (2..=80).map(|seed| good.statement.sign(&ed25519_dalek::SigningKey::from_bytes(&[seed; 32])));
+    for more in [1, 79] {
+        let mut padded = good.clone();
+        padded.signatures.extend(strangers.clone().take(more));
+        padded.signatures.sort_by(|a, b| a.key.cmp(&b.key));
+        let refused = log.append(&Entry::Redaction(padded)).await.unwrap_err();
+        assert_eq!(refused.reason(), "entry-not-canonical");
     }
 
     let other_leaf = record(0, Hash([0; 32]), Withholding::WholeBody);

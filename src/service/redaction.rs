@@ -73,13 +73,10 @@ pub async fn prepare(
         key_list_digest: covered.key_list_digest(),
         reason,
         time,
-    };
-    Ok(RedactionRecord {
-        statement,
-        map_keys: keys.elements(),
-        signatures: Vec::new(),
+        // Redaction in the certificate log is not built: the certificate stays published there.
         certificate_record: None,
-    })
+    };
+    Ok(RedactionRecord { statement, map_keys: keys.elements(), signatures: Vec::new() })
 }
 
 /// Puts a signed record into the log, withholds what it names, and brings the index up to date. Repeating it after a
@@ -95,6 +92,8 @@ pub async fn apply(
 ) -> Result<Redacted, RedactionError> {
     let place = Place { log: record.statement.origin.clone(), index: record.statement.index };
     let covered = indexer.coverage(&place).await?.verify(&search_policy(trust, 0, 0))?;
+    let authorities = &trust.redaction_authorities;
+    let record = record.minimal(&authorities.keys, authorities.threshold);
     let index = match rekor.append(&Entry::Redaction(record)).await {
         Ok(receipt) => receipt.index,
         Err(AppendError::Duplicate(index)) => index,

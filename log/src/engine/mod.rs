@@ -373,6 +373,11 @@ impl Log {
                 let refused = EntryError::KindNotServed("redaction");
                 let policy = self.handle.redaction.as_ref().ok_or(refused)?;
                 record.verify(&policy.authorities, policy.threshold)?;
+                // Whatever anybody could add to a record or leave out of it would be another entry about the same.
+                let minimal = record.clone().minimal(&policy.authorities, policy.threshold);
+                if minimal != *record || Entry::parse(&entry.body()).as_ref() != Ok(entry) {
+                    return Err(EntryError::NotCanonical.into());
+                }
             }
             Entry::Sealed(_) => return Err(EntryError::KindNotServed("sealed without its payload").into()),
             Entry::IssuerKeys(_) => return Err(EntryError::KindNotServed("issuer-keys").into()),
@@ -402,7 +407,9 @@ impl Log {
         let Entry::Sealed(sealed) = entry else { return Err(EntryError::KindNotServed("not sealed").into()) };
         sealed.verify()?;
         payload.verify(sealed)?;
-        self.send(Draft::fixed(entry.body(), payload.to_bytes())).await
+        let body = entry.body();
+        check_length(&body)?;
+        self.send(Draft::fixed(body, payload.to_bytes())).await
     }
 
     /// Appends bytes as they are: for logs whose leaves are not entries of [`crate::entry`]. At most 65,535

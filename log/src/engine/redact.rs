@@ -140,9 +140,21 @@ pub(super) fn redact(
     let intent = Intent { index: statement.index, leaf_hash, record, withheld: statement.withheld };
     let path = sequencer.config.folder.join("withheld").join(intent.index.to_string());
     let files = sequencer.config.files.clone();
+    // Nothing is left of an entry that was withheld whole, and what readers were pointed to stays.
+    let intent = match files.read_optional(&path)? {
+        Some(bytes) => Some(Intent::read(&bytes)?).filter(|first| first.withheld == Withholding::WholeBody),
+        None => None,
+    }
+    .unwrap_or(intent);
     files.ensure_durable(&path, &serde_json::to_vec(&intent).map_err(io::Error::from)?)?;
     erase(sequencer, &intent)?;
-    Ok(Redacted { index: intent.index, leaf_hash, record })
+    Ok(Redacted { index: intent.index, leaf_hash, record: intent.record })
+}
+
+impl Intent {
+    fn read(bytes: &[u8]) -> io::Result<Self> {
+        serde_json::from_slice(bytes).map_err(io::Error::from)
+    }
 }
 
 fn read_record(reader: &Reader, tree: &TileTree<Reader>, index: u64) -> Result<RedactionRecord, RedactError> {
@@ -197,7 +209,7 @@ pub(super) fn complete_interrupted(sequencer: &mut Sequencer) -> Result<(), Reda
     for (name, _) in files.list(&folder)? {
         let path = folder.join(name);
         let bytes = files.read(&path)?;
-        let intent: Intent = serde_json::from_slice(&bytes).map_err(io::Error::from)?;
+        let intent = Intent::read(&bytes)?;
         // It may be there without being durable yet.
         files.ensure_durable(&path, &bytes)?;
         erase(sequencer, &intent)?;

@@ -76,6 +76,27 @@ pub(crate) mod decimal {
         let text = String::deserialize(deserializer)?;
         crate::checkpoint::parse_decimal(&text).ok_or_else(|| serde::de::Error::custom("not a decimal"))
     }
+
+    /// The same, or null.
+    pub(crate) mod optional {
+        use serde::{Deserialize, Deserializer, Serialize as _, Serializer};
+
+        #[derive(Deserialize)]
+        struct Decimal(#[serde(with = "super")] u64);
+
+        pub(crate) fn serialize<S: Serializer>(
+            number: &Option<u64>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            number.map(|number| number.to_string()).serialize(serializer)
+        }
+
+        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<u64>, D::Error> {
+            Ok(Option::<Decimal>::deserialize(deserializer)?.map(|Decimal(number)| number))
+        }
+    }
 }
 
 #[cfg(feature = "service")]

@@ -9,7 +9,7 @@ use super::EntryError;
 use super::body::{base64_bytes, decimal, spec_member, to_value};
 use crate::hash::Hash;
 
-const DOMAIN: &[u8] = b"sigveil-redaction/v1\n";
+const DOMAIN: &[u8] = b"sigveil-redaction/v2\n";
 const KEY_LIST_DOMAIN: &[u8] = b"sigveil-key-list/v1\n";
 
 /// Digest of the list of map keys of one entry:
@@ -78,12 +78,16 @@ pub struct RedactionStatement {
     /// When it was decided, Unix seconds.
     #[serde(with = "decimal")]
     pub time: u64,
+    /// Index of the certificate's own redaction in the certificate log; `None` says that there is none, and
+    /// that the certificate stays published there.
+    #[serde(with = "decimal::optional")]
+    pub certificate_record: Option<u64>,
 }
 
 impl RedactionStatement {
     /// The signed bytes: domain ‖ u16 length ‖ origin ‖ u64 index ‖ leaf hash ‖ what is withheld ‖ key-list
-    /// digest ‖ reason byte ‖ u64 time. What is withheld is the byte 0 for the whole body, or 1, a u16 count
-    /// and that many u16 positions.
+    /// digest ‖ reason byte ‖ u64 time ‖ the certificate's record. What is withheld is the byte 0 for the whole body, or
+    /// 1, a u16 count and that many u16 positions; the certificate's record is the byte 0 for none, or 1 and its u64 index.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = DOMAIN.to_vec();
         bytes.extend(u16::try_from(self.origin.len()).unwrap_or(u16::MAX).to_be_bytes());
@@ -101,6 +105,13 @@ impl RedactionStatement {
         bytes.extend(self.key_list_digest.0);
         bytes.push(self.reason.byte());
         bytes.extend(self.time.to_be_bytes());
+        match self.certificate_record {
+            None => bytes.push(0),
+            Some(index) => {
+                bytes.push(1);
+                bytes.extend(index.to_be_bytes());
+            }
+        }
         bytes
     }
 
@@ -134,11 +145,9 @@ pub struct RedactionRecord {
     /// each of them.
     #[serde(with = "concatenated")]
     pub map_keys: Vec<Hash>,
-    /// Signatures of authorities.
+    /// Signatures of authorities, ascending by key and one for each: as few as are needed stand in the log, since with
+    /// more anybody could make other records of one decision by leaving some out.
     pub signatures: Vec<AuthoritySignature>,
-    /// Index of the certificate's own redaction in the certificate log; `None` says that there is none, and
-    /// that the certificate stays published there.
-    pub certificate_record: Option<String>,
 }
 
 impl RedactionRecord {
@@ -172,11 +181,26 @@ impl RedactionRecord {
         Ok(())
     }
 
+    /// The record with no more signatures than it needs, in their order: the one form in which a log takes it.
+    #[must_use]
+    pub fn minimal(mut self, authorities: &[VerifyingKey], threshold: usize) -> Self {
+        let known =
+            |line: &AuthoritySignature| authorities.iter().any(|key| key.as_bytes()[..] == line.key[..]);
+        self.signatures.retain(known);
+        self.signatures.sort_by(|a, b| a.key.cmp(&b.key));
+        self.signatures.dedup_by(|a, b| a.key == b.key);
+        self.signatures.truncate(threshold.max(1));
+        self
+    }
+
     pub(super) fn from_spec(spec: Value) -> Result<Self, EntryError> {
         let record: Self = spec_member(spec, "redaction")?;
         let malformed = |what: &str| Err(EntryError::Malformed(what.to_owned()));
         if record.signatures.len() > 64 {
             return malformed("too many signatures");
+        }
+        if !record.signatures.is_sorted_by(|a, b| a.key < b.key) {
+            return malformed("signatures must be ascending by key, one for each");
         }
         if record.statement.origin.len() > 255 {
             return malformed("origin");
@@ -221,7 +245,7 @@ mod tests {
     use super::*;
     use crate::entry::{Entry, MAX_BODY};
 
-    fn record(keys: u16, signatures: usize) -> Entry {
+    fn record(keys: u16, signatures: u8) -> Entry {
         let map_keys: Vec<Hash> = (0..keys).map(|key| Hash::of(&[&key.to_be_bytes()])).collect();
         let statement = RedactionStatement {
             origin: "o".repeat(255),
@@ -231,9 +255,12 @@ mod tests {
             key_list_digest: key_list_digest(&map_keys),
             reason: ReasonCode::UnlawfulContent,
             time: u64::MAX,
+            certificate_record: Some(u64::MAX),
         };
-        let signatures = vec![statement.sign(&SigningKey::from_bytes(&[1; 32])); signatures];
-        Entry::Redaction(RedactionRecord { statement, map_keys, signatures, certificate_record: None })
+        let mut signatures: Vec<_> =
+            (1..=signatures).map(|seed| statement.sign(&SigningKey::from_bytes(&[seed; 32]))).collect();
+        signatures.sort_by(|a, b| a.key.cmp(&b.key));
+        Entry::Redaction(RedactionRecord { statement, map_keys, signatures })
     }
 
     /// A certificate inside a body of 65,535 bytes has less than 49,152 bytes, and a label or sealed claim
@@ -243,6 +270,43 @@ mod tests {
         let full = record(49_152 / 33, 8);
         assert!(full.body().len() <= MAX_BODY, "{}", full.body().len());
         assert_eq!(Entry::parse(&full.body()).unwrap(), full);
+    }
+
+    /// What anybody could make of a record that is published: none of it is another record that a log takes.
+    #[test]
+    fn of_a_record_there_is_one_form() {
+        let Entry::Redaction(whole) = record(1, 3) else { unreachable!("it was just made") };
+        let keys = |record: &RedactionRecord| -> Vec<VerifyingKey> {
+            record.signatures.iter().map(|line| line.key[..].try_into().unwrap()).collect()
+        };
+        let authorities = keys(&whole);
+        let least = whole.clone().minimal(&authorities, 2);
+        assert_eq!(least.signatures, whole.signatures[..2]);
+        least.verify(&authorities, 2).unwrap();
+        let form = |change: &dyn Fn(&mut RedactionRecord)| {
+            let mut record = whole.clone();
+            change(&mut record);
+            let same = record.clone().minimal(&authorities, 2) == record;
+            (same, Entry::parse(&Entry::Redaction(record).body()).is_ok())
+        };
+        assert_eq!(form(&|record| record.signatures.truncate(2)), (true, true));
+        assert_eq!(form(&|_| {}), (false, true), "more than it needs");
+        assert_eq!(form(&|record| record.signatures.swap(0, 1)), (false, false));
+        assert_eq!(form(&|record| record.signatures[1] = record.signatures[0].clone()), (false, false));
+        let stranger = whole.statement.sign(&SigningKey::from_bytes(&[9; 32]));
+        assert!(!form(&|record| record.signatures = vec![stranger.clone()]).0);
+    }
+
+    /// The certificate's record is signed with the rest.
+    #[test]
+    fn nobody_but_the_authorities_says_where_the_certificate_is_redacted() {
+        let Entry::Redaction(mut record) = record(1, 1) else { unreachable!("it was just made") };
+        let authority = SigningKey::from_bytes(&[1; 32]).verifying_key();
+        record.verify(&[authority], 1).unwrap();
+        for other in [None, Some(7)] {
+            record.statement.certificate_record = other;
+            assert_eq!(record.verify(&[authority], 1).unwrap_err().reason(), "entry-bad-signature");
+        }
     }
 
     #[test]

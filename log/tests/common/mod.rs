@@ -163,7 +163,8 @@ pub fn record(index: u64, leaf_hash: Hash, withheld: Withholding) -> RedactionRe
         key_list_digest: key_list_digest(&map_keys),
         reason: ReasonCode::PersonalData,
         time: NOW / 1000,
+        certificate_record: None,
     };
     let signatures = vec![statement.sign(&authority())];
-    RedactionRecord { statement, map_keys, signatures, certificate_record: None }
+    RedactionRecord { statement, map_keys, signatures }
 }

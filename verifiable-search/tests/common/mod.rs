@@ -247,14 +247,10 @@ pub fn record_about(origin: &str, index: u64, leaf_hash: Hash, keys: &EntryKeys,
         key_list_digest: keys.digest(),
         reason: ReasonCode::PersonalData,
         time: NOW,
+        certificate_record: None,
     };
     let signatures = vec![statement.sign(&Ed25519::from_bytes(&[seed; 32]))];
-    Entry::Redaction(RedactionRecord {
-        statement,
-        map_keys: keys.elements(),
-        signatures,
-        certificate_record: None,
-    })
+    Entry::Redaction(RedactionRecord { statement, map_keys: keys.elements(), signatures })
 }
 
 /// Logs and trust roots to replay from.
