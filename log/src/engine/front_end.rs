@@ -11,6 +11,7 @@
 //! lock: there the others publish again when it works or dies.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,9 @@ use crate::tile::TILE_WIDTH;
 const LOOK: Duration = Duration::from_millis(4);
 /// How often a front end without the lease looks whether it is free.
 const CONTEND: Duration = Duration::from_millis(100);
+/// Entries that may be ordered and not published: nothing more is taken while there are as many, since whoever leads next
+/// reads all of them at once.
+const BACKLOG: u64 = 1 << 16;
 
 /// Everything that the log's thread owns.
 pub(super) struct FrontEnd {
@@ -94,16 +98,18 @@ impl Leading {
         }
         let tree = CommittedTree::open(config.objects(), config.layout, &batches)?;
         publisher.compare(&config.reader())?;
+        // Whoever led before may have gone between publishing and saying so, and there may be nothing more to publish.
+        journal.announce(published)?;
         Ok(Some(Self { tree, publisher, again: None, _lock: lock }))
     }
 
     /// Integrates and publishes what was ordered since.
     fn lead(&mut self, config: &Config, journal: &mut dyn Journal) -> Result<Published, AppendError> {
-        let storage = |error: std::io::Error| {
+        let storage = |error: io::Error| {
             tracing::error!(%error, "storage failed; this front end begins anew");
             AppendError::Unavailable
         };
-        let (batches, _) = journal.read(Some(self.tree.size())).map_err(storage)?;
+        let (batches, ordered) = journal.read(Some(self.tree.size())).map_err(storage)?;
         if let Some(first) = batches.first().filter(|batch| batch.first != self.tree.size()) {
             tracing::error!(first = first.first, size = self.tree.size(), "others have published since");
             return Err(AppendError::Unavailable);
@@ -114,6 +120,14 @@ impl Leading {
                 let size = self.tree.size();
                 journal.trim(size - size % TILE_WIDTH).map_err(storage)?;
             }
+        }
+        if self.tree.size() != ordered {
+            tracing::error!(
+                ordered,
+                size = self.tree.size(),
+                "others have dropped what they published since"
+            );
+            return Err(AppendError::Unavailable);
         }
         if let Some(published) = self.published() {
             return Ok(published.clone());
@@ -157,7 +171,11 @@ impl FrontEnd {
     pub(super) fn heal(&mut self) -> Result<(), OpenError> {
         self.failed = Some(Instant::now());
         self.leave();
-        self.join()?;
+        if let Err(error) = self.join() {
+            // Another front end may be able to do what this one is not.
+            self.leave();
+            return Err(error);
+        }
         self.failed = None;
         Ok(())
     }
@@ -237,6 +255,16 @@ impl FrontEnd {
             Err(_) => self.fail(),
         }
         Some(published)
+    }
+
+    /// Whether as much is ordered and not published as whoever leads next can read at once.
+    fn is_far_behind(&mut self) -> io::Result<bool> {
+        let is_far = |(published, committed): (u64, u64)| committed.saturating_sub(published) >= BACKLOG;
+        if let Some(journal) = self.journal.as_deref_mut().filter(|_| is_far(self.seen)) {
+            // What this front end saw last may be long past.
+            self.seen.0 = self.seen.0.max(journal.announced()?);
+        }
+        Ok(is_far(self.seen))
     }
 
     /// Gives a batch its places.
@@ -343,8 +371,18 @@ impl Writer for FrontEnd {
     }
 
     fn process(&mut self, batch: Vec<(Draft, Answer)>) {
-        if self.failed.is_some() {
-            batch.into_iter().for_each(|(_, answer)| drop(answer.send(Err(AppendError::Unavailable))));
+        let refused = match self.is_far_behind() {
+            _ if self.failed.is_some() => Some(AppendError::Unavailable),
+            Ok(false) => None,
+            Ok(true) => Some(AppendError::Busy),
+            Err(error) => {
+                tracing::error!(%error, "what is published cannot be asked");
+                self.fail();
+                Some(AppendError::Unavailable)
+            }
+        };
+        if let Some(error) = refused {
+            batch.into_iter().for_each(|(_, answer)| drop(answer.send(Err(error.clone()))));
             return;
         }
         let (placed, published) = match self.order(batch) {

@@ -192,6 +192,14 @@ impl Run {
         let opened =
             VerifiedCheckpoint::open_witnessed(&bytes, &log, &keys, 1).map_err(|error| words(&error))?;
         let (size, last) = (opened.checkpoint().size, opened.checkpoint().root);
+        if let Some(shared) = &self.shared {
+            // Front ends that do not publish answer by this.
+            let order = shared.journal.connect(log.name());
+            let announced = order.and_then(|mut order| order.announced()).map_err(|error| words(&error))?;
+            if announced != size {
+                return Err(format!("a tree of {size} is published, and {announced} are said to be"));
+            }
+        }
         let tree = TileTree::open(reader.clone(), size, &last).map_err(|error| words(&error))?;
         let entries = reader.entries(&tree, 0, size).map_err(|error| words(&error))?;
         let mut places = BTreeMap::new();
