@@ -1,15 +1,23 @@
 //! Signing a checkpoint, having it cosigned, and publishing it.
 
-use std::sync::Arc;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
 use super::tree::RecentTiles;
 use super::{AppendError, Clock, Config, OpenError};
 use crate::checkpoint::Checkpoint;
 use crate::merkle::{consistency_proof, root};
-use crate::note::{NoteKey, NoteSigner, SignedNote};
+use crate::note::{NoteKey, NoteSignature, NoteSigner, SignedNote};
 use crate::store::{Objects, Reader, Standing};
 use crate::tile::TileTree;
 use crate::witness::{AddCheckpoint, CosignError, Cosigner};
+
+/// How much longer it is waited for cosignatures when there are enough.
+const GRACE: Duration = Duration::from_millis(200);
+/// How long it is waited for enough of them: longer than a witness should take.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Publishes the checkpoints of one log.
 pub(super) struct Publisher {
@@ -18,11 +26,12 @@ pub(super) struct Publisher {
     signer: NoteSigner,
     also_signed_by: Vec<NoteSigner>,
     clock: Clock,
-    /// Latest time signed, which no later one is before.
+    /// Latest time signed.
     time: u64,
-    /// Each witness, and the size it last cosigned as far as is known.
-    witnesses: Vec<(Arc<dyn Cosigner>, u64)>,
+    witnesses: Vec<Asked>,
     threshold: usize,
+    /// How long it is waited for as many.
+    patience: Duration,
     published: Option<Published>,
 }
 
@@ -35,6 +44,7 @@ pub(super) struct Published {
 
 impl Publisher {
     pub(super) fn new(config: &Config) -> Self {
+        let asked = |witness| Asked { witness, known: 0, busy: Arc::default() };
         Self {
             objects: config.objects(),
             standing: Standing::default(),
@@ -42,8 +52,10 @@ impl Publisher {
             also_signed_by: config.also_signed_by.clone(),
             clock: Arc::clone(&config.clock),
             time: 0,
-            witnesses: config.witnesses.iter().map(|witness| (Arc::clone(witness), 0)).collect(),
+            witnesses: config.witnesses.iter().map(Arc::clone).map(asked).collect(),
             threshold: config.witness_threshold,
+            // A lease that ran out meanwhile would have another front end ask the same ones.
+            patience: config.shared.as_ref().map_or(PATIENCE, |shared| PATIENCE.min(shared.lease / 3)),
             published: None,
         }
     }
@@ -57,7 +69,7 @@ impl Publisher {
         let checkpoint = opened.checkpoint().clone();
         let size = checkpoint.size;
         self.time = opened.log_time().unwrap_or(0);
-        self.witnesses.iter_mut().for_each(|(_, known)| *known = checkpoint.size);
+        self.witnesses.iter_mut().for_each(|asked| asked.known = checkpoint.size);
         self.published = Some(Published { checkpoint, note: opened.note().to_string().into() });
         Ok(size)
     }
@@ -74,7 +86,7 @@ impl Publisher {
     }
 
     pub(super) fn witness_keys(&self) -> Vec<NoteKey> {
-        self.witnesses.iter().map(|(witness, _)| witness.key().clone()).collect()
+        self.witnesses.iter().map(|asked| asked.witness.key().clone()).collect()
     }
 
     pub(super) fn log_key(&self) -> &NoteKey {
@@ -90,12 +102,12 @@ impl Publisher {
         })?;
         let checkpoint = Checkpoint::new(self.signer.public().name(), size, root);
         let mut note = SignedNote::new(checkpoint.to_string()).map_err(|_| AppendError::Unavailable)?;
-        // Clocks are set back; tree heads must not be.
-        self.time = self.time.max((self.clock)());
+        // Clocks are set back; each tree head of a certificate log is later than the one before (RFC 6962 §3.5).
+        self.time = self.time.saturating_add(1).max((self.clock)());
         for signer in std::iter::once(&self.signer).chain(&self.also_signed_by) {
             note.add(signer.sign(&checkpoint, self.time));
         }
-        let cosigned = self.cosign(&mut note, &tree);
+        let cosigned = self.cosign(&mut note, tiles, size);
         if cosigned < self.threshold {
             return Err(AppendError::Unwitnessed);
         }
@@ -109,30 +121,86 @@ impl Publisher {
         Ok(published)
     }
 
-    /// Asks all witnesses at once, so that several slow ones cost no more than one.
-    fn cosign(&mut self, note: &mut SignedNote, tree: &TileTree<RecentTiles>) -> usize {
-        let unsigned = note.clone();
-        let answers: Vec<_> = std::thread::scope(|scope| {
-            let asked = |(witness, known): &(Arc<dyn Cosigner>, u64)| {
-                let (witness, known, unsigned) = (Arc::clone(witness), *known, &unsigned);
-                scope.spawn(move || ask(witness.as_ref(), known, unsigned, tree))
+    /// Asks all witnesses at once, so that several slow ones cost no more than one, and waits for as many as are needed and a
+    /// moment for the others. One that has not answered the last time yet is not asked.
+    fn cosign(&mut self, note: &mut SignedNote, tiles: &RecentTiles, size: u64) -> usize {
+        let (sender, answers) = mpsc::channel();
+        for (place, asked) in self.witnesses.iter().enumerate() {
+            let tree = TileTree::new(tiles.clone(), size);
+            if let Err(error) = asked.ask(note.clone(), tree, place, sender.clone()) {
+                tracing::warn!(%error, witness = asked.witness.key().name(), "not asked for a cosignature");
+            }
+        }
+        drop(sender);
+        let (begun, mut enough, mut cosigned) = (Instant::now(), None, 0);
+        loop {
+            if cosigned >= self.threshold {
+                enough.get_or_insert_with(Instant::now);
+            }
+            let left = match enough {
+                Some(since) => GRACE.saturating_sub(Instant::elapsed(&since)),
+                None => self.patience.saturating_sub(begun.elapsed()),
             };
-            let threads: Vec<_> = self.witnesses.iter().map(asked).collect();
-            let failed = || Err(CosignError::Other("the witness's client failed".to_owned()));
-            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| failed())).collect()
-        });
-        let mut cosigned = 0;
-        for ((witness, known), answer) in self.witnesses.iter_mut().zip(answers) {
+            // An end comes when all have answered.
+            let Ok((place, answer)) = answers.recv_timeout(left) else { return cosigned };
+            let asked = &mut self.witnesses[place];
             match answer {
                 Ok(signature) => {
-                    *known = tree.size();
+                    asked.known = size;
                     note.add(signature);
                     cosigned += 1;
                 }
-                Err(error) => tracing::warn!(%error, witness = witness.key().name(), "no cosignature"),
+                Err(error) => {
+                    tracing::warn!(%error, witness = asked.witness.key().name(), "no cosignature");
+                }
             }
         }
-        cosigned
+    }
+}
+
+/// A witness as it is asked.
+struct Asked {
+    witness: Arc<dyn Cosigner>,
+    /// The size it last cosigned, as far as is known.
+    known: u64,
+    /// Whether it has not answered yet.
+    busy: Arc<AtomicBool>,
+}
+
+/// What a witness said, and which one it is.
+type Answer = (usize, Result<NoteSignature, CosignError>);
+
+impl Asked {
+    /// Asks on a thread of its own.
+    fn ask(
+        &self,
+        note: SignedNote,
+        tree: TileTree<RecentTiles>,
+        place: usize,
+        answers: mpsc::Sender<Answer>,
+    ) -> io::Result<()> {
+        if self.busy.swap(true, Ordering::SeqCst) {
+            return Err(io::Error::new(io::ErrorKind::WouldBlock, "it has not answered the last time yet"));
+        }
+        let free = Free(Arc::clone(&self.busy));
+        let (witness, known) = (Arc::clone(&self.witness), self.known);
+        let thread = std::thread::Builder::new().name("witness".to_owned());
+        let asked = move || {
+            let answer = ask(witness.as_ref(), known, &note, &tree);
+            // Whoever takes the answer may ask again at once.
+            drop(free);
+            let _ = answers.send((place, answer));
+        };
+        thread.spawn(asked).map(drop)
+    }
+}
+
+/// Has a witness free again when this is dropped, however its thread ends.
+struct Free(Arc<AtomicBool>);
+
+impl Drop for Free {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
     }
 }
 
@@ -142,7 +210,7 @@ fn ask(
     known: u64,
     note: &SignedNote,
     tree: &TileTree<RecentTiles>,
-) -> Result<crate::note::NoteSignature, CosignError> {
+) -> Result<NoteSignature, CosignError> {
     let request = |old: u64| {
         let proof = if old == 0 || old >= tree.size() {
             Vec::new()
