@@ -48,17 +48,22 @@ pub(super) fn forget_attempt(config: &Config) -> io::Result<()> {
     config.files.erase(&config.folder.join(FROZEN), None)
 }
 
-/// The size of the tree, if it is the last. What readers see must then be that tree.
+/// The size of the tree, if it is the last. What readers see must then be that tree. That it is written there need not be
+/// durable yet; after this it is.
 pub(super) fn is_frozen(config: &Config) -> Result<Option<u64>, OpenError> {
-    if config.shared.is_some() {
+    let (files, path) = (&config.files, config.folder.join(FROZEN));
+    if config.shared.is_some() || files.read_optional(&path)?.is_none() {
         return Ok(None);
     }
-    let Some(last) = config.files.read_optional(&config.folder.join(FROZEN))? else { return Ok(None) };
-    let (last, reader) = (config.open_checkpoint(&last)?.checkpoint().clone(), config.reader());
+    // Whoever has the folder may be at an attempt that fails.
+    let _lock = files.lock(&config.folder)?.ok_or(OpenError::Locked)?;
+    let Some(bytes) = files.read_optional(&path)? else { return Ok(None) };
+    let (last, reader) = (config.open_checkpoint(&bytes)?.checkpoint().clone(), config.reader());
     let published = config.objects().read("checkpoint")?.ok_or(io::Error::from(io::ErrorKind::NotFound))?;
     let tree = TileTree::new(reader, last.size);
     if *config.open_checkpoint(&published)?.checkpoint() != last || root(&tree, last.size)? != last.root {
         return Err(OpenError::PublishedDiffers);
     }
+    files.ensure_durable(&path, &bytes)?;
     Ok(Some(last.size))
 }

@@ -311,7 +311,8 @@ impl Writer for Sequencer {
             })?;
         }
         let note = self.publisher.published().ok_or(FreezeError::Unavailable)?.note.clone();
-        freeze::freeze(&self.config, &note).inspect_err(|_| self.fail())
+        let kept = self.tree.keep_partials().map_err(FreezeError::from);
+        kept.and_then(|()| freeze::freeze(&self.config, &note)).inspect_err(|_| self.fail())
     }
 
     fn measure(&self) {

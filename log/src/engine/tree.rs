@@ -108,6 +108,15 @@ impl CommittedTree {
         Ok(())
     }
 
+    /// Has the partial tiles stand there for good: once a log has ended, nobody derives them again.
+    pub(crate) fn keep_partials(&self) -> io::Result<()> {
+        let mut partial = self.edge.partial();
+        if !self.items.is_empty() {
+            partial.push(self.bundle_tile(self.size() / TILE_WIDTH, &self.items));
+        }
+        partial.iter().try_for_each(|tile| self.objects.keep(&tile.path.to_string(), &tile.bytes))
+    }
+
     fn bundle_tile(&self, number: u64, items: &[Vec<u8>]) -> EdgeTile {
         let width = u16::try_from(items.len()).expect("a bundle holds at most 256 items");
         let path = TilePath { kind: self.layout.bundle_kind(), number, width };

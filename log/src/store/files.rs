@@ -180,7 +180,9 @@ impl Files {
             Some(old) if old != bytes => self.erase(path, Some(bytes)),
             Some(_) => {
                 self.create_folder(parent(path)?)?;
-                self.sync_folder(parent(path)?)
+                self.sync_folder(parent(path)?)?;
+                // What was to be erased may still be there under its other name.
+                self.erase_temporary(&superseded(path))
             }
         }
     }
@@ -251,8 +253,10 @@ impl Files {
     /// the device's wear levelling keep are out of reach. A file that is not there is left so. Repeating the call after
     /// an error completes it.
     pub fn erase(&self, path: &Path, replacement: Option<&[u8]>) -> io::Result<()> {
-        let Some(old) = optional(self.open(path, Open::Existing))? else { return Ok(()) };
         let superseded = superseded(path);
+        // Of a call that failed.
+        self.erase_temporary(&superseded)?;
+        let Some(old) = optional(self.open(path, Open::Existing))? else { return Ok(()) };
         match replacement {
             Some(bytes) => {
                 let temporary = self.write_temporary(path, bytes)?;
@@ -278,24 +282,32 @@ impl Files {
         }
     }
 
-    /// Erases temporary files that a crash left under `folder`.
-    pub fn remove_temporaries(&self, folder: &Path) -> io::Result<()> {
+    /// Erases temporary files that a crash left under `folder`, but for those below it in a folder that others write to.
+    pub fn remove_temporaries(&self, folder: &Path, others: Option<&str>) -> io::Result<()> {
         for (name, kind) in self.list(folder)? {
             let path = folder.join(&name);
+            if others.is_some_and(|others| name == others) {
+                continue;
+            }
             if kind == Kind::Folder {
-                self.remove_temporaries(&path)?;
+                self.remove_temporaries(&path, None)?;
             } else if Path::new(&name).extension() == Some(OsStr::new(TEMPORARY)) {
-                // A second name means that the file has not been replaced yet: its bytes are still in use. So they are
-                // while the replacement's name is not durable.
-                let file = self.open(&path, Open::Existing)?;
-                if again(|| file.length_and_names())?.1 == 1 {
-                    self.sync_folder(folder)?;
-                    overwrite(file.as_ref())?;
-                }
-                self.remove(&path)?;
+                self.erase_temporary(&path)?;
             }
         }
         Ok(())
+    }
+
+    /// Erases a temporary file, if it is there.
+    fn erase_temporary(&self, path: &Path) -> io::Result<()> {
+        let Some(file) = optional(self.open(path, Open::Existing))? else { return Ok(()) };
+        // A second name means that the file has not been replaced yet: its bytes are still in use. So they are while the
+        // replacement's name is not durable.
+        if again(|| file.length_and_names())?.1 == 1 {
+            self.sync_folder(parent(path)?)?;
+            overwrite(file.as_ref())?;
+        }
+        self.remove(path)
     }
 
     /// Takes the lock of `folder`; `None` when another writer, in this process or another, holds it.

@@ -85,16 +85,24 @@ impl Objects {
         }
     }
 
+    /// Writes what may stand there already without being durable.
+    pub(crate) fn keep(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Folder(files, folder) => files.write_durable(&folder.join(name), bytes),
+            Self::Bucket(bucket) => create(bucket.as_ref(), name, bytes),
+        }
+    }
+
     /// Writes partial tiles, which can be derived again.
     pub(crate) fn write_partials(&self, tiles: &[(TilePath, &[u8])]) -> io::Result<()> {
         match self {
             Self::Folder(files, folder) => tiles.iter().try_for_each(|(tile, bytes)| {
                 let path = folder.join(tile.to_string());
                 // It is there already only at replay.
-                match files.read(&path) {
-                    Ok(old) if old == *bytes => Ok(()),
-                    Ok(_) => files.erase(&path, Some(bytes)),
-                    Err(_) => files.write_derived(&path, bytes),
+                match files.read_optional(&path)? {
+                    Some(old) if old == *bytes => Ok(()),
+                    Some(_) => files.erase(&path, Some(bytes)),
+                    None => files.write_derived(&path, bytes),
                 }
             }),
             Self::Bucket(_) => {
@@ -147,7 +155,8 @@ impl Objects {
     /// Removes temporary files that a crash left. A bucket has none.
     pub(crate) fn remove_temporaries(&self) -> io::Result<()> {
         match self {
-            Self::Folder(files, folder) => files.remove_temporaries(folder),
+            // Certificates are written at any time, by whoever checks a chain: a temporary one may be about to get its name.
+            Self::Folder(files, folder) => files.remove_temporaries(folder, Some("issuer")),
             Self::Bucket(_) => Ok(()),
         }
     }

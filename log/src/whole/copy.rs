@@ -48,7 +48,7 @@ impl LocalCopy {
         if files.read_optional(&folder.join("wal"))?.is_some_and(|wal| !wal.is_empty()) {
             return Err(WholeError::NotACopy);
         }
-        files.remove_temporaries(folder)?;
+        files.remove_temporaries(folder, None)?;
         let objects = Objects::Folder(files, folder.to_owned());
         let reader = Reader::on(objects.clone());
         Ok(Self { identity, objects, reader, known: 0, to_withhold: BTreeSet::new(), _lock: lock })
@@ -151,7 +151,7 @@ impl LocalCopy {
 pub fn complete(folder: &Path, identity: &Identity, other: &dyn Source) -> Result<Copied, WholeError> {
     let files = Files::default();
     let _lock = files.lock(folder)?.ok_or(WholeError::Locked)?;
-    files.remove_temporaries(folder)?;
+    files.remove_temporaries(folder, None)?;
     let objects = Objects::Folder(files, folder.to_owned());
     let own = Reader::on(objects.clone());
     let opened = identity.open(&own.checkpoint()?)?;

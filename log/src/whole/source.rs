@@ -8,8 +8,9 @@ use crate::hash::Hash;
 use crate::store::{ReadError, Reader, truncate};
 use crate::tile::{TileError, TilePath, TileSource};
 
-/// Largest answer that is read: a bundle of 256 entries of the largest size, with their lengths.
-const MAX_ANSWER: u64 = 256 * (2 + u16::MAX as u64);
+/// Largest answer that is read: 256 entries of a certificate log, each of them a precertificate and what is signed of it,
+/// both of the largest size, with the fingerprints of its chain.
+const MAX_ANSWER: u64 = 256 * (2 * u16::MAX as u64 + 1024);
 /// Time for one answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// How often a request without an answer is repeated, and how much longer is waited each time.

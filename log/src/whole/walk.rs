@@ -200,7 +200,10 @@ fn check_bundle(layout: Layout, path: &TilePath, bytes: &[u8], leaves: &[u8]) ->
             for ((index, leaf), item) in places.zip(items) {
                 match Stored::parse(item.to_vec(), &leaf)? {
                     Stored::Withheld(_) => drop(found.withheld.insert(index)),
-                    Stored::Body(body) => found.records.extend(withheld_by(&body)),
+                    // A record is about what is before it; one that says otherwise withholds nothing.
+                    Stored::Body(body) => {
+                        found.records.extend(withheld_by(&body).filter(|withheld| *withheld < index));
+                    }
                 }
             }
         }

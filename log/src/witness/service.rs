@@ -58,7 +58,7 @@ impl Witness {
         clock: Clock,
     ) -> Result<Self, OpenError> {
         let lock = files.lock(folder)?.ok_or(OpenError::Locked)?;
-        files.remove_temporaries(folder)?;
+        files.remove_temporaries(folder, None)?;
         Ok(Self {
             files,
             folder: folder.to_owned(),
