@@ -93,6 +93,7 @@ on_each_store! {
     an_entry_is_published_once_its_witness_is_back_without_another_entry
     a_clock_that_jumps_back_takes_no_tree_head_with_it
     what_finds_the_queue_full_is_refused_and_what_waits_is_answered_before_the_log_stops
+    a_witness_that_hangs_is_not_waited_for_and_not_asked_again
     deduplication_is_made_anew_from_the_tree_at_every_start
 }
 
@@ -235,8 +236,8 @@ async fn a_clock_that_jumps_back_takes_no_tree_head_with_it(place: &Place) {
     assert!(time.load(Ordering::SeqCst) < NOW - 9 * 60_000);
 }
 
-/// A witness that waits until it is let go.
-struct Held(sigveil_log::witness::Witness, AtomicBool);
+/// A witness that waits until it is let go, and counts how often it is asked.
+struct Held(sigveil_log::witness::Witness, AtomicBool, AtomicU64);
 
 impl Cosigner for Held {
     fn key(&self) -> &NoteKey {
@@ -244,6 +245,7 @@ impl Cosigner for Held {
     }
 
     fn cosign(&self, request: &AddCheckpoint) -> Result<NoteSignature, CosignError> {
+        self.2.fetch_add(1, Ordering::SeqCst);
         while !self.1.load(Ordering::SeqCst) {
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -253,10 +255,13 @@ impl Cosigner for Held {
 
 async fn what_finds_the_queue_full_is_refused_and_what_waits_is_answered_before_the_log_stops(place: &Place) {
     let witness = witness(&place.path().join("witness"), vec![log_signer().public().clone()]);
-    let held = Arc::new(Held(witness, AtomicBool::new(true)));
+    let held = Arc::new(Held(witness, AtomicBool::new(true), AtomicU64::new(0)));
     let mut limited = Config { queue: 2, batch_size: 1, ..place.config() };
     limited.witnesses = vec![held.clone()];
     limited.witness_threshold = 1;
+    if let Some(shared) = &mut limited.shared {
+        shared.lease = Duration::from_secs(60);
+    }
     let log = Log::open(limited).unwrap();
     held.1.store(false, Ordering::SeqCst);
     let mut waiting = Vec::new();
@@ -282,6 +287,30 @@ async fn what_finds_the_queue_full_is_refused_and_what_waits_is_answered_before_
     assert_eq!(log.append_opaque(b"late".to_vec()).await, Err(AppendError::Unavailable));
     // The folder is free at once, not some time later.
     Log::open(place.config()).unwrap();
+}
+
+/// A witness that does not answer while there are enough others is asked once, and holds nobody up.
+async fn a_witness_that_hangs_is_not_waited_for_and_not_asked_again(place: &Place) {
+    let witness = |name: &str| witness(&place.path().join(name), vec![log_signer().public().clone()]);
+    let held = Arc::new(Held(witness("held"), AtomicBool::new(true), AtomicU64::new(0)));
+    let mut config = place.config();
+    config.witnesses = vec![held.clone(), Arc::new(witness("prompt"))];
+    config.witness_threshold = 1;
+    let log = Log::open(config).unwrap();
+    held.1.store(false, Ordering::SeqCst);
+    let before = held.2.load(Ordering::SeqCst);
+    for n in 0..3u8 {
+        log.append_opaque(vec![n]).await.unwrap();
+    }
+    assert_eq!(held.2.load(Ordering::SeqCst), before + 1);
+    held.1.store(true, Ordering::SeqCst);
+    // It is asked again once it has answered.
+    for n in 3.. {
+        log.append_opaque(vec![n]).await.unwrap();
+        if held.2.load(Ordering::SeqCst) > before + 1 {
+            break;
+        }
+    }
 }
 
 async fn deduplication_is_made_anew_from_the_tree_at_every_start(place: &Place) {

@@ -328,6 +328,22 @@ async fn what_a_log_withholds_is_erased_from_its_copies_and_stays_so_when_it_is_
     assert!(!holds(&log_folder));
 }
 
+/// Authorities sign what they like; what no log carries out is no reason for a copy to stop.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_about_what_is_not_there_stops_no_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = Reader::new(&folder.path().join("log"));
+    let log = Log::open(witnessed(folder.path())).unwrap();
+    for index in [0, 1, u64::MAX] {
+        let record = record(index, Hash([7; 32]), Withholding::WholeBody);
+        log.append(&Entry::Redaction(record)).await.unwrap();
+    }
+    let mut copy = LocalCopy::open(&folder.path().join("copy"), identity()).unwrap();
+    let followed = copy.follow(&source).unwrap();
+    assert_eq!((followed.checkpoint.checkpoint().size, followed.tally.to_withhold.len()), (3, 0));
+    log.stop().await;
+}
+
 /// A server of a folder's files, and of nothing else.
 async fn file_server(folder: PathBuf) -> String {
     let file = move |axum::extract::Path(path): axum::extract::Path<String>| {
