@@ -34,7 +34,8 @@ pub(crate) struct Process {
 /// What a process has used so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usage {
-    /// CPU seconds of all its threads, of those that have ended too, in steps of a nanosecond.
+    /// CPU seconds of all its threads, of those that have ended too: to the nanosecond, but of a thread that is running
+    /// as of the kernel's last tick.
     pub(crate) cpu: f64,
     /// Memory now, bytes.
     pub(crate) rss: f64,
@@ -227,10 +228,16 @@ mod tests {
     fn cpu_of_less_than_a_tick_is_counted() {
         let folder = tempfile::tempdir().unwrap();
         let process = sleeper(folder.path());
-        // To start and to sleep takes a millisecond or two.
-        let used = process.usage().unwrap().cpu;
-        assert!(used > 0.0, "{used}");
+        // To start takes a millisecond or two, which count when it sleeps.
+        let begun = Instant::now();
+        let mut used = 0.0;
+        while used == 0.0 && begun.elapsed() < ECHO {
+            used = process.usage().unwrap().cpu;
+        }
+        assert!((used * 100.0).fract() != 0.0, "{used} is a number of ticks");
         process.stop().unwrap();
+        // A child's is this process's once it is reaped.
+        process.has_its_say();
         assert!(children_cpu() >= used);
     }
 

@@ -2,7 +2,8 @@
 //!
 //! A rate is kept when every request is answered, and the last one no later after the span than a client alone waits for an
 //! answer, and a twentieth of the span: by so much more than it can do a server may be asked for and still count as keeping
-//! up. `SIDE_sN` are the rows at N a second; `SIDE_sweep` has that wait of a client alone (`idle`), the highest rate that
+//! up. A low rate is asked for as long as [`LEAST`] requests take, since of a few the last may well wait for another.
+//! `SIDE_sN` are the rows at N a second; `SIDE_sweep` has that wait of a client alone (`idle`), the highest rate that
 //! was kept (`rate_kept`; 0 where the lowest was not) and the first that was not (`rate_lost`; absent where all were, and
 //! then the server can do that highest one at least). A server that dies has lost no rate: the sweep fails.
 
@@ -24,6 +25,8 @@ const METRICS: [(&str, Unit); 5] = [
 ];
 /// The part of the span by which the last answer may be later than one of an idle server.
 const SLACK: f64 = 0.05;
+/// Requests of a rate, on average and at least.
+const LEAST: f64 = 20.0;
 /// The most requests of a client alone.
 const ALONE: usize = 50;
 
@@ -34,7 +37,7 @@ pub(super) struct Swept<'a> {
     pub(super) bodies: &'a dyn Fn(usize) -> anyhow::Result<Vec<Vec<u8>>>,
     /// An error when one of its processes has died.
     pub(super) usage: &'a dyn Fn() -> anyhow::Result<Usage>,
-    /// The rates, rising, and how long each is asked for.
+    /// The rates, rising, and how long each is asked for, if that is long enough for [`LEAST`] requests.
     pub(super) rates: &'a [usize],
     pub(super) span: Duration,
 }
@@ -62,8 +65,9 @@ impl Swept<'_> {
     }
 
     fn block(&self, runtime: &Runtime, rate: usize, idle: f64) -> anyhow::Result<Figures> {
-        let span = self.span.as_secs_f64();
-        let pace = Pace::Open { rate: rate as f64, span: self.span, seed: rate as u64 };
+        let span = span_at(self.span, rate);
+        let pace = Pace::Open { rate: rate as f64, span, seed: rate as u64 };
+        let span = span.as_secs_f64();
         let observed = self.drive(runtime, pace.requests().unwrap_or(0), pace)?;
         let failed: u64 = observed.failed.values().sum();
         let kept = failed == 0 && observed.wall() <= latest(span, idle);
@@ -84,6 +88,10 @@ impl Swept<'_> {
         (self.usage)()?;
         Ok(observed)
     }
+}
+
+fn span_at(span: Duration, rate: usize) -> Duration {
+    span.max(Duration::from_secs_f64(LEAST / rate as f64))
 }
 
 /// Seconds from the beginning of a span by which a server that keeps up has answered.
@@ -200,6 +208,8 @@ mod tests {
         // 5 % over what it can do, for six seconds, and one checkpoint.
         assert!(latest(6.0, 1.0) >= 6.3 + 1.0 && latest(6.0, 1.0) < 6.31 + 1.0);
         assert!(latest(6.0, 0.01) < 6.32);
+        let span = Duration::from_secs(6);
+        assert_eq!([span_at(span, 1), span_at(span, 4)], [Duration::from_secs(20), span]);
     }
 
     #[test]
