@@ -47,7 +47,12 @@ impl Lately {
         self.logged.get(name).copied()
     }
 
+    /// Remembers a submission. Of two that were under way at once, the one that was published first.
     pub(super) fn note(&mut self, name: Hash, logged: Logged) {
+        let had = self.logged.get(&name);
+        if had.is_some_and(|had| had.standing == Standing::Published && had.index != logged.index) {
+            return;
+        }
         if self.logged.insert(name, logged).is_some() {
             return;
         }
@@ -79,6 +84,8 @@ mod tests {
         lately.note(second, logged(1));
         lately.note(first, Logged { standing: Standing::Published, ..logged(0) });
         assert_eq!(lately.find(&first).unwrap().standing, Standing::Published);
+        lately.note(first, Logged { standing: Standing::Published, ..logged(9) });
+        assert_eq!(lately.find(&first).unwrap().index, 0, "published before");
         lately.note(third, logged(2));
         assert_eq!((lately.find(&first), lately.find(&second)), (None, Some(logged(1))));
         assert_eq!((lately.logged.len(), lately.order.len()), (2, 2));
