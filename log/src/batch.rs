@@ -36,6 +36,9 @@ impl Batch {
     }
 
     /// Its record.
+    ///
+    /// # Panics
+    /// When it takes 4 GiB or more, which the engine's limits of entries and batches keep far off.
     pub fn to_record(&self) -> Vec<u8> {
         let mut body = self.first.to_be_bytes().to_vec();
         body.extend(length(self.entries.len()));

@@ -144,8 +144,7 @@ impl CertificateLog {
     /// [`AppendError::Unwitnessed`] where it is durable and not published yet, [`AppendError::Unavailable`] where the tree
     /// cannot be read.
     fn logged(&self, entry: &LoggedCertificate) -> Result<Option<SignedCertificateTimestamp>, AppendError> {
-        let Some(Logged { timestamp, index, standing }) = lock(&self.lately).find(&lately::name(entry))
-        else {
+        let Some(Logged { timestamp, index, standing }) = self.lately().find(&lately::name(entry)) else {
             return Ok(None);
         };
         let size = *self.log.published().borrow();
@@ -186,15 +185,19 @@ impl CertificateLog {
         };
         // One that was refused before it had a place is not in the log.
         if let Some(&index) = placed.get() {
-            lock(&self.lately).note(lately::name(&entry), Logged { timestamp, index, standing });
+            self.lately().note(lately::name(&entry), Logged { timestamp, index, standing });
         }
         let index = receipt?.index;
         Ok(SignedCertificateTimestamp::sign(&self.key, entry.signed(), timestamp, index))
     }
 
+    fn lately(&self) -> MutexGuard<'_, Lately> {
+        self.lately.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Keeps the chain's certificates under `issuer/<sha256>`, once each.
     fn keep_issuers(&self, chain: &[Vec<u8>]) -> Result<Vec<Hash>, IssueError> {
-        let mut kept = lock(&self.issuers);
+        let mut kept = self.issuers.lock().unwrap_or_else(PoisonError::into_inner);
         let mut fingerprints = Vec::new();
         for certificate in chain {
             let fingerprint = Hash::of(&[certificate]);
@@ -208,11 +211,6 @@ impl CertificateLog {
         }
         Ok(fingerprints)
     }
-}
-
-/// What is in there holds together whenever it is unlocked, whoever panicked.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The face over a running log.

@@ -9,7 +9,7 @@ use std::fs;
 use common::*;
 use sigveil_log::checkpoint::VerifiedCheckpoint;
 use sigveil_log::engine::{AppendError, Config, Log};
-use sigveil_log::entry::Stored;
+use sigveil_log::entry::{SealedField, Stored};
 use sigveil_log::note::NoteSigner;
 use sigveil_log::store::Reader;
 use sigveil_log::tile::TileTree;
@@ -194,4 +194,15 @@ fn nothing_reaches_the_file_system_past_the_disk_that_counts_its_calls() {
     let mut found = Vec::new();
     bypassing(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut found);
     assert_eq!(found, ["disk.rs"]);
+}
+
+#[tokio::test]
+async fn a_sealed_entry_that_no_bundle_can_hold_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(config(folder.path())).unwrap();
+    let mut rng = rand_core::OsRng;
+    let (entry, payload) = seal((0..1_600).map(|_| SealedField::new("name", b"", &mut rng)).collect());
+    let refused = log.append_sealed(&entry, &payload).await.unwrap_err();
+    assert_eq!(refused.reason(), "entry-too-large");
+    log.append(&rekord(b"artifact")).await.unwrap();
 }

@@ -207,6 +207,11 @@ async fn each_condition_refuses_alone_and_nothing_is_withheld() {
         assert_eq!(refused.reason(), "entry-not-canonical");
     }
 
+    // What they sign by mistake is no entry either: readers would stop at it.
+    let formless = record(0, receipt.leaf_hash, Withholding::Fields(Vec::new()));
+    let refused = log.append(&Entry::Redaction(formless)).await.unwrap_err();
+    assert_eq!(refused.reason(), "entry-malformed");
+
     let other_leaf = record(0, Hash([0; 32]), Withholding::WholeBody);
     let fields = record(0, receipt.leaf_hash, Withholding::Fields(vec![0]));
     for (bad, reason) in [(other_leaf, "redaction-mismatch"), (fields, "redaction-not-redactable")] {

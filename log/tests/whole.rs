@@ -19,7 +19,7 @@ use sigveil_log::merkle::root;
 use sigveil_log::note::SignedNote;
 use sigveil_log::sct::{AcceptedRoots, EntryKind};
 use sigveil_log::store::{ReadError, Reader};
-use sigveil_log::tile::{TileError, TilePath, TileSource, TileTree};
+use sigveil_log::tile::{TileError, TileKind, TilePath, TileSource, TileTree};
 use sigveil_log::whole::{Identity, LocalCopy, Remote, Source, WholeError, complete, examine, verify};
 
 /// A log of so many entries, which has stopped.
@@ -342,6 +342,24 @@ async fn a_record_about_what_is_not_there_stops_no_copy() {
     let followed = copy.follow(&source).unwrap();
     assert_eq!((followed.checkpoint.checkpoint().size, followed.tally.to_withhold.len()), (3, 0));
     log.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_largest_bundle_of_a_certificate_log_is_read_and_no_larger_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = folder.path().join("tile/data/000");
+    fs::create_dir_all(bundle.parent().unwrap()).unwrap();
+    let file = fs::File::create(&bundle).unwrap();
+    let url = file_server(folder.path().to_owned()).await;
+    // A precertificate and what is signed of it, 65,535 bytes each; sixteen fingerprints, and what goes around.
+    let largest = 256 * (2 * 65_535 + 16 * 32 + 64);
+    for (length, is_read) in [(largest, true), (256 * (2 * 65_535 + 1_024) + 1, false)] {
+        file.set_len(length).unwrap();
+        let (url, path) = (url.clone(), TilePath { kind: TileKind::Data, number: 0, width: 256 });
+        let read = move || Remote::new(&url).unwrap().read_tile(&path);
+        let read = tokio::task::spawn_blocking(read).await.unwrap();
+        assert_eq!(read.is_ok_and(|bytes| bytes.len() as u64 == length), is_read, "{length}");
+    }
 }
 
 /// A server of a folder's files, and of nothing else.

@@ -79,7 +79,6 @@ fn approve(arguments: &args::RedactApprove) -> Result<Report, Failure> {
     let signature = record.statement.sign(&key);
     record.signatures.retain(|other| other.key != signature.key);
     record.signatures.push(signature);
-    record.signatures.sort_by(|a, b| a.key.cmp(&b.key));
     write(&arguments.out, &record)?;
     let object = json!({"request": arguments.out, "signatures": record.signatures.len()});
     Ok(Report::done(object, format!("signed; {} signatures now", record.signatures.len())))

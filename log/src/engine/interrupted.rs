@@ -306,3 +306,30 @@ fn what_is_found_frozen_stays_so_when_the_power_is_lost() {
     }
     assert!(found > 1, "one was stopped between the name and its folder's sync");
 }
+
+#[test]
+fn whoever_has_the_folder_may_still_fail_to_freeze_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = || common::config(folder.path());
+    let mut log = Sequencer::open(config()).unwrap();
+    log.commit(vec![sequenced(b"the last".to_vec(), Vec::new())]).unwrap();
+    let note = log.publisher.published().unwrap().note.clone();
+    freeze::freeze(&config(), &note).unwrap();
+    assert!(matches!(freeze::is_frozen(&config()), Err(OpenError::Locked)));
+    drop(log);
+    assert_eq!(freeze::is_frozen(&config()).unwrap(), Some(1));
+}
+
+/// A certificate may be about to get its name from whoever checks a chain: it is not the engine's to erase.
+#[test]
+fn a_start_leaves_certificates_alone_that_are_being_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let issuers = folder.path().join("log/issuer");
+    fs::create_dir_all(&issuers).unwrap();
+    let [theirs, left] = [issuers.join("00.tmp~"), folder.path().join("log/checkpoint.tmp~")];
+    fs::write(&theirs, "a certificate").unwrap();
+    fs::write(&left, "of a crash").unwrap();
+    Sequencer::open(config(folder.path())).unwrap();
+    assert_eq!(fs::read(theirs).unwrap(), b"a certificate");
+    assert!(!left.exists());
+}

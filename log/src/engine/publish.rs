@@ -132,15 +132,12 @@ impl Publisher {
             }
         }
         drop(sender);
-        let (begun, mut enough, mut cosigned) = (Instant::now(), None, 0);
+        let (mut deadline, mut cosigned) = (Instant::now() + self.patience, 0);
         loop {
             if cosigned >= self.threshold {
-                enough.get_or_insert_with(Instant::now);
+                deadline = deadline.min(Instant::now() + GRACE);
             }
-            let left = match enough {
-                Some(since) => GRACE.saturating_sub(Instant::elapsed(&since)),
-                None => self.patience.saturating_sub(begun.elapsed()),
-            };
+            let left = deadline.saturating_duration_since(Instant::now());
             // An end comes when all have answered.
             let Ok((place, answer)) = answers.recv_timeout(left) else { return cosigned };
             let asked = &mut self.witnesses[place];

@@ -93,9 +93,7 @@ impl CommittedTree {
     fn renew_partials(&mut self, filled: &[EdgeTile]) -> io::Result<()> {
         let mut partial = self.edge.partial();
         self.recent.update(filled.iter().chain(&partial));
-        if !self.items.is_empty() {
-            partial.push(self.bundle_tile(self.size() / TILE_WIDTH, &self.items));
-        }
+        partial.extend(self.partial_bundle());
         let contents: Vec<_> = partial.iter().map(|tile| (tile.path, tile.bytes.as_slice())).collect();
         self.objects.write_partials(&contents)?;
         let old = std::mem::replace(&mut self.partials, partial.into_iter().map(|tile| tile.path).collect());
@@ -110,11 +108,14 @@ impl CommittedTree {
 
     /// Has the partial tiles stand there for good: once a log has ended, nobody derives them again.
     pub(crate) fn keep_partials(&self) -> io::Result<()> {
-        let mut partial = self.edge.partial();
-        if !self.items.is_empty() {
-            partial.push(self.bundle_tile(self.size() / TILE_WIDTH, &self.items));
-        }
-        partial.iter().try_for_each(|tile| self.objects.keep(&tile.path.to_string(), &tile.bytes))
+        let mut partial = self.edge.partial().into_iter().chain(self.partial_bundle());
+        partial.try_for_each(|tile| self.objects.keep(&tile.path.to_string(), &tile.bytes))
+    }
+
+    /// The last bundle, if it is not full.
+    fn partial_bundle(&self) -> Option<EdgeTile> {
+        let number = self.size() / TILE_WIDTH;
+        (!self.items.is_empty()).then(|| self.bundle_tile(number, &self.items))
     }
 
     fn bundle_tile(&self, number: u64, items: &[Vec<u8>]) -> EdgeTile {

@@ -24,7 +24,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body as Answer, Bytes};
 use axum::extract::{Query, State};
-use axum::http::{Extensions, HeaderMap, HeaderValue, header};
+use axum::http::{Extensions, HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use hyper::body::{Body, Frame};
@@ -152,10 +152,7 @@ async fn events(
     };
     let client = extensions.get::<Client>().copied();
     let Ok(own) = client.map(|client| feed.clients.hold(client)).transpose() else {
-        let mut refused =
-            problem(429, "too-many-connections", "this address follows this log often enough already");
-        refused.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-        return refused;
+        return problem(429, "too-many-connections", "this address follows this log often enough already");
     };
     let Ok(place) = Arc::clone(&feed.places).try_acquire_owned() else {
         return problem(503, "log-busy", "too many follow this log already");

@@ -73,7 +73,7 @@ pub fn problem(status: u16, reason: &str, detail: &str) -> Response {
     // What is not there now may be there in a moment, and what failed may not fail again: no cache may keep it.
     let headers = [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")];
     let mut response = (status, headers, problem_body(status, reason, detail)).into_response();
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     }
     response

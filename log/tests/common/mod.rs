@@ -145,8 +145,10 @@ pub fn rekord(artifact: &[u8]) -> Entry {
 
 pub fn sealed(value: &[u8]) -> (Entry, SealedPayload) {
     let mut rng = rand_core::OsRng;
-    let fields =
-        vec![SealedField::new("name", value, &mut rng), SealedField::new("other", b"kept", &mut rng)];
+    seal(vec![SealedField::new("name", value, &mut rng), SealedField::new("other", b"kept", &mut rng)])
+}
+
+pub fn seal(fields: Vec<SealedField>) -> (Entry, SealedPayload) {
     let payload = SealedPayload { fields };
     let commitments = payload.commitments();
     let signature = signature(&sealed_digest(&commitments));

@@ -1,49 +1,42 @@
 //! Where keys of a statement lie while it is measured: a folder of one name, which a run that was killed leaves to the next.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
+use sigveil_log::store::files::FolderLock;
 
-/// A folder for keys, some hundred megabytes, that nobody else uses; removed in the end.
+/// A folder for keys, some hundred megabytes, that nobody else uses; emptied in the end.
 pub(super) struct KeyFolder {
-    path: PathBuf,
+    keys: PathBuf,
     /// Held as long as the folder is used; the kernel lets go of it however this process ends.
-    _lock: File,
+    _lock: FolderLock,
 }
 
 impl KeyFolder {
     /// Takes `prover-keys` below a folder. Fails while another process has it.
     pub(super) fn claim(below: &Path) -> anyhow::Result<Self> {
-        fs::create_dir_all(below).with_context(|| format!("cannot make {}", below.display()))?;
-        let path = below.join("prover-keys");
-        let name = below.join("prover-keys.lock");
-        let lock = File::create(&name).with_context(|| format!("cannot make {}", name.display()))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => bail!("another suite prover uses {}", path.display()),
-            Err(TryLockError::Error(error)) => {
-                return Err(error).with_context(|| format!("cannot lock {}", name.display()));
-            }
-        }
-        Ok(Self { path, _lock: lock })
+        let folder = below.join("prover-keys");
+        let lock = FolderLock::take(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let lock = lock.with_context(|| format!("another suite prover uses {}", folder.display()))?;
+        Ok(Self { keys: folder.join("keys"), _lock: lock })
     }
 
-    /// The folder, with nothing in it.
+    /// A folder in it, with nothing inside.
     pub(super) fn empty(&self) -> anyhow::Result<&Path> {
-        if self.path.exists() {
-            fs::remove_dir_all(&self.path)
-                .with_context(|| format!("cannot remove {}", self.path.display()))?;
+        if self.keys.exists() {
+            fs::remove_dir_all(&self.keys)
+                .with_context(|| format!("cannot remove {}", self.keys.display()))?;
         }
-        fs::create_dir(&self.path).with_context(|| format!("cannot make {}", self.path.display()))?;
-        Ok(&self.path)
+        fs::create_dir(&self.keys).with_context(|| format!("cannot make {}", self.keys.display()))?;
+        Ok(&self.keys)
     }
 }
 
 impl Drop for KeyFolder {
     fn drop(&mut self) {
         // What cannot be removed now is removed by the next run.
-        let _ = fs::remove_dir_all(&self.path);
+        let _ = fs::remove_dir_all(&self.keys);
     }
 }
 
@@ -57,8 +50,8 @@ mod tests {
         let target = tempfile::tempdir().unwrap();
         let below = target.path().join("target");
         // As after a kill: the keys are there, and nobody holds the lock.
-        fs::create_dir_all(below.join("prover-keys")).unwrap();
-        fs::write(below.join("prover-keys/token.key"), "old").unwrap();
+        fs::create_dir_all(below.join("prover-keys/keys")).unwrap();
+        fs::write(below.join("prover-keys/keys/token.key"), "old").unwrap();
         let held = KeyFolder::claim(&below).unwrap();
         let path = held.empty().unwrap();
         assert_eq!(fs::read_dir(path).unwrap().count(), 0);

@@ -8,6 +8,7 @@
 
 mod client;
 pub(super) mod disk;
+mod lead;
 mod place;
 mod remote;
 mod together;

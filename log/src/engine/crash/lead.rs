@@ -1,0 +1,175 @@
+//! Who publishes what several front ends have ordered, when one of them cannot.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::Engine;
+use super::client::Run;
+use super::place::Place;
+use super::remote::{MemoryBucket, MemoryOrder};
+use crate::engine::front_end::FrontEnd;
+use crate::engine::run::Writer as _;
+use crate::engine::sequencer::Draft;
+use crate::engine::{AppendError, Config};
+use crate::note::{NoteKey, NoteSignature};
+use crate::store::bucket::{Bucket, Created, Replaced, Version};
+use crate::witness::{AddCheckpoint, CosignError, Cosigner};
+
+/// A log whose order and bucket are in memory.
+struct Shared {
+    order: MemoryOrder,
+    bucket: Arc<dyn Bucket>,
+}
+
+impl Shared {
+    fn new() -> Self {
+        Self { order: MemoryOrder::default(), bucket: Arc::new(MemoryBucket::default()) }
+    }
+
+    /// What a front end sees that reaches the bucket in its own way.
+    fn by(&self, bucket: &Arc<dyn Bucket>) -> Config {
+        let order = Arc::new(self.order.clone());
+        Run::new(&Place::memory().sharing(order, Some(Arc::clone(bucket)))).config()
+    }
+
+    fn open(&self, config: Config) -> FrontEnd {
+        <FrontEnd as Engine>::open(config).unwrap()
+    }
+}
+
+/// What the senders of these bodies are told, if all are told the same.
+fn send(front_end: &mut FrontEnd, bodies: impl Iterator<Item = u64>) -> Option<AppendError> {
+    let (drafts, answers): (Vec<_>, Vec<_>) = bodies
+        .map(|body| {
+            let (answer, receiver) = oneshot::channel();
+            ((Draft::fixed(body.to_be_bytes().to_vec(), Vec::new()), answer), receiver)
+        })
+        .unzip();
+    front_end.process(drafts);
+    let mut told: Vec<_> = answers.into_iter().map(|mut answer| answer.try_recv().unwrap().err()).collect();
+    told.dedup();
+    let [told] = <[_; 1]>::try_from(told).unwrap();
+    told
+}
+
+/// A bucket that can be out of reach.
+#[derive(Debug)]
+struct Reached(Arc<dyn Bucket>, AtomicBool);
+
+impl Reached {
+    fn ask(&self) -> io::Result<&dyn Bucket> {
+        if self.1.load(Ordering::SeqCst) { Ok(self.0.as_ref()) } else { Err(io::ErrorKind::TimedOut.into()) }
+    }
+}
+
+impl Bucket for Reached {
+    fn name(&self) -> String {
+        self.0.name()
+    }
+
+    fn get(&self, name: &str) -> io::Result<Option<(Vec<u8>, Version)>> {
+        self.ask()?.get(name)
+    }
+
+    fn create(&self, name: &str, bytes: &[u8]) -> io::Result<Created> {
+        self.ask()?.create(name, bytes)
+    }
+
+    fn replace(&self, name: &str, bytes: &[u8], replaced: &Version) -> io::Result<Replaced> {
+        self.ask()?.replace(name, bytes, replaced)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.ask()?.remove(name)
+    }
+
+    fn list(&self, prefix: &str) -> io::Result<Vec<String>> {
+        self.ask()?.list(prefix)
+    }
+}
+
+#[test]
+fn one_that_cannot_publish_lets_others() {
+    let shared = Shared::new();
+    let reached = Arc::new(Reached(Arc::clone(&shared.bucket), AtomicBool::new(true)));
+    let mut first = shared.open(shared.by(&(Arc::clone(&reached) as _)));
+    assert_eq!(send(&mut first, 0..1), None);
+    reached.1.store(false, Ordering::SeqCst);
+    assert_eq!(send(&mut first, 1..2), Some(AppendError::Unavailable));
+    // It tries again, and fails again.
+    assert!(FrontEnd::heal(&mut first).is_err());
+    let mut second = shared.open(shared.by(&shared.bucket));
+    assert!(second.leads() && !first.leads());
+    assert_eq!(send(&mut second, 2..3), None);
+}
+
+/// What it has published is all it knows of, and nothing of what others ordered is left to read.
+#[test]
+fn one_that_was_overtaken_answers_nothing_by_an_old_checkpoint() {
+    let shared = Shared::new();
+    let mut first = shared.open(shared.by(&shared.bucket));
+    assert_eq!(send(&mut first, 0..1), None);
+    shared.order.expire();
+    let mut second = shared.open(shared.by(&shared.bucket));
+    // To the end of a tile: nothing of it stays in the order.
+    assert_eq!(send(&mut second, 1..256), None);
+    assert!(first.leads(), "it has not looked since");
+    assert_eq!(send(&mut first, 200..201), Some(AppendError::Unavailable));
+}
+
+/// A witness that answers as it is told.
+struct Told {
+    key: NoteKey,
+    hangs: Arc<AtomicBool>,
+}
+
+impl Cosigner for Told {
+    fn key(&self) -> &NoteKey {
+        &self.key
+    }
+
+    fn cosign(&self, _: &AddCheckpoint) -> Result<NoteSignature, CosignError> {
+        while self.hangs.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Err(CosignError::Other("down".to_owned()))
+    }
+}
+
+fn unwitnessed(shared: &Shared, hangs: &Arc<AtomicBool>) -> Config {
+    let config = shared.by(&shared.bucket);
+    let key = config.witnesses[0].key().clone();
+    Config { witnesses: vec![Arc::new(Told { key, hangs: Arc::clone(hangs) })], ..config }
+}
+
+#[test]
+fn nothing_more_is_ordered_than_the_next_leader_can_read() {
+    let shared = Shared::new();
+    let mut front_end = shared.open(unwitnessed(&shared, &Arc::default()));
+    let batches = 32;
+    for batch in 0..batches {
+        let told = send(&mut front_end, batch * 2_048..(batch + 1) * 2_048);
+        assert_eq!(told, Some(AppendError::Unwitnessed), "batch {batch}");
+    }
+    assert_eq!(send(&mut front_end, 70_000..70_001), Some(AppendError::Busy));
+    drop(front_end);
+    // With its witness back all is published, and the log goes on behind it.
+    let mut front_end = shared.open(shared.by(&shared.bucket));
+    assert_eq!(send(&mut front_end, 0..1), Some(AppendError::Duplicate(0)));
+    assert_eq!(send(&mut front_end, 70_000..70_001), None);
+    assert_eq!(send(&mut front_end, 70_000..70_001), Some(AppendError::Duplicate(batches * 2_048)));
+}
+
+#[test]
+fn a_witness_that_never_answers_is_waited_for_within_the_lease() {
+    let (shared, hangs) = (Shared::new(), Arc::new(AtomicBool::new(true)));
+    let mut config = unwitnessed(&shared, &hangs);
+    config.shared.as_mut().unwrap().lease = Duration::from_millis(300);
+    let mut front_end = shared.open(config);
+    assert_eq!(send(&mut front_end, 0..1), Some(AppendError::Unwitnessed));
+    hangs.store(false, Ordering::SeqCst);
+}
