@@ -1,6 +1,6 @@
 //! Certificates by (token, key), so that a repeated request is answered with the same certificate.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
@@ -9,40 +9,66 @@ use tokio::sync::OnceCell;
 use super::IssuedCertificate;
 use crate::key::SubjectKey;
 
-/// Most requests remembered.
+/// Most requests remembered: the latest.
 const CAPACITY: usize = 4096;
 
 /// Where the certificate of one (token, key) is, or will be.
 pub(super) type Place = Arc<OnceCell<Arc<IssuedCertificate>>>;
 
-/// Holds no token: names are digests, and entries go when their certificate has expired.
+/// SHA-256 of a token's digest and a key: no token is held.
+type Name = [u8; 32];
+
+/// Remembers the latest requests, each until its certificate has expired.
 #[derive(Default)]
 pub(super) struct Cache {
     /// Held for look-ups only, never while proving.
-    places: Mutex<HashMap<[u8; 32], (u64, Place)>>,
+    places: Mutex<Places>,
+}
+
+#[derive(Default)]
+struct Places {
+    by_name: HashMap<Name, (u64, Place)>,
+    /// In order of their arrival.
+    arrived: VecDeque<Name>,
 }
 
 impl Cache {
-    /// The place of (token, key), made if need be and kept until `expires`; `None` when too many are remembered.
+    /// The place of (token, key), made if need be and kept until `expires`, or until there is no more room and it is the
+    /// oldest that nobody works on; `None` when all are worked on.
     pub(super) fn place(&self, token: &str, key: &SubjectKey, now: u64, expires: u64) -> Option<Place> {
         let digest =
             Sha256::new_with_prefix(Sha256::digest(token.trim_ascii())).chain_update(key.der()).finalize();
-        // A panic elsewhere leaves the map whole: every change to it is one call.
+        // A panic elsewhere leaves both parts in step: nothing between their changes can panic.
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        // A place without a certificate that nobody works on is one whose issuance failed: else one token could fill
-        // the cache with keys that were turned away.
-        places.retain(|_, (expires, place)| {
-            now <= *expires && (place.initialized() || Arc::strong_count(place) > 1)
-        });
-        if let Some((_, place)) = places.get(digest.as_slice()) {
-            return Some(Arc::clone(place));
+        places.of(digest.into(), now, expires)
+    }
+}
+
+impl Places {
+    fn of(&mut self, name: Name, now: u64, expires: u64) -> Option<Place> {
+        while self.arrived.front().is_some_and(|oldest| self.by_name[oldest].0 < now) {
+            self.forget(0);
         }
-        if places.len() >= CAPACITY {
-            return None;
+        match self.by_name.get(&name) {
+            Some((until, place)) if now <= *until => return Some(Arc::clone(place)),
+            // Behind one that expires later, as the clock was set back in between.
+            Some(_) => self.forget(self.arrived.iter().position(|other| *other == name)?),
+            None => {}
+        }
+        if self.arrived.len() >= CAPACITY {
+            let idle = |name: &Name| Arc::strong_count(&self.by_name[name].1) == 1;
+            self.forget(self.arrived.iter().position(idle)?);
         }
         let place = Place::default();
-        places.insert(digest.into(), (expires, Arc::clone(&place)));
+        self.by_name.insert(name, (expires, Arc::clone(&place)));
+        self.arrived.push_back(name);
         Some(place)
+    }
+
+    fn forget(&mut self, at: usize) {
+        if let Some(name) = self.arrived.remove(at) {
+            self.by_name.remove(&name);
+        }
     }
 }
 
@@ -53,21 +79,56 @@ mod tests {
     use crate::authority::CertificateDer;
     use crate::key::SigningKeyP256;
 
+    fn certificate() -> Arc<IssuedCertificate> {
+        let der = CertificateDer::new_unchecked(Vec::new());
+        Arc::new(IssuedCertificate { chain: [der.clone(), der.clone(), der] })
+    }
+
     #[test]
-    fn keeps_certificates_and_work_but_no_failures() {
+    fn keeps_the_latest_certificates_until_they_expire_and_all_that_is_worked_on() {
         let key = SigningKeyP256::generate(&mut rand_core::OsRng).public_key();
         let cache = Cache::default();
-        let place = |token: &str, now| cache.place(token, &key, now, 600);
-        let done = place("done", 0).unwrap();
-        let der = CertificateDer::new_unchecked(Vec::new());
-        assert!(done.set(Arc::new(IssuedCertificate { chain: [der.clone(), der.clone(), der] })).is_ok());
-        let working = place("working", 0).unwrap();
-        for n in 0..CAPACITY {
-            assert!(place(&format!("failed {n}"), 0).is_some());
-        }
-        assert_eq!(cache.places.lock().unwrap().len(), 3);
-        assert!(Arc::ptr_eq(&place(" done\n", 600).unwrap(), &done));
+        let place = |token: &str, now| cache.place(token, &key, now, now + 600);
+        let finish = |token: &str, now| assert!(place(token, now).unwrap().set(certificate()).is_ok());
+        finish("first", 0);
+        let working = place("working", 50).unwrap();
+        finish("done", 100);
+        assert!(place(" first\n", 600).unwrap().initialized());
+        assert!(!place("first", 601).unwrap().initialized(), "it has expired");
         assert!(Arc::ptr_eq(&place("working", 600).unwrap(), &working));
-        assert!(!Arc::ptr_eq(&place("done", 601).unwrap(), &done));
+        // As many more as there is room for; the oldest go, but for what is worked on.
+        for n in 0..CAPACITY - 3 {
+            finish(&format!("later {n}"), 601);
+        }
+        assert!(place("done", 601).unwrap().initialized());
+        finish("one more", 601);
+        assert!(!place("done", 601).unwrap().initialized());
+        assert!(Arc::ptr_eq(&place("working", 600).unwrap(), &working));
+        let places = cache.places.lock().unwrap();
+        assert_eq!((places.by_name.len(), places.arrived.len()), (CAPACITY, CAPACITY));
+    }
+
+    #[test]
+    fn nothing_is_taken_while_as_much_is_worked_on_as_is_remembered() {
+        let key = SigningKeyP256::generate(&mut rand_core::OsRng).public_key();
+        let cache = Cache::default();
+        let place = |token: &str| cache.place(token, &key, 0, 600);
+        let mut working: Vec<_> = (0..CAPACITY).map(|n| place(&n.to_string()).unwrap()).collect();
+        assert!(place("another").is_none());
+        // One that failed: nobody works on it any more.
+        working.pop();
+        assert!(place("another").is_some());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_no_certificate_last() {
+        let key = SigningKeyP256::generate(&mut rand_core::OsRng).public_key();
+        let cache = Cache::default();
+        let place = |token: &str, now| cache.place(token, &key, now, now + 600).unwrap();
+        place("before", 10_000);
+        place("after", 0).set(certificate()).unwrap();
+        assert!(place("after", 600).initialized());
+        assert!(!place("after", 601).initialized());
+        assert_eq!(cache.places.lock().unwrap().arrived.len(), 2);
     }
 }

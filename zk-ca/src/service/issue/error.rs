@@ -59,7 +59,7 @@ pub enum IssueError {
     /// No proof.
     #[error(transparent)]
     Prover(#[from] ProverError),
-    /// Too many certificates are remembered.
+    /// As many requests are worked on, or receipts remembered, as may be.
     #[error("too many requests: try again later")]
     Busy,
     /// No SCT.
