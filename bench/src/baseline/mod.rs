@@ -26,7 +26,7 @@ use sigveil::service::client::Client;
 pub(crate) use check::disagreement;
 pub(crate) use clients::{Clients, Signer, Stock};
 pub(crate) use install::Missing;
-pub(crate) use process::{Process, Usage, own_user_cpu, unless_dead};
+pub(crate) use process::{Process, Usage, unless_dead};
 pub(crate) use servers::Served;
 pub(crate) use stack::{Stack, is_ending};
 pub(crate) use trust::Trusted;

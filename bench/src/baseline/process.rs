@@ -166,11 +166,6 @@ pub(crate) fn children_cpu() -> f64 {
         .map_or(0.0, |used| seconds(used.user_time()) + seconds(used.system_time()))
 }
 
-/// CPU seconds of this process outside the kernel.
-pub(crate) fn own_user_cpu() -> f64 {
-    getrusage(UsageWho::RUSAGE_SELF).map_or(0.0, |used| seconds(used.user_time()))
-}
-
 fn seconds(time: nix::sys::time::TimeVal) -> f64 {
     time.tv_sec() as f64 + time.tv_usec() as f64 * 1e-6
 }

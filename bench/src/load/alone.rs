@@ -5,20 +5,23 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, bail, ensure};
+use httparse::{EMPTY_HEADER, Response, Status};
 
 use super::connection::Answer;
 use super::{Asked, Observed, PATIENCE, Target};
+use crate::machine::OwnCpu;
 
 /// The longest answer that is taken.
 const LONGEST: usize = 1 << 20;
+const MOST_HEADERS: usize = 32;
 
 /// Sends requests one after the other until the span is over or none is left.
 pub(super) fn closed(target: &Target, asks: &[Vec<u8>], span: Duration) -> anyhow::Result<Observed> {
     let requests = asks.iter().map(|ask| request(target, ask)).collect::<anyhow::Result<Vec<_>>>()?;
     let mut line = Line::open(target)?;
     let mut observed = Observed::new()?;
-    let start = Instant::now();
+    let (start, own) = (Instant::now(), OwnCpu::now());
     for request in &requests {
         let sent = Instant::now();
         if sent - start >= span {
@@ -31,7 +34,7 @@ pub(super) fn closed(target: &Target, asks: &[Vec<u8>], span: Duration) -> anyho
             line = Line::open(target)?;
         }
     }
-    observed.wall = start.elapsed().as_secs_f64();
+    (observed.wall, observed.own) = (start.elapsed().as_secs_f64(), own.since());
     Ok(observed)
 }
 
@@ -84,17 +87,16 @@ impl Line {
 
 /// An answer (RFC 9112), once it is there as a whole.
 fn parse(bytes: &[u8]) -> anyhow::Result<Option<Answer>> {
-    let Some(end) = find(bytes, b"\r\n\r\n") else { return Ok(None) };
-    let (head, rest) = (std::str::from_utf8(&bytes[..end])?, &bytes[end + 4..]);
-    let mut lines = head.split("\r\n");
-    let first = lines.next().unwrap_or_default();
-    let status = first.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).context("no status line")?;
-    let (status, mut length, mut chunked) = (status.parse()?, None, false);
-    for (name, value) in lines.filter_map(|line| line.split_once(':')) {
-        if name.eq_ignore_ascii_case("content-length") {
-            length = Some(value.trim().parse::<usize>()?);
-        } else if name.eq_ignore_ascii_case("transfer-encoding") {
-            chunked = value.trim().eq_ignore_ascii_case("chunked");
+    let mut headers = [EMPTY_HEADER; MOST_HEADERS];
+    let mut head = Response::new(&mut headers);
+    let Status::Complete(end) = head.parse(bytes)? else { return Ok(None) };
+    let (status, rest) = (head.code.context("no status line")?, &bytes[end..]);
+    let (mut length, mut chunked) = (None, false);
+    for header in head.headers.iter() {
+        if header.name.eq_ignore_ascii_case("content-length") {
+            length = Some(std::str::from_utf8(header.value)?.parse::<usize>()?);
+        } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
+            chunked = header.value.eq_ignore_ascii_case(b"chunked");
         }
     }
     let body = match (length, chunked) {
@@ -110,21 +112,17 @@ fn parse(bytes: &[u8]) -> anyhow::Result<Option<Answer>> {
 fn chunks(mut rest: &[u8]) -> anyhow::Result<Option<usize>> {
     let mut sum = 0;
     loop {
-        let Some(end) = find(rest, b"\r\n") else { return Ok(None) };
-        let line = std::str::from_utf8(&rest[..end])?;
-        let size = usize::from_str_radix(line.split(';').next().unwrap_or_default().trim(), 16)?;
+        let line = httparse::parse_chunk_size(rest).map_err(|_| anyhow!("a chunk without a size"))?;
+        let Status::Complete((begin, size)) = line else { return Ok(None) };
+        let size = usize::try_from(size)?;
         ensure!(size <= LONGEST, "a chunk is too long");
         // The chunk, and the end of its line; of the last one, no trailers.
-        let Some(next) = rest.get(end + 2 + size + 2..) else { return Ok(None) };
+        let Some(next) = rest.get(begin + size + 2..) else { return Ok(None) };
         if size == 0 {
             return Ok(Some(sum));
         }
         (sum, rest) = (sum + size, next);
     }
-}
-
-fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
-    bytes.windows(what.len()).position(|window| window == what)
 }
 
 #[cfg(test)]

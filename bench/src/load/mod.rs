@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use hdrhistogram::Histogram;
 
+use crate::machine::OwnCpu;
 use connection::{Answer, Connection};
 use schedule::poisson;
 
@@ -78,6 +79,8 @@ pub(crate) struct Observed {
     bytes: u64,
     /// Seconds from the first request's due time to the last answer.
     wall: f64,
+    /// What this process used meanwhile.
+    own: OwnCpu,
 }
 
 impl Observed {
@@ -87,6 +90,7 @@ impl Observed {
             failed: BTreeMap::new(),
             bytes: 0,
             wall: 0.0,
+            own: OwnCpu::default(),
         })
     }
 
@@ -109,6 +113,12 @@ impl Observed {
     /// Seconds from the first request's due time to the last answer.
     pub(crate) fn wall(&self) -> f64 {
         self.wall
+    }
+
+    /// CPU of this process for each that was done, all of it and what is outside the kernel.
+    pub(crate) fn own_cpu(&self) -> OwnCpu {
+        let done = self.done() as f64;
+        OwnCpu { all: self.own.all / done, outside_kernel: self.own.outside_kernel / done }
     }
 
     /// How many were done, per second.
@@ -144,7 +154,11 @@ pub(crate) fn run(
 ) -> anyhow::Result<Observed> {
     match pace {
         Pace::Closed { connections: 1, span } => alone::closed(target, &bodies, span),
-        _ => many.block_on(drive(target, bodies, pace)),
+        _ => {
+            let own = OwnCpu::now();
+            let observed = many.block_on(drive(target, bodies, pace))?;
+            Ok(Observed { own: own.since(), ..observed })
+        }
     }
 }
 

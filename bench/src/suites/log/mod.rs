@@ -22,11 +22,11 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 
 use super::sweep::{self, Swept};
+use crate::Run;
 use crate::baseline::{Stack, Usage, unless_dead};
 use crate::ledger::{Figures, Ledger};
 use crate::load::{Observed, Pace, run as drive};
 use crate::row::{Measured, Row, Unit};
-use crate::{Run, machine};
 use sides::{Rival, Side};
 
 /// Metrics of a block, and the unit of each.
@@ -178,15 +178,13 @@ fn block(
     warmed.ensure_whole()?;
 
     let (size, before) = (side.tree_size_reaching(size + warmed.done())?, side.usage()?);
-    let own = machine::cpu_seconds();
     let observed = drive(runtime, &side.target, bodies, pace)?;
-    let own = machine::cpu_seconds() - own;
     observed.ensure_whole()?;
     let reached = side.tree_size_reaching(size + observed.done())?;
     let after = side.usage()?;
     let grown = reached.checked_sub(size).context("the tree has shrunk")?;
     ensure!(!side.has_tree() || grown == observed.done(), "{} answers, and {grown} entries", observed.done());
-    let mut figures = figures(&observed, own, side.has_tree().then(|| after - before));
+    let mut figures = figures(&observed, side.has_tree().then(|| after - before));
     if matches!(load, Load::Rate(_)) {
         // It says what was asked for, less the time that the last answers took.
         figures.remove("entries_per_s");
@@ -194,13 +192,13 @@ fn block(
     Ok(figures)
 }
 
-fn figures(observed: &Observed, own: f64, server: Option<Usage>) -> Figures {
+fn figures(observed: &Observed, server: Option<Usage>) -> Figures {
     let done = observed.done() as f64;
     let mut figures: Figures = [
         ("entries_per_s", observed.rate()),
         ("p50", observed.quantile(0.5)),
         ("p99", observed.quantile(0.99)),
-        ("client_cpu", own / done),
+        ("client_cpu", observed.own_cpu().all),
     ]
     .map(|(metric, value)| (metric.to_owned(), value))
     .into();

@@ -13,10 +13,9 @@ use tokio::runtime::Runtime;
 
 use super::Turn;
 use super::ours::Ours;
-use crate::baseline::{Baseline, EMAIL, Process, Served, Usage, own_user_cpu, unless_dead};
+use crate::baseline::{Baseline, EMAIL, Process, Served, Usage, unless_dead};
 use crate::ledger::Figures;
 use crate::load::{Asked, Observed, Pace, Target, run};
-use crate::machine;
 use crate::role::Variant;
 use crate::suites::log::requests;
 
@@ -177,11 +176,11 @@ impl<'a> Side<'a> {
         };
         self.send(runtime, 1, Duration::from_secs(30), 3)?;
         let bodies = self.bodies(self.most(span, 1))?;
-        let (before, cpu, user) = ((self.usage)()?, machine::cpu_seconds(), own_user_cpu());
+        let before = (self.usage)()?;
         let one = self.drive(runtime, 1, span, bodies)?;
         let used = (self.usage)()? - before;
-        let (cpu, user) = (machine::cpu_seconds() - cpu, own_user_cpu() - user);
-        let done = one.done() as f64;
+        let (done, own) = (one.done() as f64, one.own_cpu());
+        let share = done / one.wall();
         let many = self.send(runtime, busy, span, self.most(span, busy))?;
         let figures = [
             ("wall", one.quantile(0.5)),
@@ -191,10 +190,10 @@ impl<'a> Side<'a> {
             ("answer_bytes", one.answer_bytes()),
             ("rss", used.rss),
             ("peak_rss", used.peak_rss),
-            ("request_cpu", cpu / done),
-            ("request_share", cpu / one.wall()),
-            ("harness_cpu", user / done),
-            ("harness_share", user / one.wall()),
+            ("request_cpu", own.all),
+            ("request_share", own.all * share),
+            ("harness_cpu", own.outside_kernel),
+            ("harness_share", own.outside_kernel * share),
         ];
         Ok(figures.map(|(metric, value)| (metric.to_owned(), value)).into())
     }
