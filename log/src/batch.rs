@@ -35,6 +35,12 @@ impl Batch {
         self.first + self.entries.len() as u64
     }
 
+    /// The entry at an index, if it is one of these.
+    pub fn entry_mut(&mut self, index: u64) -> Option<&mut Sequenced> {
+        let at = usize::try_from(index.checked_sub(self.first)?).ok()?;
+        self.entries.get_mut(at)
+    }
+
     /// Its record.
     ///
     /// # Panics

@@ -11,11 +11,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::*;
+use sigveil_log::batch::Batch;
 use sigveil_log::checkpoint::VerifiedCheckpoint;
 use sigveil_log::engine::{AppendError, Config, Log, Shared};
-use sigveil_log::entry::Stored;
+use sigveil_log::entry::{Entry, Stored, Withheld, Withholding};
 use sigveil_log::note::{NoteKey, NoteSignature, NoteSigner};
 use sigveil_log::tile::TileTree;
+use sigveil_log::whole::{Identity, verify};
 use sigveil_log::witness::{AddCheckpoint, CosignError, Cosigner};
 
 /// Where a log lies, and its witness beside it.
@@ -46,6 +48,19 @@ impl Place {
 
     fn config(&self) -> Config {
         Config { shared: self.shared.clone(), ..config(self.path()) }
+    }
+
+    /// Everything that is stored of the log, readable or not.
+    fn contents(&self) -> Vec<u8> {
+        let mut all = contents(self.path());
+        let Some(Shared { journal, bucket, .. }) = &self.shared else { return all };
+        let ordered = journal.connect(ORIGIN).unwrap().read(None).unwrap();
+        all.extend(ordered.batches.iter().flat_map(Batch::to_record));
+        let stored = bucket
+            .iter()
+            .flat_map(|bucket| bucket.list("").unwrap().into_iter().map(|name| bucket.get(&name)));
+        all.extend(stored.flat_map(|object| object.unwrap().unwrap().0));
+        all
     }
 
     fn witnessed(&self) -> Config {
@@ -95,6 +110,8 @@ on_each_store! {
     what_finds_the_queue_full_is_refused_and_what_waits_is_answered_before_the_log_stops
     a_witness_that_hangs_is_not_waited_for_and_not_asked_again
     deduplication_is_made_anew_from_the_tree_at_every_start
+    a_frozen_log_is_read_and_takes_nothing_also_when_it_is_opened_again
+    what_is_withheld_is_gone_from_all_that_is_stored
 }
 
 async fn acknowledged_entries_are_included_and_survive_reopening_across_bundles(place: &Place) {
@@ -324,4 +341,88 @@ async fn deduplication_is_made_anew_from_the_tree_at_every_start(place: &Place) 
         let again = log.append_opaque(n.to_be_bytes().to_vec()).await;
         assert_eq!(again, Err(AppendError::Duplicate(index)));
     }
+}
+
+async fn a_frozen_log_is_read_and_takes_nothing_also_when_it_is_opened_again(place: &Place) {
+    let log = Log::open(place.config()).unwrap();
+    let append = |n: u32| {
+        let log = log.clone();
+        tokio::spawn(async move { log.append_opaque(n.to_be_bytes().to_vec()).await })
+    };
+    for sent in (0..300).map(append).collect::<Vec<_>>() {
+        sent.await.unwrap().unwrap();
+    }
+    let sent: Vec<_> = (300..310).map(append).collect();
+    log.freeze().await.unwrap();
+    log.freeze().await.unwrap();
+    let mut taken = 300;
+    for answer in sent {
+        match answer.await.unwrap() {
+            Ok(receipt) => taken = taken.max(receipt.index + 1),
+            Err(error) => assert_eq!(error, AppendError::Frozen),
+        }
+    }
+    let last = log.checkpoint().unwrap();
+    drop(log);
+    let log = reopen(|| place.config()).unwrap();
+    assert!(log.is_frozen() && log.metrics().is_ready());
+    assert_eq!(log.append_opaque(b"late".to_vec()).await, Err(AppendError::Frozen));
+    assert_eq!(log.checkpoint().unwrap(), last);
+    assert_eq!(*log.published().borrow(), taken);
+    let (opened, tally) = verify(log.reader(), &Identity::new(log.key().clone())).unwrap();
+    assert_eq!((opened.checkpoint().size, tally.entries), (taken, taken));
+}
+
+async fn what_is_withheld_is_gone_from_all_that_is_stored(place: &Place) {
+    let log = Log::open(place.witnessed()).unwrap();
+    let mut entries = Vec::new();
+    // The first lies in a full bundle, the others in the one that is not.
+    for (others, value, withheld) in [
+        (300, b"the first to be forgotten", Withholding::WholeBody),
+        (0, b"the other to be forgotten", Withholding::WholeBody),
+        (0, b"the field to be forgotten", Withholding::Fields(vec![0])),
+    ] {
+        let (entry, payload) = sealed(value);
+        entries.push((log.append_sealed(&entry, &payload).await.unwrap(), entry, payload, withheld));
+        let other = |n: u32| {
+            let log = log.clone();
+            tokio::spawn(async move { log.append_opaque(n.to_be_bytes().to_vec()).await })
+        };
+        for sent in (0..others).map(other).collect::<Vec<_>>() {
+            sent.await.unwrap().unwrap();
+        }
+    }
+    let mut expected = Vec::new();
+    for (receipt, entry, payload, withheld) in &entries {
+        let gone = gone(payload, withheld);
+        let before = place.contents();
+        assert!(gone.iter().all(|gone| contains(&before, gone)));
+        let record = Entry::Redaction(record(receipt.index, receipt.leaf_hash, withheld.clone()));
+        let at = log.append(&record).await.unwrap().index;
+        assert_eq!(log.redact(at, Covered(false)).await.unwrap_err().reason(), "redaction-not-covered");
+        for _ in 0..2 {
+            let redacted = log.redact(at, Covered(true)).await.unwrap();
+            assert_eq!((redacted.index, redacted.record), (receipt.index, at));
+            let after = place.contents();
+            assert!(!gone.iter().any(|gone| contains(&after, gone)));
+        }
+        let whole = Stored::Withheld(Withheld { leaf_hash: receipt.leaf_hash, record: at });
+        let is_whole = *withheld == Withholding::WholeBody;
+        expected.push((receipt.index, if is_whole { whole } else { Stored::Body(entry.body()) }));
+    }
+    let kept = secrets(&entries[2].2.fields[1]);
+    drop(log);
+    let log = reopen(|| place.config()).unwrap();
+    log.append_opaque(b"it goes on".to_vec()).await.unwrap();
+    let opened = VerifiedCheckpoint::open(&log.checkpoint().unwrap(), log.key(), &[]).unwrap();
+    let tree =
+        TileTree::open(log.reader().clone(), opened.checkpoint().size, &opened.checkpoint().root).unwrap();
+    for (index, stored) in expected {
+        assert_eq!(log.reader().entry(&tree, index).unwrap(), stored);
+    }
+    let after = place.contents();
+    for (_, _, payload, withheld) in &entries {
+        assert!(!gone(payload, withheld).iter().any(|gone| contains(&after, gone)));
+    }
+    assert!(kept.iter().all(|secret| contains(&after, secret)));
 }

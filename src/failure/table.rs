@@ -456,7 +456,6 @@ pub const REASONS: &[Reason] = &[
     refused("redaction-mismatch", "Correct the request; nothing was withheld."),
     refused("redaction-no-authorities", "Correct the request; nothing was withheld."),
     refused("redaction-no-record", "Correct the request; nothing was withheld."),
-    refused("redaction-not-built", "Correct the request; nothing was withheld."),
     refused("redaction-not-covered", "Correct the request; nothing was withheld."),
     refused("redaction-not-redactable", "Correct the request; nothing was withheld."),
     refused("redaction-request-malformed", "Correct the request; nothing was withheld."),

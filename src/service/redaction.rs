@@ -146,7 +146,7 @@ fn refuse(error: &RedactionError) -> Response {
             | RedactError::Mismatch
             | RedactError::NotRedactable
             | RedactError::NotCovered => 409,
-            RedactError::NoPolicy | RedactError::SharedStore => 501,
+            RedactError::NoPolicy => 501,
             RedactError::Unwitnessed(_)
             | RedactError::Read(_)
             | RedactError::Io(_)
@@ -173,7 +173,7 @@ mod tests {
             (ServiceError::NotReady.into(), 503, true),
             (CoverageError::NotCovered.into(), 409, false),
             (RedactError::Mismatch.into(), 409, false),
-            (RedactError::SharedStore.into(), 501, false),
+            (RedactError::NoPolicy.into(), 501, false),
             (RedactError::Unavailable.into(), 503, true),
         ];
         for (error, status, again) in cases {

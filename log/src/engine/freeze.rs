@@ -1,4 +1,5 @@
-//! The end of a log: the last checkpoint is written down as such, and nothing is appended after it.
+//! The end of a log: the last checkpoint is written down as such, and nothing is appended after it. Of several front ends
+//! it is the order that ends.
 
 use std::io;
 
@@ -21,9 +22,6 @@ pub enum FreezeError {
     /// From the file system.
     #[error("the log cannot be frozen: {0}")]
     Io(#[from] io::Error),
-    /// Several front ends share the log.
-    #[error("freezing a log of several front ends is not built yet")]
-    SharedStore,
 }
 
 impl FreezeError {
@@ -33,7 +31,6 @@ impl FreezeError {
             Self::Unwitnessed => "log-unwitnessed",
             Self::Unavailable => "log-unavailable",
             Self::Io(_) => "log-unreadable",
-            Self::SharedStore => "not-built",
         }
     }
 }

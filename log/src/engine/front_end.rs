@@ -10,6 +10,9 @@
 //! end that hangs and wakes up later publishes nothing older than what stands there. In a folder, one that hangs keeps the
 //! lock: there the others publish again when it works or dies.
 
+mod leading;
+mod withhold;
+
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
@@ -22,13 +25,12 @@ use super::publish::{Published, Publisher};
 use super::redact::{Coverage, RedactError, Redacted};
 use super::run::Writer;
 use super::sequencer::{Answer, Draft};
-use super::tree::{CommittedTree, RecentTiles};
+use super::tree::RecentTiles;
 use super::{AppendError, Config, Layout, OpenError, Shared};
 use crate::batch::{Batch, Sequenced};
 use crate::hash::Hash;
-use crate::store::files::FolderLock;
 use crate::store::shared::Journal;
-use crate::tile::TILE_WIDTH;
+use leading::Leading;
 
 /// How often a front end that waits for a checkpoint looks for it.
 const LOOK: Duration = Duration::from_millis(4);
@@ -51,16 +53,9 @@ pub(super) struct FrontEnd {
     failed: Option<Instant>,
     /// What this front end last saw published, and committed.
     seen: (u64, u64),
+    /// How much of what was withheld it knew when it last led, until it has looked after what it then stored.
+    knew: Option<u64>,
     metrics: Arc<Metrics>,
-}
-
-/// What the front end that has the lease has besides.
-struct Leading {
-    tree: CommittedTree,
-    publisher: Publisher,
-    /// When the witnesses may be asked again after too few of them cosigned.
-    again: Option<Instant>,
-    _lock: Option<FolderLock>,
 }
 
 /// What the database says of the leaves of a batch, and the batch itself.
@@ -76,77 +71,9 @@ impl Leaves for Told {
     }
 }
 
-impl Leading {
-    /// Begins to lead: reads what is ordered and stored, and completes what was interrupted. `None` when another process
-    /// still writes to the folder.
-    fn begin(config: &Config, journal: &mut dyn Journal) -> Result<Option<Self>, OpenError> {
-        let lock = match config.shared.as_ref().is_some_and(|shared| shared.bucket.is_some()) {
-            true => None,
-            false => match config.files.lock(&config.folder)? {
-                None => return Ok(None),
-                held => held,
-            },
-        };
-        let mut publisher = Publisher::new(config);
-        let published = publisher.recover(config)?;
-        let (mut batches, committed) = journal.read(None)?;
-        if committed < published {
-            return Err(OpenError::PublishedAhead { published, committed });
-        }
-        if batches.is_empty() {
-            batches.push(Batch { first: committed, entries: Vec::new() });
-        }
-        let tree = CommittedTree::open(config.objects(), config.layout, &batches)?;
-        publisher.compare(&config.reader())?;
-        // Whoever led before may have gone between publishing and saying so, and there may be nothing more to publish.
-        journal.announce(published)?;
-        Ok(Some(Self { tree, publisher, again: None, _lock: lock }))
-    }
-
-    /// Integrates and publishes what was ordered since.
-    fn lead(&mut self, config: &Config, journal: &mut dyn Journal) -> Result<Published, AppendError> {
-        let storage = |error: io::Error| {
-            tracing::error!(%error, "storage failed; this front end begins anew");
-            AppendError::Unavailable
-        };
-        let (batches, ordered) = journal.read(Some(self.tree.size())).map_err(storage)?;
-        if let Some(first) = batches.first().filter(|batch| batch.first != self.tree.size()) {
-            tracing::error!(first = first.first, size = self.tree.size(), "others have published since");
-            return Err(AppendError::Unavailable);
-        }
-        if !batches.is_empty() {
-            let filled = self.tree.append(&batches).map_err(storage)?;
-            if filled {
-                let size = self.tree.size();
-                journal.trim(size - size % TILE_WIDTH).map_err(storage)?;
-            }
-        }
-        if self.tree.size() != ordered {
-            tracing::error!(
-                ordered,
-                size = self.tree.size(),
-                "others have dropped what they published since"
-            );
-            return Err(AppendError::Unavailable);
-        }
-        if let Some(published) = self.published() {
-            return Ok(published.clone());
-        }
-        if self.again.is_some_and(|again| Instant::now() < again) {
-            return Err(AppendError::Unwitnessed);
-        }
-        let published = self.publisher.publish(&self.tree.tiles(), self.tree.size());
-        let unwitnessed = matches!(published, Err(AppendError::Unwitnessed));
-        self.again = unwitnessed.then(|| Instant::now() + config.witness_retry);
-        let published = published?;
-        journal.announce(published.checkpoint.size).map_err(storage)?;
-        Ok(published)
-    }
-
-    /// What is published, if that is everything.
-    fn published(&self) -> Option<&Published> {
-        self.publisher.published().filter(|published| published.checkpoint.size == self.tree.size())
-    }
+fn unplaced(batch: Vec<(Draft, Answer)>) -> Placed {
+    let waiting = batch.into_iter().map(|(_, answer)| (0, Hash([0; 32]), answer)).collect();
+    Placed { waiting, ..Placed::default() }
 }
 
 impl FrontEnd {
@@ -161,6 +88,7 @@ impl FrontEnd {
             looked: now,
             failed: None,
             seen: (0, 0),
+            knew: None,
             metrics: Arc::default(),
         };
         front_end.join()?;
@@ -222,8 +150,9 @@ impl FrontEnd {
         let Some(journal) = self.journal.as_deref_mut() else { return Ok(()) };
         if !journal.lease(self.shared.lease)? {
             self.leading = None;
+            self.sweep()?;
         } else if self.leading.is_none() {
-            self.leading = Leading::begin(&self.config, journal)?;
+            self.leading = Leading::begin(&self.config, journal, self.knew)?;
             match &self.leading {
                 Some(leading) => tracing::info!(size = leading.tree.size(), "this front end publishes now"),
                 None => journal.release()?,
@@ -244,11 +173,23 @@ impl FrontEnd {
         self.failed.is_none()
     }
 
+    /// The size of the tree, if the order has ended and all of it is published.
+    pub(super) fn is_frozen(&mut self) -> Result<Option<u64>, OpenError> {
+        let Some(journal) = self.journal.as_deref_mut() else { return Ok(None) };
+        let turn = journal.begin(&[])?;
+        journal.pass()?;
+        if !turn.ended {
+            return Ok(None);
+        }
+        Ok(self.look(turn.next)?.map(|published| published.checkpoint.size))
+    }
+
     /// Publishes what is ordered, if this front end leads.
     fn lead(&mut self) -> Option<Result<Published, AppendError>> {
         let (leading, journal) = (self.leading.as_mut()?, self.journal.as_deref_mut()?);
         let published = leading.lead(&self.config, journal);
         self.seen.1 = leading.tree.size();
+        self.knew = Some(leading.erased);
         match &published {
             Ok(published) => self.seen.0 = published.checkpoint.size,
             Err(AppendError::Unwitnessed) => metrics::add(&self.metrics.unwitnessed, 1),
@@ -267,8 +208,8 @@ impl FrontEnd {
         Ok(is_far(self.seen))
     }
 
-    /// Gives a batch its places.
-    fn order(&mut self, batch: Vec<(Draft, Answer)>) -> Result<Placed, Placed> {
+    /// Gives a batch its places; or says why it has none.
+    fn order(&mut self, batch: Vec<(Draft, Answer)>) -> Result<Placed, (Placed, AppendError)> {
         let leaf = |(draft, _): &(Draft, Answer)| match draft {
             Draft::Fixed { entry, .. } => Some(entry.leaf),
             Draft::Indexed(_) => None,
@@ -279,10 +220,13 @@ impl FrontEnd {
             Some(Ok(turn)) => turn,
             other => {
                 tracing::error!(error = ?other, "the log's order cannot be reached");
-                let waiting = batch.into_iter().map(|(_, answer)| (0, Hash([0; 32]), answer)).collect();
-                return Err(Placed { waiting, ..Placed::default() });
+                return Err((unplaced(batch), AppendError::Unavailable));
             }
         };
+        if turn.ended {
+            let passed = self.journal.as_deref_mut().map_or(Ok(()), |journal| journal.pass());
+            return Err((unplaced(batch), passed.map_or(AppendError::Unavailable, |()| AppendError::Frozen)));
+        }
         let mut placed = match self.config.layout {
             Layout::StaticCt => place(batch, turn.next, &mut Distinct),
             Layout::TlogTiles => place(batch, turn.next, &mut Told(turn.known)),
@@ -297,7 +241,7 @@ impl FrontEnd {
             Ok(()) => Ok(placed),
             Err(error) => {
                 tracing::error!(%error, "whether a batch is in the log's order is unknown");
-                Err(placed)
+                Err((placed, AppendError::Unavailable))
             }
         }
     }
@@ -386,9 +330,11 @@ impl Writer for FrontEnd {
             return;
         }
         let (placed, published) = match self.order(batch) {
-            Err(placed) => {
-                self.fail();
-                (placed, Err(AppendError::Unavailable))
+            Err((placed, error)) => {
+                if error == AppendError::Unavailable {
+                    self.fail();
+                }
+                (placed, Err(error))
             }
             Ok(placed) => {
                 let waiting = placed.waiting.iter().map(|(index, _, _)| *index);
@@ -405,12 +351,22 @@ impl Writer for FrontEnd {
         placed.answer(published, tiles, &self.metrics);
     }
 
-    fn redact(&mut self, _: u64, _: &dyn Coverage) -> Result<Redacted, RedactError> {
-        Err(RedactError::SharedStore)
+    fn redact(&mut self, record: u64, coverage: &dyn Coverage) -> Result<Redacted, RedactError> {
+        self.withhold(record, coverage)
     }
 
+    /// Ends the order first, so that nobody appends more, and then waits until all of it is published.
     fn freeze(&mut self) -> Result<(), FreezeError> {
-        Err(FreezeError::SharedStore)
+        let Some(journal) = self.journal.as_deref_mut().filter(|_| self.failed.is_none()) else {
+            return Err(FreezeError::Unavailable);
+        };
+        let size = journal.end().inspect_err(|_| self.fail())?;
+        self.seen.1 = self.seen.1.max(size);
+        match self.await_published(size) {
+            Ok(_) => Ok(()),
+            Err(AppendError::Unwitnessed) => Err(FreezeError::Unwitnessed),
+            Err(_) => Err(FreezeError::Unavailable),
+        }
     }
 
     fn measure(&self) {

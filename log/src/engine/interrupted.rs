@@ -7,13 +7,11 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use super::common;
+use super::common::Covered;
 use super::crash::disk::{Fault, Faulty, Memory, Plan, Survival};
 use super::freeze;
-use super::redact::{Coverage, RedactError};
+use super::redact::RedactError;
 use super::run::Writer as _;
 use super::sequencer::Sequencer;
 use super::{Config, OpenError};
@@ -26,14 +24,6 @@ use crate::store::Reader;
 use crate::store::disk::Posix;
 use crate::store::files::Files;
 use crate::tile::TileTree;
-
-struct Covered;
-
-impl Coverage for Covered {
-    fn covers(&self, _: &str, _: u64, _: &Hash, _: &Hash) -> bool {
-        true
-    }
-}
 
 fn config(folder: &Path) -> Config {
     Config { wal_limit: 20_000, ..common::witnessed(folder) }
@@ -49,15 +39,9 @@ fn sequenced(item: Vec<u8>, attachment: Vec<u8>) -> Sequenced {
     Sequenced { leaf: leaf_hash(&item), item, attachment }
 }
 
-fn holds(folder: &Path, needles: &[String]) -> bool {
-    fs::read_dir(folder).unwrap().any(|entry| {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            return holds(&path, needles);
-        }
-        let bytes = fs::read(&path).unwrap();
-        needles.iter().any(|needle| bytes.windows(needle.len()).any(|window| window == needle.as_bytes()))
-    })
+fn holds(folder: &Path, needles: &[Vec<u8>]) -> bool {
+    let contents = common::contents(folder);
+    needles.iter().any(|needle| common::contains(&contents, needle))
 }
 
 /// A log whose entry 3 is sealed, with `others` entries behind it and then the record of its redaction.
@@ -116,7 +100,7 @@ fn reopen(folder: &Path) -> Sequencer {
 fn interrupted_everywhere(others: u32, withheld: Withholding) {
     let prepared = prepare(others, withheld);
     let (field, fields) = (&prepared.payload.fields[0], prepared.withheld != Withholding::WholeBody);
-    let gone = [STANDARD.encode(&field.value), STANDARD.encode(&field.salt)];
+    let gone = common::secrets(field);
     assert!(holds(prepared.folder.path(), &gone));
     let (whole, openings, proofs) = read(prepared.folder.path());
     assert_eq!(whole, Stored::Body(prepared.entry.body()));
@@ -126,11 +110,11 @@ fn interrupted_everywhere(others: u32, withheld: Withholding) {
         let plan = Arc::new(Plan::default());
         let mut log = Sequencer::open(faulty(folder.path(), &plan)).unwrap();
         plan.arm(Fault::Death, steps, true);
-        let redacted = log.redact(prepared.record, &Covered);
+        let redacted = log.redact(prepared.record, &Covered(true));
         plan.disarm();
         // What only reads changes nothing; after that, the folder has to be opened anew.
         if matches!(redacted, Err(RedactError::Io(_))) {
-            assert_eq!(log.redact(prepared.record, &Covered).unwrap_err().reason(), "log-unavailable");
+            assert_eq!(log.redact(prepared.record, &Covered(true)).unwrap_err().reason(), "log-unavailable");
         }
         drop(log);
         // Between the crash and the next start, readers find all of it or nothing of it.
@@ -143,7 +127,7 @@ fn interrupted_everywhere(others: u32, withheld: Withholding) {
         if folder.path().join(format!("log/withheld/{SEALED}")).exists() {
             assert!(!holds(folder.path(), &gone), "after {steps} calls and the next start");
         }
-        log.redact(prepared.record, &Covered).unwrap();
+        log.redact(prepared.record, &Covered(true)).unwrap();
         drop(log);
         assert!(!holds(folder.path(), &gone), "after {steps} calls and another redaction");
         let (stored, sealed, unchanged) = read(folder.path());
@@ -179,7 +163,7 @@ fn old_bytes_are_overwritten_in_place() {
     let mut log = Sequencer::open(config(prepared.folder.path())).unwrap();
     let names = ["wal", "sealed/3", "tile/entries/000.p/8"];
     let mut open: Vec<_> = names.iter().map(|name| File::open(folder.join(name)).unwrap()).collect();
-    log.redact(prepared.record, &Covered).unwrap();
+    log.redact(prepared.record, &Covered(true)).unwrap();
     for (file, name) in open.iter_mut().zip(names) {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).unwrap();

@@ -14,11 +14,14 @@
 #[cfg(test)]
 #[path = "../../tests/common/mod.rs"]
 mod common;
+mod config;
 #[cfg(test)]
 mod crash;
 mod edge;
+mod error;
 mod freeze;
 mod front_end;
+mod intent;
 #[cfg(test)]
 mod interrupted;
 mod known;
@@ -30,271 +33,23 @@ mod run;
 mod sequencer;
 mod tree;
 
-use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use ed25519_dalek::VerifyingKey;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use config::{Clock, Config, Layout, RedactionPolicy, Shared};
+pub use error::{AppendError, OpenError};
 pub use freeze::FreezeError;
 pub use metrics::Metrics;
 pub use redact::{Coverage, RedactError, Redacted};
 
-use crate::checkpoint::{CheckpointError, VerifiedCheckpoint};
 use crate::entry::{Entry, EntryError, ProofReceipt, SealedPayload};
 use crate::hash::Hash;
-use crate::note::NoteSigner;
-use crate::store::bucket::Bucket;
-use crate::store::files::Files;
-use crate::store::shared::Connect;
-use crate::store::{Objects, ReadError, Reader};
-use crate::tile::{TileError, TileKind};
-use crate::witness::Cosigner;
+use crate::store::{ReadError, Reader};
 use front_end::FrontEnd;
 use sequencer::{Command, Draft, Interlude, Sequencer};
-
-/// Which bundles a log keeps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
-    /// C2SP tlog-tiles: `tile/entries`.
-    TlogTiles,
-    /// C2SP static-ct-api: `tile/data`.
-    StaticCt,
-}
-
-impl Layout {
-    pub(crate) fn bundle_kind(self) -> TileKind {
-        match self {
-            Self::TlogTiles => TileKind::Entries,
-            Self::StaticCt => TileKind::Data,
-        }
-    }
-}
-
-/// Milliseconds since the Unix epoch, from wherever the caller takes its time.
-pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
-
-/// Who may have content withheld.
-#[derive(Debug, Clone)]
-pub struct RedactionPolicy {
-    /// Keys of the redaction authorities.
-    pub authorities: Vec<VerifyingKey>,
-    /// How many of them must sign.
-    pub threshold: usize,
-    /// How many witnesses must have cosigned a checkpoint that includes the record.
-    pub witnesses: usize,
-}
-
-/// How a log runs.
-pub struct Config {
-    /// The log's folder.
-    pub folder: PathBuf,
-    /// What the folder lies on.
-    pub files: Files,
-    /// The log's key; its name is the origin.
-    pub signer: NoteSigner,
-    /// Keys of the same name that sign too: one that is to follow, or that went before, for as long as some who verify know
-    /// only one of the two. A checkpoint by any of them is the log's. A certificate log has none: its key is what it is.
-    pub also_signed_by: Vec<NoteSigner>,
-    /// Kind of bundles.
-    pub layout: Layout,
-    /// Witnesses that are asked before a checkpoint is published.
-    pub witnesses: Vec<Arc<dyn Cosigner>>,
-    /// How many cosignatures a checkpoint needs to be published.
-    pub witness_threshold: usize,
-    /// How long after too few witnesses cosigned they are asked again.
-    pub witness_retry: Duration,
-    /// How long after storage failed the folder is opened anew, again and again until that succeeds.
-    pub storage_retry: Duration,
-    /// Bytes by which the write-ahead log grows before it is trimmed behind full bundles.
-    pub wal_limit: u64,
-    /// How long the first entry of a batch waits for others.
-    pub batch_age: Duration,
-    /// Most entries of a batch.
-    pub batch_size: usize,
-    /// Most entries that wait for a batch; further ones are refused with [`AppendError::Busy`].
-    pub queue: usize,
-    /// Time for tree heads that carry one.
-    pub clock: Clock,
-    /// Redaction authorities; without them no redaction record is accepted.
-    pub redaction: Option<RedactionPolicy>,
-    /// What several front ends of this log share; without it, this is the only writer, and all is in the folder.
-    pub shared: Option<Shared>,
-}
-
-/// What several front ends of one log share. Each has the log's key.
-#[derive(Debug, Clone)]
-pub struct Shared {
-    /// The way to the log's order.
-    pub journal: Arc<dyn Connect>,
-    /// Where tiles and checkpoint lie, if not in the log's folder.
-    pub bucket: Option<Arc<dyn Bucket>>,
-    /// How long the front end that publishes may be silent before another does.
-    pub lease: Duration,
-    /// How long an entry waits for its checkpoint before its sender is told [`AppendError::Unavailable`].
-    pub patience: Duration,
-}
-
-impl Shared {
-    /// With the order that `journal` leads to, a lease of five seconds, and ten seconds for an answer.
-    pub fn new(journal: Arc<dyn Connect>, bucket: Option<Arc<dyn Bucket>>) -> Self {
-        Self { journal, bucket, lease: Duration::from_secs(5), patience: Duration::from_secs(10) }
-    }
-}
-
-impl Config {
-    /// A log of the Rekor face, with the defaults: no witnesses, batches of at most 20 ms or 2,048 entries.
-    pub fn new(folder: &Path, signer: NoteSigner, clock: Clock) -> Self {
-        Self {
-            folder: folder.to_owned(),
-            files: Files::default(),
-            signer,
-            also_signed_by: Vec::new(),
-            layout: Layout::TlogTiles,
-            witnesses: Vec::new(),
-            witness_threshold: 0,
-            witness_retry: Duration::from_secs(2),
-            storage_retry: Duration::from_secs(2),
-            wal_limit: 16 << 20,
-            batch_age: Duration::from_millis(20),
-            batch_size: 2048,
-            queue: 8192,
-            clock,
-            redaction: None,
-            shared: None,
-        }
-    }
-
-    fn objects(&self) -> Objects {
-        match self.shared.as_ref().and_then(|shared| shared.bucket.as_ref()) {
-            Some(bucket) => Objects::Bucket(Arc::clone(bucket)),
-            None => Objects::Folder(self.files.clone(), self.folder.clone()),
-        }
-    }
-
-    fn reader(&self) -> Reader {
-        Reader::on(self.objects())
-    }
-
-    /// Opens a checkpoint that any of the log's keys has signed.
-    fn open_checkpoint(&self, bytes: &[u8]) -> Result<VerifiedCheckpoint, CheckpointError> {
-        let open = |signer: &NoteSigner| VerifiedCheckpoint::open(bytes, signer.public(), &[]);
-        let opened = open(&self.signer);
-        if !matches!(opened, Err(CheckpointError::NotSignedByLog)) {
-            return opened;
-        }
-        self.also_signed_by.iter().find_map(|signer| open(signer).ok()).map_or(opened, Ok)
-    }
-
-    /// Whether the keys are one log's.
-    fn check_keys(&self) -> Result<(), OpenError> {
-        let name = self.signer.public().name();
-        let fits = |signer: &NoteSigner| signer.public().name() == name && !signer.public().is_rfc6962();
-        let one = self.also_signed_by.is_empty() || !self.signer.public().is_rfc6962();
-        if one && self.also_signed_by.iter().all(fits) { Ok(()) } else { Err(OpenError::Keys) }
-    }
-}
-
-/// Why a log does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another writer has the folder.
-    #[error("another process writes to this log")]
-    Locked,
-    /// From the file system.
-    #[error("what the log lies on: {0}")]
-    Io(#[from] io::Error),
-    /// The published checkpoint is not this log's.
-    #[error("the published checkpoint is not of this log: {0}")]
-    Published(#[from] CheckpointError),
-    /// More was published than is committed: the write-ahead log was lost or rolled back.
-    #[error("a tree of {published} entries was published and only {committed} are committed")]
-    PublishedAhead {
-        /// Size of the published checkpoint.
-        published: u64,
-        /// Entries recovered.
-        committed: u64,
-    },
-    /// Keys of several names, or more than one of a certificate log.
-    #[error("keys that sign for one log have its name, and a certificate log has one")]
-    Keys,
-    /// The published root is not that of the committed tree.
-    #[error("the committed tree does not have the published root")]
-    PublishedDiffers,
-    /// A full tile is missing or damaged.
-    #[error(transparent)]
-    Tile(#[from] TileError),
-    /// A full bundle is missing or damaged.
-    #[error(transparent)]
-    Bundle(#[from] crate::bundle::BundleError),
-    /// A checkpoint could not be published.
-    #[error("the recovered tree could not be published: {0}")]
-    Publish(#[from] AppendError),
-    /// A redaction that a crash interrupted could not be completed.
-    #[error("an interrupted redaction could not be completed: {0}")]
-    Redact(#[from] RedactError),
-}
-
-impl OpenError {
-    /// Stable reason code.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::Locked => "log-locked",
-            Self::Io(_) => "log-unreadable",
-            Self::Published(error) => error.reason(),
-            Self::PublishedAhead { .. } => "log-published-ahead",
-            Self::PublishedDiffers => "log-published-differs",
-            Self::Keys => "log-keys-differ",
-            Self::Tile(error) => error.reason(),
-            Self::Bundle(error) => error.reason(),
-            Self::Publish(error) => error.reason(),
-            Self::Redact(error) => error.reason(),
-        }
-    }
-}
-
-/// Why an entry was not acknowledged.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AppendError {
-    /// The log holds it already.
-    #[error("the log holds this entry at index {0}")]
-    Duplicate(u64),
-    /// Refused as it is.
-    #[error(transparent)]
-    Refused(#[from] EntryError),
-    /// Too few witnesses cosigned; the entry is durable, and published once enough do: they are asked again
-    /// at intervals, and whoever submits it again then gets [`AppendError::Duplicate`].
-    #[error("too few witnesses cosigned the checkpoint")]
-    Unwitnessed,
-    /// More entries wait than may; this one does not, and can be sent again later.
-    #[error("too many entries wait already")]
-    Busy,
-    /// The log takes no entries any more, for ever.
-    #[error("the log is frozen")]
-    Frozen,
-    /// Storage failed, or the log is shutting down. Whether the entry is in it is unknown; once storage works again,
-    /// whoever submits it again gets a receipt or [`AppendError::Duplicate`].
-    #[error("the log does not accept entries now")]
-    Unavailable,
-}
-
-impl AppendError {
-    /// Stable reason code.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::Duplicate(_) => "log-duplicate",
-            Self::Refused(error) => error.reason(),
-            Self::Unwitnessed => "log-unwitnessed",
-            Self::Busy => "log-busy",
-            Self::Frozen => "log-frozen",
-            Self::Unavailable => "log-unavailable",
-        }
-    }
-}
 
 /// What an acknowledged entry gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -330,6 +85,15 @@ struct Handle {
     frozen: Arc<AtomicBool>,
 }
 
+impl Handle {
+    /// Of a log that is opened when it has ended.
+    fn end(&self, published: &watch::Sender<u64>, size: u64) {
+        self.metrics.set_all(size);
+        published.send_replace(size);
+        self.frozen.store(true, Ordering::SeqCst);
+    }
+}
+
 impl Log {
     /// Opens the folder, completes what a crash interrupted, publishes, and starts the sequencer's thread. A log that was
     /// frozen is opened for reading.
@@ -350,14 +114,17 @@ impl Log {
         };
         let (commands, receiver) = mpsc::channel(config.queue.max(1));
         if let Some(size) = freeze::is_frozen(&config)? {
-            metrics.set_all(size);
-            published.send_replace(size);
-            handle.frozen.store(true, Ordering::SeqCst);
+            handle.end(&published, size);
             return Ok(Self { commands, handle: Arc::new(handle) });
         }
-        match config.shared.clone() {
-            None => run::start(Sequencer::open(config)?, metrics, published, receiver)?,
-            Some(shared) => run::start(FrontEnd::open(config, shared)?, metrics, published, receiver)?,
+        let Some(shared) = config.shared.clone() else {
+            run::start(Sequencer::open(config)?, metrics, published, receiver)?;
+            return Ok(Self { commands, handle: Arc::new(handle) });
+        };
+        let mut front_end = FrontEnd::open(config, shared)?;
+        match front_end.is_frozen()? {
+            Some(size) => handle.end(&published, size),
+            None => run::start(front_end, metrics, published, receiver)?,
         }
         Ok(Self { commands, handle: Arc::new(handle) })
     }
@@ -465,7 +232,8 @@ impl Log {
     ///
     /// # Errors
     /// [`FreezeError`]; the log then goes on as it was, or has stopped. After [`FreezeError::Io`] a process that ends before
-    /// the log works again may leave it frozen.
+    /// the log works again may leave it frozen. Of several front ends the order ends first: unless it could not be reached,
+    /// none takes anything more, and what was taken is published once that can be done.
     pub async fn freeze(&self) -> Result<(), FreezeError> {
         let (answer, frozen) = oneshot::channel();
         let freeze = Interlude::Freeze { ended: Arc::clone(&self.handle.frozen), answer };

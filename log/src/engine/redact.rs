@@ -4,14 +4,18 @@
 //! `withheld/`, and only then erasure, file by file. Each erasure may be repeated, and opening the log
 //! repeats those of all intents, so a crash in between is completed. Tree hashes are not touched: where the
 //! body stood, the bundle holds a tombstone with the leaf hash and the index of the record.
+//!
+//! Of several front ends whichever is asked notes the intent in the order, where it is taken out of the batch at once, and
+//! the one that publishes erases what is stored ([`super::front_end`]).
 
 use std::io;
 
-use serde::{Deserialize, Serialize};
-
+use super::Config;
+use super::intent::Intent;
+use super::publish::Publisher;
 use super::sequencer::Sequencer;
 use crate::checkpoint::{CheckpointError, VerifiedCheckpoint};
-use crate::entry::{Entry, EntryError, RedactionRecord, SealedField, Stored, Withheld, Withholding};
+use crate::entry::{Entry, EntryError, RedactionRecord, Stored, Withholding};
 use crate::hash::Hash;
 use crate::store::{ReadError, Reader};
 use crate::tile::TileTree;
@@ -52,11 +56,8 @@ pub enum RedactError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// From the file system.
-    #[error("the log's folder: {0}")]
+    #[error("what the log lies on: {0}")]
     Io(#[from] io::Error),
-    /// Withholding over what several front ends share is not built.
-    #[error("a log of several front ends takes no redactions yet")]
-    SharedStore,
     /// The log stopped.
     #[error("the log does not accept redactions now")]
     Unavailable,
@@ -75,7 +76,6 @@ impl RedactError {
             Self::NotCovered => "redaction-not-covered",
             Self::Read(error) => error.reason(),
             Self::Io(_) => "log-unreadable",
-            Self::SharedStore => "redaction-not-built",
             Self::Unavailable => "log-unavailable",
         }
     }
@@ -92,36 +92,20 @@ pub struct Redacted {
     pub record: u64,
 }
 
-/// What is durable before anything is erased.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Intent {
-    index: u64,
-    leaf_hash: Hash,
-    record: u64,
-    withheld: Withholding,
-}
-
-/// A payload of which fields were withheld: those are null.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoredPayload {
-    fields: Vec<Option<SealedField>>,
-}
-
-/// Checks the record at `record` and everything it demands, then erases.
-pub(super) fn redact(
-    sequencer: &mut Sequencer,
+/// Checks the record at `record` and everything it demands.
+pub(super) fn check(
+    config: &Config,
+    publisher: &Publisher,
     record: u64,
     coverage: &dyn Coverage,
-) -> Result<Redacted, RedactError> {
-    let policy = sequencer.config.redaction.clone().ok_or(RedactError::NoPolicy)?;
-    let note = sequencer.publisher.published().ok_or(RedactError::NoRecord(record))?.note.clone();
-    let (log, witnesses) = (sequencer.publisher.log_key(), sequencer.publisher.witness_keys());
+) -> Result<Intent, RedactError> {
+    let policy = config.redaction.as_ref().ok_or(RedactError::NoPolicy)?;
+    let note = &publisher.published().ok_or(RedactError::NoRecord(record))?.note;
+    let (log, witnesses) = (publisher.log_key(), publisher.witness_keys());
     let opened = VerifiedCheckpoint::open_witnessed(note.as_bytes(), log, &witnesses, policy.witnesses)
         .map_err(RedactError::Unwitnessed)?;
     let checkpoint = opened.checkpoint();
-    let reader = sequencer.config.reader();
+    let reader = config.reader();
     let tree = TileTree::open(reader.clone(), checkpoint.size, &checkpoint.root).map_err(ReadError::from)?;
     let found = read_record(&reader, &tree, record)?;
     found.verify(&policy.authorities, policy.threshold)?;
@@ -137,23 +121,28 @@ pub(super) fn redact(
     if !coverage.covers(&statement.origin, statement.index, &leaf_hash, &statement.key_list_digest) {
         return Err(RedactError::NotCovered);
     }
-    let intent = Intent { index: statement.index, leaf_hash, record, withheld: statement.withheld };
-    let path = sequencer.config.folder.join("withheld").join(intent.index.to_string());
-    let files = sequencer.config.files.clone();
-    // Nothing is left of an entry that was withheld whole, and what readers were pointed to stays.
-    let intent = match files.read_optional(&path)? {
-        Some(bytes) => Some(Intent::read(&bytes)?).filter(|first| first.withheld == Withholding::WholeBody),
-        None => None,
-    }
-    .unwrap_or(intent);
-    files.ensure_durable(&path, &serde_json::to_vec(&intent).map_err(io::Error::from)?)?;
-    erase(sequencer, &intent)?;
-    Ok(Redacted { index: intent.index, leaf_hash, record: intent.record })
+    Ok(Intent { index: statement.index, leaf_hash, record, withheld: statement.withheld })
 }
 
-impl Intent {
-    fn read(bytes: &[u8]) -> io::Result<Self> {
-        serde_json::from_slice(bytes).map_err(io::Error::from)
+/// Checks a record, and then erases what it withholds.
+pub(super) fn redact(
+    sequencer: &mut Sequencer,
+    record: u64,
+    coverage: &dyn Coverage,
+) -> Result<Redacted, RedactError> {
+    let intent = check(&sequencer.config, &sequencer.publisher, record, coverage)?;
+    let path = sequencer.config.folder.join("withheld").join(intent.index.to_string());
+    let files = sequencer.config.files.clone();
+    let first = files.read_optional(&path)?.map(|bytes| Intent::read(&bytes)).transpose()?;
+    let intent = first.filter(|first| first.covers(&intent)).unwrap_or(intent);
+    files.ensure_durable(&path, &intent.to_bytes()?)?;
+    sequencer.withhold(&intent)?;
+    Ok(intent.into())
+}
+
+impl From<Intent> for Redacted {
+    fn from(Intent { index, leaf_hash, record, .. }: Intent) -> Self {
+        Self { index, leaf_hash, record }
     }
 }
 
@@ -181,28 +170,6 @@ fn check_redactable(stored: &Stored, withheld: &Withholding) -> Result<(), Redac
     }
 }
 
-fn erase(sequencer: &mut Sequencer, intent: &Intent) -> Result<(), RedactError> {
-    match &intent.withheld {
-        Withholding::WholeBody => {
-            let tombstone = Withheld { leaf_hash: intent.leaf_hash, record: intent.record }.body();
-            sequencer.withhold(intent.index, Some(&tombstone), &[])?;
-        }
-        Withholding::Fields(fields) => {
-            let reader = sequencer.config.reader();
-            let Some(bytes) = reader.sealed(intent.index)? else { return Ok(()) };
-            let mut payload: StoredPayload = serde_json::from_slice(&bytes).map_err(io::Error::from)?;
-            for field in fields {
-                if let Some(field) = payload.fields.get_mut(usize::from(*field)) {
-                    *field = None;
-                }
-            }
-            let kept = serde_json_canonicalizer::to_vec(&payload).map_err(io::Error::from)?;
-            sequencer.withhold(intent.index, None, &kept)?;
-        }
-    }
-    Ok(())
-}
-
 /// Repeats the erasures of all intents.
 pub(super) fn complete_interrupted(sequencer: &mut Sequencer) -> Result<(), RedactError> {
     let (files, folder) = (sequencer.config.files.clone(), sequencer.config.folder.join("withheld"));
@@ -212,7 +179,7 @@ pub(super) fn complete_interrupted(sequencer: &mut Sequencer) -> Result<(), Reda
         let intent = Intent::read(&bytes)?;
         // It may be there without being durable yet.
         files.ensure_durable(&path, &bytes)?;
-        erase(sequencer, &intent)?;
+        sequencer.withhold(&intent)?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::freeze::{self, FreezeError};
+use super::intent::Intent;
 use super::known::Known;
 use super::metrics::{self, Metrics};
 use super::place::{Distinct, Leaves, place};
@@ -195,10 +196,10 @@ impl Sequencer {
         Ok(())
     }
 
-    /// Replaces the item at `index` (if `item` is given) and its attachment in every file.
-    pub(super) fn withhold(&mut self, index: u64, item: Option<&[u8]>, attachment: &[u8]) -> io::Result<()> {
-        self.wal.withhold(index, item, attachment)?;
-        self.tree.withhold(index, item, attachment)
+    /// Takes what is withheld out of every file.
+    pub(super) fn withhold(&mut self, intent: &Intent) -> io::Result<()> {
+        self.wal.rewrite(intent.index, |entry| intent.strike(entry))?;
+        self.tree.withhold(intent)
     }
 
     fn publish(&mut self) -> Result<Published, AppendError> {

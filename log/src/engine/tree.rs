@@ -5,6 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::edge::{Edge, EdgeTile};
+use super::intent::{Intent, sealed};
 use super::{Layout, OpenError};
 use crate::batch::Batch;
 use crate::bundle;
@@ -124,33 +125,16 @@ impl CommittedTree {
         EdgeTile { path, bytes: join(self.layout, items) }
     }
 
-    /// Replaces the item at `index` (if `item` is given) and its attachment in every file, overwriting what
-    /// stood there.
-    pub(crate) fn withhold(&mut self, index: u64, item: Option<&[u8]>, attachment: &[u8]) -> io::Result<()> {
-        let payload = sealed(index);
-        if self.objects.read(&payload)?.is_some_and(|current| current != attachment) {
-            self.objects.erase(&payload, (!attachment.is_empty()).then_some(attachment))?;
+    /// Takes what is withheld out of everything that is stored, overwriting what stood there.
+    pub(crate) fn withhold(&mut self, intent: &Intent) -> io::Result<()> {
+        let at = usize::try_from(intent.index % TILE_WIDTH).unwrap_or(0);
+        if intent.index / TILE_WIDTH == self.size() / TILE_WIDTH
+            && let (Some(kept), Some(item)) = (self.items.get_mut(at), intent.item())
+        {
+            *kept = item;
         }
-        let Some(item) = item else { return Ok(()) };
-        let (number, at) = (index / TILE_WIDTH, usize::try_from(index % TILE_WIDTH).unwrap_or(0));
-        if number == self.size() / TILE_WIDTH {
-            self.items[at] = item.to_vec();
-            let tile = self.bundle_tile(number, &self.items);
-            return self.objects.write_partials(&[(tile.path, &tile.bytes)]);
-        }
-        let path = TilePath { kind: self.layout.bundle_kind(), number, width: 256 };
-        let bytes = self.objects.read(&path.to_string())?.ok_or(io::ErrorKind::NotFound)?;
-        let split = bundle::split(&bytes, 256);
-        let mut items: Vec<_> = split.map_err(io::Error::other)?.into_iter().map(<[u8]>::to_vec).collect();
-        items[at] = item.to_vec();
-        let tile = self.bundle_tile(number, &items);
-        self.objects.ensure_durable(&path.to_string(), &tile.bytes)
+        intent.erase(&self.objects, self.layout.bundle_kind())
     }
-}
-
-/// Where the attachment of an entry is kept.
-fn sealed(index: u64) -> String {
-    format!("sealed/{index}")
 }
 
 fn join(layout: Layout, items: &[Vec<u8>]) -> Vec<u8> {

@@ -1,9 +1,10 @@
 //! Where what readers see of a log lies: tiles, bundles, checkpoint, and what is kept beside entries. A folder, or a
 //! bucket of an S3-compatible store.
 //!
-//! In a bucket nothing but the checkpoint is ever overwritten. A tile, partial or full, is created once: its name says
-//! how many entries it covers, and the entries before an index never change, so that whoever writes it, however late or
-//! often, writes the same. The checkpoint is replaced only by whoever knows what stands there.
+//! In a bucket nothing but the checkpoint is ever overwritten, and what is withheld. A tile, partial or full, is created
+//! once: its name says how many entries it covers, and the entries before an index never change, so that whoever writes it,
+//! however late or often, writes the same. The checkpoint is replaced only by whoever knows what stands there, and so is a
+//! bundle, by itself without what is withheld.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -18,6 +19,8 @@ use crate::tile::TilePath;
 
 /// Most puts that are under way at once.
 const PUTS: usize = 16;
+/// How often an object is replaced that others replace meanwhile.
+const REWRITES: usize = 8;
 
 /// The readable part of a log. Clones are the same.
 #[derive(Debug, Clone)]
@@ -144,11 +147,24 @@ impl Objects {
         }
     }
 
-    /// Replaces an object, or removes it, and overwrites what stood there, where there is something.
-    pub(crate) fn erase(&self, name: &str, replacement: Option<&[u8]>) -> io::Result<()> {
+    /// Puts in the place of an object what `change` makes of it, or removes it where that is nothing. What stood there is
+    /// overwritten, in a bucket as far as that overwrites anything.
+    pub(crate) fn rewrite(
+        &self,
+        name: &str,
+        change: impl Fn(&[u8]) -> io::Result<Vec<u8>>,
+    ) -> io::Result<()> {
         match self {
-            Self::Folder(files, folder) => files.erase(&folder.join(name), replacement),
-            Self::Bucket(_) => Err(io::ErrorKind::Unsupported.into()),
+            Self::Folder(files, folder) => {
+                let path = folder.join(name);
+                let Some(old) = files.read_optional(&path)? else { return Ok(()) };
+                match change(&old)? {
+                    new if new.is_empty() => files.erase(&path, None),
+                    // What is as it should be may be what a crash left before it was durable.
+                    new => files.ensure_durable(&path, &new),
+                }
+            }
+            Self::Bucket(bucket) => rewrite(bucket.as_ref(), name, change),
         }
     }
 
@@ -233,6 +249,24 @@ fn create(bucket: &dyn Bucket, name: &str, bytes: &[u8]) -> io::Result<()> {
             None => Err(io::ErrorKind::NotFound.into()),
         },
     }
+}
+
+/// Replaces exactly what was changed: others may be at the same.
+fn rewrite(bucket: &dyn Bucket, name: &str, change: impl Fn(&[u8]) -> io::Result<Vec<u8>>) -> io::Result<()> {
+    for _ in 0..REWRITES {
+        let Some((old, version)) = bucket.get(name)? else { return Ok(()) };
+        let new = change(&old)?;
+        if new == old {
+            return Ok(());
+        }
+        if new.is_empty() {
+            return bucket.remove(name);
+        }
+        if let Replaced::Now(_) = bucket.replace(name, &new, &version)? {
+            return Ok(());
+        }
+    }
+    Err(io::Error::other(format!("{name} is replaced by others again and again")))
 }
 
 /// Name of the folder of a tile's partial ones.

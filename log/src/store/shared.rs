@@ -1,8 +1,8 @@
 //! Where several front ends of one log agree on its order: batches with their places, which leaves the log holds, and who
 //! publishes.
 //!
-//! The order alone decides what the tree is. It is extended by one front end at a time and never changed, so any two that
-//! publish a tree of one size publish the same one; the lease only saves them the work of doing it twice.
+//! The order alone decides what the tree is. It is extended by one front end at a time, and of what is there no leaf ever
+//! changes, so any two that publish a tree of one size publish the same one; the lease only saves them the work of doing it twice.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,6 +19,19 @@ pub struct Turn {
     pub next: u64,
     /// Of the leaves asked for, those that the log holds, each with the last of its indices.
     pub known: HashMap<Hash, u64>,
+    /// Whether the order takes nothing more, for ever.
+    pub ended: bool,
+}
+
+/// What is kept of the order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ordered {
+    /// Batches, one behind the other.
+    pub batches: Vec<Batch>,
+    /// The number of entries.
+    pub size: u64,
+    /// How often content was withheld.
+    pub withheld: u64,
 }
 
 /// The order of one log, as one front end reaches it.
@@ -33,8 +46,22 @@ pub trait Journal: Send + fmt::Debug {
     /// Gives the turn back unused.
     fn pass(&mut self) -> io::Result<()>;
 
-    /// The batches from this index on, or all that are kept if it is `None`; then the number of entries.
-    fn read(&mut self, from: Option<u64>) -> io::Result<(Vec<Batch>, u64)>;
+    /// Waits for whoever has the turn, and ends the order: nobody extends it after this. Returns the number of entries.
+    /// Repeating it is harmless.
+    fn end(&mut self) -> io::Result<u64>;
+
+    /// In one's turn, and ending it: notes what is withheld, in the engine's words, and puts this batch in the place of the
+    /// one with its first index, both or neither. Returns how often content was withheld, this time with the others.
+    fn withhold(&mut self, what: &[u8], batch: Option<&Batch>) -> io::Result<u64>;
+    /// What was withheld after the first so many times, in order.
+    fn withheld(&mut self, after: u64) -> io::Result<Vec<Vec<u8>>>;
+    /// Says that of what was withheld so much is erased from all that is stored.
+    fn announce_erased(&mut self, withheld: u64) -> io::Result<()>;
+    /// The most of which that was said.
+    fn erased(&mut self) -> io::Result<u64>;
+
+    /// The batches from this index on, or all that are kept if it is `None`.
+    fn read(&mut self, from: Option<u64>) -> io::Result<Ordered>;
     /// Drops the batches that end at or before an index.
     fn trim(&mut self, keep_from: u64) -> io::Result<()>;
 

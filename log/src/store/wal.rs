@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use super::disk::{DiskFile, Open};
 use super::files::{self, Files};
-use crate::batch::{Batch, read};
+use crate::batch::{Batch, Sequenced, read};
 
 /// The open write-ahead log.
 #[derive(Debug)]
@@ -81,25 +81,20 @@ impl WriteAheadLog {
         self.replace(&batches)
     }
 
-    /// Replaces item and attachment of one entry, and overwrites the old bytes. Returns whether the log held
-    /// the entry.
+    /// Changes one entry, if the log holds it, and overwrites the old bytes.
     ///
     /// # Errors
     /// From the file system. What is on disk is then unknown: the caller must stop and open it again.
-    pub fn withhold(&mut self, index: u64, item: Option<&[u8]>, attachment: &[u8]) -> io::Result<bool> {
+    pub fn rewrite(
+        &mut self,
+        index: u64,
+        change: impl FnOnce(&mut Sequenced) -> io::Result<()>,
+    ) -> io::Result<()> {
         let mut batches = self.read_back()?;
-        let holder = batches.iter_mut().find(|batch| (batch.first..batch.end()).contains(&index));
-        let Some(batch) = holder else { return Ok(false) };
-        let at = usize::try_from(index - batch.first).expect("an index inside the batch");
-        let before = batch.entries[at].clone();
-        if let Some(item) = item {
-            batch.entries[at].item = item.to_vec();
-        }
-        batch.entries[at].attachment = attachment.to_vec();
-        if batch.entries[at] != before {
-            self.replace(&batches)?;
-        }
-        Ok(true)
+        let Some(entry) = batches.iter_mut().find_map(|batch| batch.entry_mut(index)) else { return Ok(()) };
+        let before = entry.clone();
+        change(entry)?;
+        if *entry == before { Ok(()) } else { self.replace(&batches) }
     }
 
     /// What was appended, all of it: whoever rewrites the log from less would lose the rest.

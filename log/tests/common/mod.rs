@@ -14,7 +14,7 @@ use ed25519_dalek::SigningKey;
 use p256::ecdsa::signature::hazmat::PrehashSigner as _;
 use sigveil_log::Hash;
 use sigveil_log::checkpoint::VerifiedCheckpoint;
-use sigveil_log::engine::{Config, Log, OpenError, Receipt, RedactionPolicy};
+use sigveil_log::engine::{Config, Coverage, Log, OpenError, Receipt, RedactionPolicy};
 use sigveil_log::entry::*;
 use sigveil_log::merkle::{leaf_hash, verify_inclusion};
 use sigveil_log::note::{NoteKey, NoteSigner};
@@ -110,9 +110,55 @@ pub fn witnessed(folder: &Path) -> Config {
     let mut config = config(folder);
     config.witnesses = vec![Arc::new(witness(&folder.join("witness"), vec![log_signer().public().clone()]))];
     config.witness_threshold = 1;
-    let authorities = vec![authority().verifying_key()];
-    config.redaction = Some(RedactionPolicy { authorities, threshold: 1, witnesses: 1 });
+    config.redaction = Some(redaction());
     config
+}
+
+pub fn redaction() -> RedactionPolicy {
+    RedactionPolicy { authorities: vec![authority().verifying_key()], threshold: 1, witnesses: 1 }
+}
+
+/// A map that covers every entry, or none.
+pub struct Covered(pub bool);
+
+impl Coverage for Covered {
+    fn covers(&self, _: &str, _: u64, _: &Hash, _: &Hash) -> bool {
+        self.0
+    }
+}
+
+/// Value and salt of a field, as they are stored.
+pub fn secrets(field: &SealedField) -> [Vec<u8>; 2] {
+    [&field.value, &field.salt].map(|bytes| base64(bytes))
+}
+
+/// What is stored nowhere any more once the first field, or all of an entry, is withheld.
+pub fn gone(payload: &SealedPayload, withheld: &Withholding) -> Vec<Vec<u8>> {
+    let mut gone = secrets(&payload.fields[0]).to_vec();
+    if *withheld == Withholding::WholeBody {
+        // Its value stands in other entries too.
+        gone.push(base64(&payload.fields[1].salt));
+        gone.extend(payload.commitments().iter().map(|commitment| base64(&commitment.0)));
+    }
+    gone
+}
+
+pub fn base64(bytes: &[u8]) -> Vec<u8> {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes).into_bytes()
+}
+
+pub fn contains(bytes: &[u8], needle: &[u8]) -> bool {
+    bytes.windows(needle.len()).any(|window| window == needle)
+}
+
+/// The contents of all files below a folder, one behind the other.
+pub fn contents(folder: &Path) -> Vec<u8> {
+    let below = |entry: std::io::Result<std::fs::DirEntry>| {
+        let path = entry.unwrap().path();
+        if path.is_dir() { contents(&path) } else { std::fs::read(path).unwrap() }
+    };
+    std::fs::read_dir(folder).unwrap().flat_map(below).collect()
 }
 
 /// The key that signs the entries.

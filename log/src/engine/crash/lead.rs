@@ -20,29 +20,29 @@ use crate::store::bucket::{Bucket, Created, Replaced, Version};
 use crate::witness::{AddCheckpoint, CosignError, Cosigner};
 
 /// A log whose order and bucket are in memory.
-struct Shared {
+pub(super) struct Shared {
     order: MemoryOrder,
-    bucket: Arc<dyn Bucket>,
+    pub bucket: Arc<dyn Bucket>,
 }
 
 impl Shared {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { order: MemoryOrder::default(), bucket: Arc::new(MemoryBucket::default()) }
     }
 
     /// What a front end sees that reaches the bucket in its own way.
-    fn by(&self, bucket: &Arc<dyn Bucket>) -> Config {
+    pub(super) fn by(&self, bucket: &Arc<dyn Bucket>) -> Config {
         let order = Arc::new(self.order.clone());
         Run::new(&Place::memory().sharing(order, Some(Arc::clone(bucket)))).config()
     }
 
-    fn open(&self, config: Config) -> FrontEnd {
+    pub(super) fn open(&self, config: Config) -> FrontEnd {
         <FrontEnd as Engine>::open(config).unwrap()
     }
 }
 
 /// What the senders of these bodies are told, if all are told the same.
-fn send(front_end: &mut FrontEnd, bodies: impl Iterator<Item = u64>) -> Option<AppendError> {
+pub(super) fn send(front_end: &mut FrontEnd, bodies: impl Iterator<Item = u64>) -> Option<AppendError> {
     let (drafts, answers): (Vec<_>, Vec<_>) = bodies
         .map(|body| {
             let (answer, receiver) = oneshot::channel();
@@ -140,7 +140,8 @@ impl Cosigner for Told {
     }
 }
 
-fn unwitnessed(shared: &Shared, hangs: &Arc<AtomicBool>) -> Config {
+/// Beside a witness that is down.
+pub(super) fn unwitnessed(shared: &Shared, hangs: &Arc<AtomicBool>) -> Config {
     let config = shared.by(&shared.bucket);
     let key = config.witnesses[0].key().clone();
     Config { witnesses: vec![Arc::new(Told { key, hangs: Arc::clone(hangs) })], ..config }

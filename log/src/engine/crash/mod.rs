@@ -8,13 +8,15 @@
 
 mod client;
 pub(super) mod disk;
+mod end;
 mod lead;
 mod place;
 mod remote;
+mod suite;
 mod together;
+mod withhold;
 mod witness;
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rand_chacha::ChaCha20Rng;
@@ -27,6 +29,7 @@ use super::{Config, OpenError};
 use client::{BODIES, Run};
 use disk::{Fault, Survival};
 use place::Place;
+use suite::suite;
 
 /// How the log goes on after what went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,77 +206,6 @@ fn seed() -> u64 {
 
 fn all() -> bool {
     std::env::var("SIGVEIL_TEST_CRASHES").is_ok_and(|value| value == "all")
-}
-
-/// What became of the runs of one row of the table.
-#[derive(Default)]
-struct Outcomes {
-    runs: usize,
-    acknowledged: usize,
-    lost: usize,
-    forks: usize,
-    refused: usize,
-    first: Option<String>,
-}
-
-impl Outcomes {
-    fn count(&mut self, case: Case, outcome: Result<usize, String>) {
-        self.runs += 1;
-        match outcome {
-            Ok(acknowledged) => self.acknowledged += acknowledged,
-            Err(error) => {
-                match &error {
-                    error if error.starts_with("fork") => self.forks += 1,
-                    error if error.starts_with("refused to start") => self.refused += 1,
-                    _ => self.lost += 1,
-                }
-                self.first.get_or_insert(format!("{case:?}: {error}"));
-            }
-        }
-    }
-}
-
-/// Runs cases on a store, one in `every`, and prints the table.
-fn suite<E: Engine>(
-    store: &str,
-    new: impl Fn() -> Place,
-    faults: &[(&'static str, Fault)],
-    restarts: &[(&'static str, Restart)],
-    every: u32,
-    seed: u64,
-) {
-    let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    let calls = calls::<E>(&new());
-    let mut rows: BTreeMap<(usize, bool, usize), Outcomes> = BTreeMap::new();
-    for (row, (_, fault)) in faults.iter().copied().enumerate() {
-        for (column, (_, restart)) in restarts.iter().enumerate() {
-            for lasting in [false, true] {
-                if is_death(fault) && (!lasting || *restart == Restart::InPlace) {
-                    continue;
-                }
-                let drawn = (0..calls).filter(|_| rng.next_u32().is_multiple_of(every)).collect::<Vec<_>>();
-                for call in drawn {
-                    let case = Case { call, fault, lasting, restart: *restart };
-                    rows.entry((row, lasting, column)).or_default().count(case, one::<E>(&new(), case));
-                }
-            }
-        }
-    }
-    println!("\n{store}: {calls} calls, one run in {every}");
-    println!(
-        "| {:21} | {:8} | {:24} | {:>5} | {:>7} | {:>4} | {:>5} | {:>7} |",
-        "fault", "how long", "then", "runs", "acked", "lost", "forks", "refused"
-    );
-    for ((row, lasting, column), outcomes) in &rows {
-        let long = if *lasting { "for ever" } else { "once" };
-        let (fault, then) = (faults[*row].0, restarts[*column].0);
-        let Outcomes { runs, acknowledged, lost, forks, refused, .. } = outcomes;
-        println!(
-            "| {fault:21} | {long:8} | {then:24} | {runs:5} | {acknowledged:7} | {lost:4} | {forks:5} | {refused:7} |"
-        );
-    }
-    let wrong: Vec<_> = rows.values().filter_map(|outcomes| outcomes.first.as_ref()).collect();
-    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]

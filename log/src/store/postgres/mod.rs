@@ -2,10 +2,11 @@
 //!
 //! | table | a row is | rewritten |
 //! |---|---|---|
-//! | `sigveil_log` | a log, with the number of its entries | by each batch, which locks it: that is whose turn it is |
-//! | `sigveil_batch` | a batch, as the write-ahead log writes it | never; dropped behind full bundles |
+//! | `sigveil_log` | a log: how many entries it has, whether it has ended, how often content was withheld | by each batch, which locks it: that is whose turn it is |
+//! | `sigveil_batch` | a batch, as the write-ahead log writes it | when content of it is withheld; dropped behind full bundles |
+//! | `sigveil_withheld` | what is withheld of an entry | never |
 //! | `sigveil_leaf` | a leaf and its last index | when the leaf recurs |
-//! | `sigveil_lease` | who publishes, by number of terms, until when; what was published | by whoever does |
+//! | `sigveil_lease` | who publishes, by number of terms, until when; what was published, and what is erased | by whoever does |
 //!
 //! A batch, its leaves and the log's size are one transaction: duplicates are told by what is committed, and there is
 //! nothing to bring in step after a crash. A lease is free when its time is over or when the session of its holder is: a
@@ -28,7 +29,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls, Row};
 
 use super::background::Background;
-use super::shared::{Connect, Journal, Turn};
+use super::shared::{Connect, Journal, Ordered, Turn};
 use crate::batch::Batch;
 use crate::hash::Hash;
 
@@ -143,6 +144,12 @@ impl Session {
             client.query(sql, &parameters).await.map_err(failed)
         })
     }
+
+    /// The number that a statement about this log returns.
+    fn number(&self, sql: &'static str) -> io::Result<u64> {
+        let rows = self.query(sql, vec![Box::new(self.log)])?;
+        rows.first().map_or(Err(damaged("the log is gone")), |row| unsigned(row, 0))
+    }
 }
 
 impl Journal for Session {
@@ -158,7 +165,7 @@ impl Journal for Session {
                 Ok((leaf, unsigned(row, 1)?))
             };
             let known = rows.iter().map(known).collect::<io::Result<_>>()?;
-            Ok(Turn { next: unsigned(&size, 0)?, known })
+            Ok(Turn { next: unsigned(&size, 0)?, known, ended: size.get(1) })
         })
     }
 
@@ -182,15 +189,49 @@ impl Journal for Session {
         self.background.wait(async move { client.batch_execute("ROLLBACK").await.map_err(failed) })
     }
 
-    fn read(&mut self, from: Option<u64>) -> io::Result<(Vec<Batch>, u64)> {
+    fn end(&mut self) -> io::Result<u64> {
+        self.number(schema::END)
+    }
+
+    fn withhold(&mut self, what: &[u8], batch: Option<&Batch>) -> io::Result<u64> {
+        let (client, log, what) = (Arc::clone(&self.client), self.log, what.to_vec());
+        let batch =
+            batch.map(|batch| Ok::<_, io::Error>((signed(batch.first)?, batch.to_record()))).transpose()?;
+        self.background.wait(async move {
+            let number: i64 = client.query_one(schema::WITHHOLD, &[&log]).await.map_err(failed)?.get(0);
+            client.execute(schema::NOTE, &[&log, &number, &what]).await.map_err(failed)?;
+            if let Some((first, record)) = batch {
+                client.execute(schema::REWRITE, &[&log, &first, &record]).await.map_err(failed)?;
+            }
+            client.batch_execute("COMMIT").await.map_err(failed)?;
+            u64::try_from(number).map_err(|_| damaged("a number is negative"))
+        })
+    }
+
+    fn withheld(&mut self, after: u64) -> io::Result<Vec<Vec<u8>>> {
+        let rows = self.query(schema::WITHHELD, vec![Box::new(self.log), Box::new(signed(after)?)])?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    fn announce_erased(&mut self, withheld: u64) -> io::Result<()> {
+        let parameters: Vec<Box<dyn ToSql + Sync + Send>> =
+            vec![Box::new(self.log), Box::new(signed(withheld)?)];
+        self.query(schema::ANNOUNCE_ERASED, parameters).map(drop)
+    }
+
+    fn erased(&mut self) -> io::Result<u64> {
+        self.number(schema::ERASED)
+    }
+
+    fn read(&mut self, from: Option<u64>) -> io::Result<Ordered> {
         let from = signed(from.unwrap_or(0))?;
         // One statement sees one state.
         let rows = self.query(schema::READ, vec![Box::new(self.log), Box::new(from)])?;
-        let size = rows.first().map_or(Err(damaged("the log is gone")), |row| unsigned(row, 0))?;
-        let record = |row: &Row| row.get::<_, Option<Vec<u8>>>(1);
+        let first = rows.first().ok_or_else(|| damaged("the log is gone"))?;
+        let record = |row: &Row| row.get::<_, Option<Vec<u8>>>(2);
         let parse = |bytes: Vec<u8>| Batch::from_record(&bytes).ok_or_else(|| damaged("a batch is damaged"));
-        let batches = rows.iter().filter_map(record).map(parse).collect::<io::Result<Vec<_>>>()?;
-        Ok((batches, size))
+        let batches = rows.iter().filter_map(record).map(parse).collect::<io::Result<_>>()?;
+        Ok(Ordered { batches, size: unsigned(first, 0)?, withheld: unsigned(first, 1)? })
     }
 
     fn trim(&mut self, keep_from: u64) -> io::Result<()> {
@@ -237,7 +278,6 @@ impl Journal for Session {
     }
 
     fn announced(&mut self) -> io::Result<u64> {
-        let rows = self.query(schema::ANNOUNCED, vec![Box::new(self.log)])?;
-        rows.first().map_or(Err(damaged("the log is gone")), |row| unsigned(row, 0))
+        self.number(schema::ANNOUNCED)
     }
 }

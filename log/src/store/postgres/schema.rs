@@ -13,7 +13,9 @@ SELECT pg_advisory_xact_lock(8316289203498);
 CREATE TABLE IF NOT EXISTS sigveil_log (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     origin text UNIQUE NOT NULL,
-    size bigint NOT NULL DEFAULT 0
+    size bigint NOT NULL DEFAULT 0,
+    ended boolean NOT NULL DEFAULT false,
+    withheld bigint NOT NULL DEFAULT 0
 );
 CREATE TABLE IF NOT EXISTS sigveil_batch (
     log bigint NOT NULL,
@@ -28,11 +30,18 @@ CREATE TABLE IF NOT EXISTS sigveil_leaf (
     index bigint NOT NULL,
     PRIMARY KEY (log, hash)
 );
+CREATE TABLE IF NOT EXISTS sigveil_withheld (
+    log bigint NOT NULL,
+    number bigint NOT NULL,
+    what bytea NOT NULL,
+    PRIMARY KEY (log, number)
+);
 CREATE TABLE IF NOT EXISTS sigveil_lease (
     log bigint PRIMARY KEY,
     term bigint NOT NULL DEFAULT 0,
     until timestamptz NOT NULL DEFAULT '-infinity',
-    published bigint NOT NULL DEFAULT 0
+    published bigint NOT NULL DEFAULT 0,
+    erased bigint NOT NULL DEFAULT 0
 );
 COMMIT";
 
@@ -43,16 +52,24 @@ SET synchronous_commit = on;
 SET statement_timeout = '10s';
 SET idle_in_transaction_session_timeout = '5s'";
 
-pub(super) const TURN: &str = "SELECT size FROM sigveil_log WHERE id = $1::bigint FOR UPDATE";
+pub(super) const TURN: &str = "SELECT size, ended FROM sigveil_log WHERE id = $1::bigint FOR UPDATE";
 pub(super) const KNOWN: &str = "SELECT hash, index FROM sigveil_leaf WHERE log = $1 AND hash = ANY($2)";
 pub(super) const EXTEND: &str = "UPDATE sigveil_log SET size = $3 WHERE id = $1::bigint AND size = $2";
+pub(super) const END: &str = "UPDATE sigveil_log SET ended = true WHERE id = $1::bigint RETURNING size";
 pub(super) const BATCH: &str = "INSERT INTO sigveil_batch (log, first, next, record) VALUES ($1, $2, $3, $4)";
 pub(super) const LEAVES: &str = "
 INSERT INTO sigveil_leaf (log, hash, index) SELECT $1, * FROM unnest($2::bytea[], $3::bigint[])
 ON CONFLICT (log, hash) DO UPDATE SET index = excluded.index";
 
+pub(super) const WITHHOLD: &str =
+    "UPDATE sigveil_log SET withheld = withheld + 1 WHERE id = $1::bigint RETURNING withheld";
+pub(super) const NOTE: &str = "INSERT INTO sigveil_withheld (log, number, what) VALUES ($1, $2, $3)";
+pub(super) const REWRITE: &str = "UPDATE sigveil_batch SET record = $3 WHERE log = $1 AND first = $2";
+pub(super) const WITHHELD: &str =
+    "SELECT what FROM sigveil_withheld WHERE log = $1 AND number > $2 ORDER BY number";
+
 pub(super) const READ: &str = "
-SELECT size, record FROM sigveil_log LEFT JOIN sigveil_batch ON log = id AND next > $2
+SELECT size, withheld, record FROM sigveil_log LEFT JOIN sigveil_batch ON log = id AND next > $2
 WHERE id = $1::bigint ORDER BY first";
 pub(super) const TRIM: &str = "DELETE FROM sigveil_batch WHERE log = $1 AND next <= $2";
 
@@ -81,6 +98,9 @@ pub(super) const RELEASE: &str = "UPDATE sigveil_lease SET until = '-infinity' W
 pub(super) const ANNOUNCE: &str =
     "UPDATE sigveil_lease SET published = greatest(published, $2) WHERE log = $1";
 pub(super) const ANNOUNCED: &str = "SELECT published FROM sigveil_lease WHERE log = $1";
+pub(super) const ANNOUNCE_ERASED: &str =
+    "UPDATE sigveil_lease SET erased = greatest(erased, $2) WHERE log = $1";
+pub(super) const ERASED: &str = "SELECT erased FROM sigveil_lease WHERE log = $1";
 
 /// Has the tables and the log's rows there, and returns the log's number.
 pub(super) async fn open(client: &Client, origin: &str) -> io::Result<i64> {

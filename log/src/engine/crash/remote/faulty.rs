@@ -9,7 +9,7 @@ use super::super::disk::{Fault, Plan};
 use crate::batch::Batch;
 use crate::hash::Hash;
 use crate::store::bucket::{Bucket, Created, Replaced, Version};
-use crate::store::shared::{Connect, Journal, Turn};
+use crate::store::shared::{Connect, Journal, Ordered, Turn};
 
 /// After how many more calls a delayed one is delivered: soon, or when much else has happened.
 fn delay(call: u64) -> u64 {
@@ -156,7 +156,27 @@ impl Journal for FaultyJournal {
         call(&self.plan, || self.journal.pass())
     }
 
-    fn read(&mut self, from: Option<u64>) -> io::Result<(Vec<Batch>, u64)> {
+    fn end(&mut self) -> io::Result<u64> {
+        call(&self.plan, || self.journal.end())
+    }
+
+    fn withhold(&mut self, what: &[u8], batch: Option<&Batch>) -> io::Result<u64> {
+        call(&self.plan, || self.journal.withhold(what, batch))
+    }
+
+    fn withheld(&mut self, after: u64) -> io::Result<Vec<Vec<u8>>> {
+        call(&self.plan, || self.journal.withheld(after))
+    }
+
+    fn announce_erased(&mut self, withheld: u64) -> io::Result<()> {
+        call(&self.plan, || self.journal.announce_erased(withheld))
+    }
+
+    fn erased(&mut self) -> io::Result<u64> {
+        call(&self.plan, || self.journal.erased())
+    }
+
+    fn read(&mut self, from: Option<u64>) -> io::Result<Ordered> {
         call(&self.plan, || self.journal.read(from))
     }
 

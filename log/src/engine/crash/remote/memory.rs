@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::batch::Batch;
 use crate::hash::Hash;
 use crate::store::bucket::{Bucket, Created, Replaced, Version};
-use crate::store::shared::{Connect, Journal, Turn};
+use crate::store::shared::{Connect, Journal, Ordered, Turn};
 
 /// Clones are the same bucket.
 #[derive(Debug, Clone, Default)]
@@ -60,9 +60,12 @@ impl Bucket for MemoryBucket {
 #[derive(Debug, Default)]
 struct State {
     size: u64,
+    ended: bool,
     batches: Vec<Batch>,
     leaves: HashMap<Hash, u64>,
     published: u64,
+    withheld: Vec<Vec<u8>>,
+    erased: u64,
     /// Sessions so far, and the one that has the lease.
     sessions: u64,
     holder: Option<u64>,
@@ -83,8 +86,22 @@ impl MemoryOrder {
         self.state().holder = None;
     }
 
+    /// All batches that are kept, as records.
+    pub fn records(&self) -> Vec<u8> {
+        self.state().batches.iter().flat_map(Batch::to_record).collect()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.0.lock().unwrap()
+    }
+
+    /// The state once nobody has the turn. Two may come at once, where the tiles of one publication are stored at once and
+    /// others cut in on both.
+    fn free(&self) -> MutexGuard<'_, State> {
+        let is_taken = |state: &mut State| state.turn.is_some();
+        let (state, waited) = self.0.1.wait_timeout_while(self.state(), PATIENCE, is_taken).unwrap();
+        assert!(!waited.timed_out(), "session {:?} keeps the turn", state.turn);
+        state
     }
 
     /// The next session's turn may come.
@@ -118,19 +135,16 @@ impl Drop for Session {
 
 impl Journal for Session {
     fn begin(&mut self, leaves: &[Hash]) -> io::Result<Turn> {
-        let state = self.order.state();
-        let is_taken = |state: &mut State| state.turn.is_some();
-        // Two may come at once, where the tiles of one publication are stored at once and others cut in on both.
-        let (mut state, waited) = self.order.0.1.wait_timeout_while(state, PATIENCE, is_taken).unwrap();
-        assert!(!waited.timed_out(), "session {:?} keeps the turn", state.turn);
+        let mut state = self.order.free();
         state.turn = Some(self.number);
         let known = leaves.iter().filter_map(|leaf| Some((*leaf, *state.leaves.get(leaf)?))).collect();
-        Ok(Turn { next: state.size, known })
+        Ok(Turn { next: state.size, known, ended: state.ended })
     }
 
     fn commit(&mut self, batch: &Batch) -> io::Result<()> {
         let mut state = self.order.state();
         assert_eq!((state.turn.take(), batch.first), (Some(self.number), state.size));
+        assert!(!state.ended, "a batch after the end");
         self.order.passed();
         (batch.first..).zip(&batch.entries).for_each(|(index, entry)| {
             state.leaves.insert(entry.leaf, index);
@@ -146,10 +160,44 @@ impl Journal for Session {
         Ok(())
     }
 
-    fn read(&mut self, from: Option<u64>) -> io::Result<(Vec<Batch>, u64)> {
+    fn end(&mut self) -> io::Result<u64> {
+        let mut state = self.order.free();
+        state.ended = true;
+        Ok(state.size)
+    }
+
+    fn withhold(&mut self, what: &[u8], batch: Option<&Batch>) -> io::Result<u64> {
+        let mut state = self.order.state();
+        assert_eq!(state.turn.take(), Some(self.number));
+        self.order.passed();
+        state.withheld.push(what.to_vec());
+        if let Some(batch) = batch
+            && let Some(there) = state.batches.iter_mut().find(|there| there.first == batch.first)
+        {
+            *there = batch.clone();
+        }
+        Ok(state.withheld.len() as u64)
+    }
+
+    fn withheld(&mut self, after: u64) -> io::Result<Vec<Vec<u8>>> {
+        Ok(self.order.state().withheld.iter().skip(usize::try_from(after).unwrap()).cloned().collect())
+    }
+
+    fn announce_erased(&mut self, withheld: u64) -> io::Result<()> {
+        let mut state = self.order.state();
+        state.erased = state.erased.max(withheld);
+        Ok(())
+    }
+
+    fn erased(&mut self) -> io::Result<u64> {
+        Ok(self.order.state().erased)
+    }
+
+    fn read(&mut self, from: Option<u64>) -> io::Result<Ordered> {
         let state = self.order.state();
         let wanted = |batch: &&Batch| from.is_none_or(|from| batch.end() > from);
-        Ok((state.batches.iter().filter(wanted).cloned().collect(), state.size))
+        let batches = state.batches.iter().filter(wanted).cloned().collect();
+        Ok(Ordered { batches, size: state.size, withheld: state.withheld.len() as u64 })
     }
 
     fn trim(&mut self, keep_from: u64) -> io::Result<()> {

@@ -1,0 +1,159 @@
+//! How a log runs.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ed25519_dalek::VerifyingKey;
+
+use super::OpenError;
+use crate::checkpoint::{CheckpointError, VerifiedCheckpoint};
+use crate::note::NoteSigner;
+use crate::store::bucket::Bucket;
+use crate::store::files::Files;
+use crate::store::shared::Connect;
+use crate::store::{Objects, Reader};
+use crate::tile::TileKind;
+use crate::witness::Cosigner;
+
+/// Which bundles a log keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// C2SP tlog-tiles: `tile/entries`.
+    TlogTiles,
+    /// C2SP static-ct-api: `tile/data`.
+    StaticCt,
+}
+
+impl Layout {
+    pub(crate) fn bundle_kind(self) -> TileKind {
+        match self {
+            Self::TlogTiles => TileKind::Entries,
+            Self::StaticCt => TileKind::Data,
+        }
+    }
+}
+
+/// Milliseconds since the Unix epoch, from wherever the caller takes its time.
+pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// Who may have content withheld.
+#[derive(Debug, Clone)]
+pub struct RedactionPolicy {
+    /// Keys of the redaction authorities.
+    pub authorities: Vec<VerifyingKey>,
+    /// How many of them must sign.
+    pub threshold: usize,
+    /// How many witnesses must have cosigned a checkpoint that includes the record.
+    pub witnesses: usize,
+}
+
+/// How a log runs.
+pub struct Config {
+    /// The log's folder.
+    pub folder: PathBuf,
+    /// What the folder lies on.
+    pub files: Files,
+    /// The log's key; its name is the origin.
+    pub signer: NoteSigner,
+    /// Keys of the same name that sign too: one that is to follow, or that went before, for as long as some who verify know
+    /// only one of the two. A checkpoint by any of them is the log's. A certificate log has none: its key is what it is.
+    pub also_signed_by: Vec<NoteSigner>,
+    /// Kind of bundles.
+    pub layout: Layout,
+    /// Witnesses that are asked before a checkpoint is published.
+    pub witnesses: Vec<Arc<dyn Cosigner>>,
+    /// How many cosignatures a checkpoint needs to be published.
+    pub witness_threshold: usize,
+    /// How long after too few witnesses cosigned they are asked again.
+    pub witness_retry: Duration,
+    /// How long after storage failed the folder is opened anew, again and again until that succeeds.
+    pub storage_retry: Duration,
+    /// Bytes by which the write-ahead log grows before it is trimmed behind full bundles.
+    pub wal_limit: u64,
+    /// How long the first entry of a batch waits for others.
+    pub batch_age: Duration,
+    /// Most entries of a batch.
+    pub batch_size: usize,
+    /// Most entries that wait for a batch; further ones are refused with [`super::AppendError::Busy`].
+    pub queue: usize,
+    /// Time for tree heads that carry one.
+    pub clock: Clock,
+    /// Redaction authorities; without them no redaction record is accepted.
+    pub redaction: Option<RedactionPolicy>,
+    /// What several front ends of this log share; without it, this is the only writer, and all is in the folder.
+    pub shared: Option<Shared>,
+}
+
+/// What several front ends of one log share. Each has the log's key.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// The way to the log's order.
+    pub journal: Arc<dyn Connect>,
+    /// Where tiles and checkpoint lie, if not in the log's folder.
+    pub bucket: Option<Arc<dyn Bucket>>,
+    /// How long the front end that publishes may be silent before another does.
+    pub lease: Duration,
+    /// How long an entry waits for its checkpoint before its sender is told [`super::AppendError::Unavailable`].
+    pub patience: Duration,
+}
+
+impl Shared {
+    /// With the order that `journal` leads to, a lease of five seconds, and ten seconds for an answer.
+    pub fn new(journal: Arc<dyn Connect>, bucket: Option<Arc<dyn Bucket>>) -> Self {
+        Self { journal, bucket, lease: Duration::from_secs(5), patience: Duration::from_secs(10) }
+    }
+}
+
+impl Config {
+    /// A log of the Rekor face, with the defaults: no witnesses, batches of at most 20 ms or 2,048 entries.
+    pub fn new(folder: &Path, signer: NoteSigner, clock: Clock) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            files: Files::default(),
+            signer,
+            also_signed_by: Vec::new(),
+            layout: Layout::TlogTiles,
+            witnesses: Vec::new(),
+            witness_threshold: 0,
+            witness_retry: Duration::from_secs(2),
+            storage_retry: Duration::from_secs(2),
+            wal_limit: 16 << 20,
+            batch_age: Duration::from_millis(20),
+            batch_size: 2048,
+            queue: 8192,
+            clock,
+            redaction: None,
+            shared: None,
+        }
+    }
+
+    pub(super) fn objects(&self) -> Objects {
+        match self.shared.as_ref().and_then(|shared| shared.bucket.as_ref()) {
+            Some(bucket) => Objects::Bucket(Arc::clone(bucket)),
+            None => Objects::Folder(self.files.clone(), self.folder.clone()),
+        }
+    }
+
+    pub(super) fn reader(&self) -> Reader {
+        Reader::on(self.objects())
+    }
+
+    /// Opens a checkpoint that any of the log's keys has signed.
+    pub(super) fn open_checkpoint(&self, bytes: &[u8]) -> Result<VerifiedCheckpoint, CheckpointError> {
+        let open = |signer: &NoteSigner| VerifiedCheckpoint::open(bytes, signer.public(), &[]);
+        let opened = open(&self.signer);
+        if !matches!(opened, Err(CheckpointError::NotSignedByLog)) {
+            return opened;
+        }
+        self.also_signed_by.iter().find_map(|signer| open(signer).ok()).map_or(opened, Ok)
+    }
+
+    /// Whether the keys are one log's.
+    pub(super) fn check_keys(&self) -> Result<(), OpenError> {
+        let name = self.signer.public().name();
+        let fits = |signer: &NoteSigner| signer.public().name() == name && !signer.public().is_rfc6962();
+        let one = self.also_signed_by.is_empty() || !self.signer.public().is_rfc6962();
+        if one && self.also_signed_by.iter().all(fits) { Ok(()) } else { Err(OpenError::Keys) }
+    }
+}

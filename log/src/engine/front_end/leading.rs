@@ -1,0 +1,126 @@
+//! What the front end that has the lease does: integrating what all of them ordered, and publishing it.
+
+use std::io;
+use std::time::Instant;
+
+use super::withhold::intents;
+use crate::batch::Batch;
+use crate::engine::publish::{Published, Publisher};
+use crate::engine::tree::CommittedTree;
+use crate::engine::{AppendError, Config, OpenError};
+use crate::store::files::FolderLock;
+use crate::store::shared::{Journal, Ordered};
+use crate::tile::TILE_WIDTH;
+
+/// What the front end that has the lease has besides.
+pub(super) struct Leading {
+    pub(super) tree: CommittedTree,
+    publisher: Publisher,
+    /// When the witnesses may be asked again after too few of them cosigned.
+    again: Option<Instant>,
+    /// How much of what was withheld is erased.
+    pub(super) erased: u64,
+    _lock: Option<FolderLock>,
+}
+
+impl Leading {
+    /// Begins to lead: reads what is ordered and stored, and completes what was interrupted. `None` when another process
+    /// still writes to the folder. One that led before says how much of what was withheld it knew then.
+    pub(super) fn begin(
+        config: &Config,
+        journal: &mut dyn Journal,
+        knew: Option<u64>,
+    ) -> Result<Option<Self>, OpenError> {
+        let lock = match config.shared.as_ref().is_some_and(|shared| shared.bucket.is_some()) {
+            true => None,
+            false => match config.files.lock(&config.folder)? {
+                None => return Ok(None),
+                held => held,
+            },
+        };
+        let mut publisher = Publisher::new(config);
+        let published = publisher.recover(config)?;
+        let Ordered { mut batches, size: committed, withheld } = journal.read(None)?;
+        if committed < published {
+            return Err(OpenError::PublishedAhead { published, committed });
+        }
+        if batches.is_empty() {
+            batches.push(Batch { first: committed, entries: Vec::new() });
+        }
+        let erased = if withheld == 0 { 0 } else { journal.erased()? };
+        // From here on the order does not have it any more, and what is stored must be as the order says.
+        for intent in intents(journal, knew.map_or(erased, |knew| knew.min(erased)), withheld)? {
+            intent.erase(&config.objects(), config.layout.bundle_kind())?;
+        }
+        let tree = CommittedTree::open(config.objects(), config.layout, &batches)?;
+        publisher.compare(&config.reader())?;
+        // Whoever led before may have gone between publishing and saying so, and there may be nothing more to publish.
+        journal.announce(published)?;
+        if erased < withheld {
+            journal.announce_erased(withheld)?;
+        }
+        Ok(Some(Self { tree, publisher, again: None, erased: withheld, _lock: lock }))
+    }
+
+    /// Erases what was withheld since, and integrates and publishes what was ordered.
+    pub(super) fn lead(
+        &mut self,
+        config: &Config,
+        journal: &mut dyn Journal,
+    ) -> Result<Published, AppendError> {
+        let storage = |error: io::Error| {
+            tracing::error!(%error, "storage failed; this front end begins anew");
+            AppendError::Unavailable
+        };
+        let Ordered { batches, size: ordered, withheld } =
+            journal.read(Some(self.tree.size())).map_err(storage)?;
+        if let Some(first) = batches.first().filter(|batch| batch.first != self.tree.size()) {
+            tracing::error!(first = first.first, size = self.tree.size(), "others have published since");
+            return Err(AppendError::Unavailable);
+        }
+        if withheld > self.erased {
+            self.erase(journal, withheld).map_err(storage)?;
+        }
+        if !batches.is_empty() {
+            let filled = self.tree.append(&batches).map_err(storage)?;
+            if filled {
+                let size = self.tree.size();
+                journal.trim(size - size % TILE_WIDTH).map_err(storage)?;
+            }
+        }
+        if self.tree.size() != ordered {
+            tracing::error!(
+                ordered,
+                size = self.tree.size(),
+                "others have dropped what they published since"
+            );
+            return Err(AppendError::Unavailable);
+        }
+        if let Some(published) = self.published() {
+            return Ok(published.clone());
+        }
+        if self.again.is_some_and(|again| Instant::now() < again) {
+            return Err(AppendError::Unwitnessed);
+        }
+        let published = self.publisher.publish(&self.tree.tiles(), self.tree.size());
+        let unwitnessed = matches!(published, Err(AppendError::Unwitnessed));
+        self.again = unwitnessed.then(|| Instant::now() + config.witness_retry);
+        let published = published?;
+        journal.announce(published.checkpoint.size).map_err(storage)?;
+        Ok(published)
+    }
+
+    fn erase(&mut self, journal: &mut dyn Journal, withheld: u64) -> io::Result<()> {
+        for intent in intents(journal, self.erased, withheld)? {
+            self.tree.withhold(&intent)?;
+        }
+        journal.announce_erased(withheld)?;
+        self.erased = withheld;
+        Ok(())
+    }
+
+    /// What is published, if that is everything.
+    fn published(&self) -> Option<&Published> {
+        self.publisher.published().filter(|published| published.checkpoint.size == self.tree.size())
+    }
+}

@@ -1,0 +1,109 @@
+//! What is to be withheld of one entry: durable before anything is erased, and carried out on whatever holds the entry, again
+//! and again until all of it was.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use crate::batch::Sequenced;
+use crate::bundle;
+use crate::entry::{SealedField, Withheld, Withholding};
+use crate::hash::Hash;
+use crate::store::Objects;
+use crate::tile::{TILE_WIDTH, TileKind, TilePath};
+
+/// Which record withholds what of an entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Intent {
+    pub index: u64,
+    pub leaf_hash: Hash,
+    pub record: u64,
+    pub withheld: Withholding,
+}
+
+/// A payload of which fields were withheld: those are null.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredPayload {
+    fields: Vec<Option<SealedField>>,
+}
+
+/// Where what is kept beside an entry is stored.
+pub(crate) fn sealed(index: u64) -> String {
+    format!("sealed/{index}")
+}
+
+impl Intent {
+    pub(crate) fn read(bytes: &[u8]) -> io::Result<Self> {
+        serde_json::from_slice(bytes).map_err(io::Error::from)
+    }
+
+    pub(crate) fn to_bytes(&self) -> io::Result<Vec<u8>> {
+        serde_json::to_vec(self).map_err(io::Error::from)
+    }
+
+    /// Whether this one, which was first, leaves nothing for the other to do: nothing is left of an entry that was withheld
+    /// whole, and what readers were pointed to stays.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        self == other || (self.index == other.index && self.withheld == Withholding::WholeBody)
+    }
+
+    /// What stands in the place of the item, if it is withheld.
+    pub(crate) fn item(&self) -> Option<Vec<u8>> {
+        let tombstone = Withheld { leaf_hash: self.leaf_hash, record: self.record };
+        (self.withheld == Withholding::WholeBody).then(|| tombstone.body())
+    }
+
+    /// What is left of what is kept beside the entry; empty for nothing.
+    fn attachment(&self, kept: &[u8]) -> io::Result<Vec<u8>> {
+        let fields = match &self.withheld {
+            Withholding::Fields(fields) if !kept.is_empty() => fields,
+            _ => return Ok(Vec::new()),
+        };
+        let mut payload: StoredPayload = serde_json::from_slice(kept)?;
+        for field in fields {
+            if let Some(field) = payload.fields.get_mut(usize::from(*field)) {
+                *field = None;
+            }
+        }
+        Ok(serde_json_canonicalizer::to_vec(&payload)?)
+    }
+
+    /// Takes it out of a batch's entry.
+    pub(crate) fn strike(&self, entry: &mut Sequenced) -> io::Result<()> {
+        entry.attachment = self.attachment(&entry.attachment)?;
+        if let Some(item) = self.item() {
+            entry.item = item;
+        }
+        Ok(())
+    }
+
+    /// Takes it out of everything that is stored for readers: what is kept beside the entry, and bundles, full and partial.
+    pub(crate) fn erase(&self, objects: &Objects, bundles: TileKind) -> io::Result<()> {
+        objects.rewrite(&sealed(self.index), |kept| self.attachment(kept))?;
+        let Some(item) = self.item() else { return Ok(()) };
+        let full = TilePath { kind: bundles, number: self.index / TILE_WIDTH, width: 256 };
+        let at = usize::try_from(self.index % TILE_WIDTH).expect("a remainder of 256 is small");
+        let partial = objects.widths(&full)?.into_iter().map(|width| TilePath { width, ..full });
+        for path in partial.chain([full]).filter(|path| usize::from(path.width) > at) {
+            objects.rewrite(&path.to_string(), |bytes| replaced(bytes, path.width, at, &item))?;
+        }
+        Ok(())
+    }
+}
+
+/// A bundle with another item at a place; nothing of a partial one that a crash left damaged, as it is derived again.
+fn replaced(bytes: &[u8], width: u16, at: usize, item: &[u8]) -> io::Result<Vec<u8>> {
+    let mut items = match bundle::split(bytes, usize::from(width)) {
+        Ok(items) => items,
+        Err(_) if u64::from(width) < TILE_WIDTH => return Ok(Vec::new()),
+        Err(error) => return Err(io::Error::other(error)),
+    };
+    items[at] = item;
+    let mut bytes = Vec::new();
+    for item in items {
+        bundle::push(&mut bytes, item).map_err(io::Error::other)?;
+    }
+    Ok(bytes)
+}
