@@ -23,6 +23,8 @@ use schedule::poisson;
 
 /// A request that takes longer has failed; Rekor v2 gives up after 20 s.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The status of a server that has too much to do.
+const BUSY: u16 = 503;
 /// Histograms keep this many significant digits of microseconds, up to twice the longest wait.
 const DIGITS: u8 = 3;
 const LONGEST: u64 = 2 * PATIENCE.as_secs() * 1_000_000;
@@ -134,6 +136,20 @@ impl Observed {
     /// A quantile of latency, seconds.
     pub(crate) fn quantile(&self, q: f64) -> f64 {
         self.latencies.value_at_quantile(q) as f64 * 1e-6
+    }
+
+    /// Refuses a block in which anything failed but what a server that has too much to do told to come again (503).
+    pub(crate) fn ensure_answered(&self) -> anyhow::Result<()> {
+        let other = self.failed.keys().any(|status| *status != BUSY);
+        ensure!(!other, "requests failed (status: how many): {:?}", self.failed);
+        ensure!(self.done() > 0, "no request was answered");
+        Ok(())
+    }
+
+    /// How many of all were told to come again.
+    pub(crate) fn refused(&self) -> f64 {
+        let refused = self.failed.get(&BUSY).copied().unwrap_or(0);
+        refused as f64 / (self.done() + refused) as f64
     }
 
     /// Refuses a block in which anything failed.
@@ -345,6 +361,21 @@ mod tests {
         let observed = drive(&target, keys, pace).await.unwrap();
         observed.ensure_whole().unwrap();
         assert_eq!((observed.done(), observed.answer_bytes()), (2, 2.0));
+    }
+
+    #[test]
+    fn only_what_is_told_to_come_again_may_be_left_out() {
+        let answered = |failed: &[u16]| {
+            let mut observed = Observed::new().unwrap();
+            for status in [200, 200, 200].iter().chain(failed) {
+                observed.add(Some(Answer { status: *status, bytes: 0 }), 200, Duration::from_millis(1));
+            }
+            (observed.ensure_answered().is_ok(), observed.ensure_whole().is_ok(), observed.refused())
+        };
+        assert_eq!(answered(&[]), (true, true, 0.0));
+        assert_eq!(answered(&[503]), (true, false, 0.25));
+        assert_eq!(answered(&[503, 500]), (false, false, 0.25));
+        assert!(Observed::new().unwrap().ensure_answered().is_err());
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -165,7 +165,9 @@ impl Side {
             while done < *size {
                 let count = usize::try_from(size - done).unwrap_or(BATCH).min(BATCH);
                 let pace = Pace::Closed { connections: self.filling.min(count), span: FILLING };
-                done += self.send(runtime, count, pace)?.done();
+                let observed = self.send(runtime, count, pace)?;
+                observed.ensure_answered()?;
+                done += observed.done();
             }
             let stored = self.served.stored() / done as f64;
             for index in 0..amount.blocks {
@@ -186,7 +188,10 @@ impl Side {
     fn block(&self, runtime: &Runtime, amount: &Amount, index: usize) -> anyhow::Result<(u64, Figures)> {
         let pace = Pace::Open { rate: amount.rate as f64, span: amount.span(), seed: index as u64 };
         let before = self.served.usage()?;
-        let observed = self.send(runtime, pace.requests().unwrap_or(0), pace)?;
+        let count = pace.requests().unwrap_or(0);
+        let observed = self.send(runtime, count, pace)?;
+        observed.ensure_whole()?;
+        ensure!(observed.done() == count as u64, "{} of {count} were done", observed.done());
         let used = self.served.usage()? - before;
         let done = observed.done();
         let of = |total: f64| total / done as f64;
@@ -200,13 +205,10 @@ impl Side {
         Ok((done, figures.map(|(metric, value)| (metric.to_owned(), value)).into()))
     }
 
-    /// Sends as many requests, all of which must be done.
+    /// Sends as many requests.
     fn send(&self, runtime: &Runtime, count: usize, pace: Pace) -> anyhow::Result<Observed> {
         let observed = drive(runtime, &self.target, (self.bodies)(count)?, pace);
-        let observed = unless_dead(observed, || self.served.usage())?;
-        observed.ensure_whole()?;
-        ensure!(observed.done() == count as u64, "{} of {count} were done by {pace:?}", observed.done());
-        Ok(observed)
+        unless_dead(observed, || self.served.usage())
     }
 
     fn rows(&self, ledger: &Ledger) -> Vec<Row> {
