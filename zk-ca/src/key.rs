@@ -1,9 +1,12 @@
 //! Public keys that may be certified, and the key that signs certificates.
 
-use aws_lc_rs::signature::{self, ParsedPublicKey};
+use std::sync::Arc;
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{self, EcdsaKeyPair, ParsedPublicKey};
 use der::asn1::ObjectIdentifier;
 use der::{Decode, Encode};
-use p256::ecdsa::{DerSignature, SigningKey, signature::Signer};
+use p256::ecdsa::SigningKey;
 use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey};
 use rand_core::CryptoRngCore;
 use sha2::{Digest, Sha256};
@@ -136,35 +139,50 @@ impl SubjectKey {
 
 /// An ECDSA P-256 private key that signs certificates or timestamps. Zeroized on drop; never printed.
 #[derive(Clone)]
-pub struct SigningKeyP256(SigningKey);
+pub struct SigningKeyP256 {
+    key: SigningKey,
+    /// The same key where it signs, ten times as fast.
+    signer: Arc<EcdsaKeyPair>,
+}
 
 impl SigningKeyP256 {
     /// Draws a key.
     pub fn generate(rng: &mut impl CryptoRngCore) -> Self {
-        Self(SigningKey::random(rng))
+        Self::of(SigningKey::random(rng))
+    }
+
+    fn of(key: SigningKey) -> Self {
+        let document = key.to_pkcs8_der().expect("a P-256 key always has a PKCS#8 encoding");
+        let signer =
+            EcdsaKeyPair::from_pkcs8(&signature::ECDSA_P256_SHA256_ASN1_SIGNING, document.as_bytes());
+        Self {
+            key,
+            signer: Arc::new(signer.expect("an encoding just made is of a P-256 key with its point")),
+        }
     }
 
     /// Reads a PKCS#8 PEM.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
-        SigningKey::from_pkcs8_pem(pem).map(Self).map_err(|_| KeyError::Malformed)
+        SigningKey::from_pkcs8_pem(pem).map(Self::of).map_err(|_| KeyError::Malformed)
     }
 
     /// The key as PKCS#8 PEM, for a file of mode 0600.
     pub fn to_pem(&self) -> Zeroizing<String> {
-        self.0.to_pkcs8_pem(Default::default()).expect("a P-256 key always has a PKCS#8 encoding")
+        self.key.to_pkcs8_pem(Default::default()).expect("a P-256 key always has a PKCS#8 encoding")
     }
 
     /// Its public half.
     pub fn public_key(&self) -> SubjectKey {
         let der =
-            self.0.verifying_key().to_public_key_der().expect("a P-256 key always has an SPKI encoding");
+            self.key.verifying_key().to_public_key_der().expect("a P-256 key always has an SPKI encoding");
         SubjectKey::from_der(der.as_bytes())
             .expect("an encoding just made is canonical and of an accepted type")
     }
 
-    /// Signs with ECDSA over SHA-256, deterministic nonce (RFC 6979), DER signature.
+    /// Signs with ECDSA over SHA-256, DER signature. AWS-LC draws the nonce itself, from the key, the message and the
+    /// system's randomness: nothing but the signature's bytes depends on it.
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
-        let signature: DerSignature = self.0.sign(message);
-        signature.as_bytes().to_vec()
+        let signature = self.signer.sign(&SystemRandom::new(), message);
+        signature.expect("a checked key signs whatever it is given").as_ref().to_vec()
     }
 }
