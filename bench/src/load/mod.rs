@@ -178,6 +178,27 @@ pub(crate) fn run(
     }
 }
 
+/// Has as many requests done, over so many connections: in the place of those that are told to come again others are sent,
+/// a second later.
+pub(crate) fn fill(
+    many: &tokio::runtime::Runtime,
+    target: &Target,
+    prepare: impl Fn(usize) -> anyhow::Result<Vec<Vec<u8>>>,
+    count: usize,
+    pace: Pace,
+) -> anyhow::Result<()> {
+    let mut missing = count as u64;
+    while missing > 0 {
+        let observed = run(many, target, prepare(usize::try_from(missing)?)?, pace)?;
+        observed.ensure_answered()?;
+        missing -= observed.done();
+        if missing > 0 {
+            std::thread::sleep(Duration::from_secs(1));
+        }
+    }
+    Ok(())
+}
+
 /// Over many connections.
 async fn drive(target: &Target, bodies: Vec<Vec<u8>>, pace: Pace) -> anyhow::Result<Observed> {
     let target = Arc::new(target.clone());

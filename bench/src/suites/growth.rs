@@ -22,7 +22,7 @@ use super::sign::{issue_target, log_target, signing_requests};
 use crate::Run;
 use crate::baseline::{AUDIENCE, Baseline, EMAIL, SHORT_INTERVAL, Served, Stack, found, unless_dead};
 use crate::ledger::{Figures, Ledger};
-use crate::load::{Observed, Pace, Target, run as drive};
+use crate::load::{self, Pace, Target, run as drive};
 use crate::role::Variant;
 use crate::row::{Measured, Row, Unit};
 use crate::workload::Growth as Amount;
@@ -165,9 +165,9 @@ impl Side {
             while done < *size {
                 let count = usize::try_from(size - done).unwrap_or(BATCH).min(BATCH);
                 let pace = Pace::Closed { connections: self.filling.min(count), span: FILLING };
-                let observed = self.send(runtime, count, pace)?;
-                observed.ensure_answered()?;
-                done += observed.done();
+                let filled = load::fill(runtime, &self.target, &self.bodies, count, pace);
+                unless_dead(filled, || self.served.usage())?;
+                done += count as u64;
             }
             let stored = self.served.stored() / done as f64;
             for index in 0..amount.blocks {
@@ -189,7 +189,8 @@ impl Side {
         let pace = Pace::Open { rate: amount.rate as f64, span: amount.span(), seed: index as u64 };
         let before = self.served.usage()?;
         let count = pace.requests().unwrap_or(0);
-        let observed = self.send(runtime, count, pace)?;
+        let observed = drive(runtime, &self.target, (self.bodies)(count)?, pace);
+        let observed = unless_dead(observed, || self.served.usage())?;
         observed.ensure_whole()?;
         ensure!(observed.done() == count as u64, "{} of {count} were done", observed.done());
         let used = self.served.usage()? - before;
@@ -203,12 +204,6 @@ impl Side {
             ("rss", used.rss),
         ];
         Ok((done, figures.map(|(metric, value)| (metric.to_owned(), value)).into()))
-    }
-
-    /// Sends as many requests.
-    fn send(&self, runtime: &Runtime, count: usize, pace: Pace) -> anyhow::Result<Observed> {
-        let observed = drive(runtime, &self.target, (self.bodies)(count)?, pace);
-        unless_dead(observed, || self.served.usage())
     }
 
     fn rows(&self, ledger: &Ledger) -> Vec<Row> {

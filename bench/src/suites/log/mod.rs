@@ -25,7 +25,7 @@ use super::sweep::{self, Swept};
 use crate::Run;
 use crate::baseline::{Stack, Usage, unless_dead};
 use crate::ledger::{Figures, Ledger};
-use crate::load::{Observed, Pace, run as drive};
+use crate::load::{self, Observed, Pace, run as drive};
 use crate::row::{Measured, Row, Unit};
 use sides::{Rival, Side};
 
@@ -149,14 +149,10 @@ fn fill_all(
 fn fill(runtime: &tokio::runtime::Runtime, side: &Side, entries: usize) -> anyhow::Result<Figures> {
     let begun = side.tree_size()?;
     ensure!(begun == 0, "it has {begun} entries before the first");
-    let mut reached = 0;
-    while reached < entries as u64 {
-        let missing = entries - usize::try_from(reached)?;
-        let pace = Pace::Closed { connections: side.filling().min(missing), span: FILLING };
-        let observed = drive(runtime, &side.target, side.prepare(missing)?, pace)?;
-        observed.ensure_answered()?;
-        reached = side.tree_size_reaching(reached + observed.done())?;
-    }
+    let pace = Pace::Closed { connections: side.filling().min(entries), span: FILLING };
+    load::fill(runtime, &side.target, |count| side.prepare(count), entries, pace)?;
+    let reached = side.tree_size_reaching(entries as u64)?;
+    ensure!(reached == entries as u64, "{entries} answers, and {reached} entries");
     let figures = [("tree_size", reached as f64), ("bytes_per_entry", side.stored() / reached as f64)];
     Ok(figures.map(|(metric, value)| (metric.to_owned(), value)).into())
 }
