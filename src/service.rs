@@ -10,6 +10,7 @@ pub mod instance;
 pub mod issuer;
 pub mod keys;
 pub mod login;
+pub mod logs;
 pub mod material;
 pub mod mirror;
 pub mod monitor;

@@ -1,8 +1,9 @@
-//! `log`: whole logs, copied, checked, completed.
+//! `log`: whole logs, copied, checked, completed, served.
 
 use std::path::Path;
 use std::time::Duration;
 
+use rand_core::OsRng;
 use serde_json::{Value, json};
 use sigveil_log::checkpoint::Checkpoint;
 use sigveil_log::http::{Limits, serve};
@@ -12,12 +13,15 @@ use sigveil_log::whole::{Copied, Finding, Identity, LocalCopy, Remote, Replica, 
 use sigveil_log::whole::{complete, examine, verify};
 use spki::DecodePublicKey as _;
 use tokio::net::TcpListener;
+use zeroize::Zeroizing;
 
 use super::args::{self, Log};
 use super::output::{Progress, Report};
 use crate::failure::{self, Failure};
 use crate::files::{self, JSON_LIMIT};
 use crate::service::instance::InstanceError;
+use crate::service::logs::config::{LogsConfig, TEMPLATE};
+use crate::service::logs::{self, Secrets};
 use crate::service::runtime::runtime;
 use crate::service::serve::interrupted;
 
@@ -46,6 +50,7 @@ pub fn run(command: &Log, progress: &Progress) -> Result<Report, Failure> {
         }
         Log::Fsck(arguments) => fsck(arguments),
         Log::Replica(arguments) => replica(arguments, progress),
+        Log::Serve(arguments) => serve_logs(arguments, progress),
         #[cfg(feature = "nats")]
         Log::Feed(arguments) => feed(arguments, progress),
     }
@@ -84,6 +89,26 @@ fn replica(arguments: &args::LogReplica, progress: &Progress) -> Result<Report, 
         }
     })?;
     Ok(Report::done(json!({"listen": address.to_string()}), "stopped"))
+}
+
+/// Serves until it is interrupted.
+fn serve_logs(arguments: &args::LogServe, progress: &Progress) -> Result<Report, Failure> {
+    if arguments.print_config {
+        return Ok(Report::done(json!({"config": TEMPLATE}), TEMPLATE));
+    }
+    let path = arguments.config.as_deref().unwrap_or(Path::new(""));
+    if arguments.make_keys {
+        let keys = LogsConfig::read(path)?.make_keys(&mut OsRng)?;
+        let object = |(name, key): &(String, NoteKey)| json!({"name": name, "verifierKey": key.encode()});
+        let lines: Vec<_> = keys.iter().map(|(name, key)| format!("{name} {}", key.encode())).collect();
+        let keys: Vec<_> = keys.iter().map(object).collect();
+        return Ok(Report::done(json!({"keys": keys}), lines.join("\n")));
+    }
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let secret = |name: &str| set(name).map(Zeroizing::new);
+    let bucket = set("AWS_ACCESS_KEY_ID").zip(secret("AWS_SECRET_ACCESS_KEY"));
+    logs::serve(path, &Secrets { database: secret("PGPASSWORD"), bucket }, progress)?;
+    Ok(Report::done(json!({}), "stopped"))
 }
 
 /// Publishes until it is interrupted.

@@ -1,15 +1,18 @@
 //! The one config file of `serve`: TOML, every member documented where it is printed.
 
+mod clients;
+mod verifier_key;
+
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sigveil_circuits::token::{Class, ModulusSize, SizeClass};
-use sigveil_log::http::{ClientLimits, Rate};
 
 use crate::failure::Failure;
 use crate::files;
 use crate::trust::Scheme;
+pub use clients::ClientsConfig;
+pub use verifier_key::VerifierKey;
 
 /// The defaults, with a comment on every member: what `serve --print-config` prints. A test holds it to [`Config`].
 pub const TEMPLATE: &str = include_str!("config.toml");
@@ -56,6 +59,9 @@ pub struct Config {
     /// PEM files: roots of other authorities whose chains this instance's certificate log takes too.
     #[serde(default)]
     pub certificate_log_roots: Vec<PathBuf>,
+    /// Others' logs whose checkpoints this instance's witness cosigns.
+    #[serde(default)]
+    pub witness_for: Vec<VerifierKey>,
     /// A certificate log elsewhere, which the certificate authority uses in place of this instance's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_log: Option<CertificateLogConfig>,
@@ -141,37 +147,6 @@ pub struct Labels {
     pub epoch_seconds: u64,
 }
 
-/// What each client may take of each role; whoever is on this machine may take all. A client is an IPv4 address or an
-/// IPv6 network of 64 bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ClientsConfig {
-    /// Requests per second in the long run; 0: as many as it likes.
-    pub requests_per_second: u32,
-    /// Requests at once.
-    pub burst: u32,
-    /// Connections at once; 0: as many as there are.
-    pub connections: usize,
-}
-
-impl Default for ClientsConfig {
-    fn default() -> Self {
-        Self { requests_per_second: 200, burst: 2000, connections: 64 }
-    }
-}
-
-impl ClientsConfig {
-    /// As the faces take them.
-    pub fn limits(self) -> ClientLimits {
-        let every = Duration::from_secs(1).checked_div(self.requests_per_second);
-        ClientLimits {
-            rate: every.map(|every| Rate { burst: self.burst, every }),
-            connections: (self.connections > 0).then_some(self.connections),
-            loopback: false,
-        }
-    }
-}
-
 /// One identity provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -230,6 +205,7 @@ impl Config {
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
         let config: Self = toml::from_str(text).map_err(|error| ConfigError::Malformed(error.to_string()))?;
         config.check_scheme()?;
+        config.check_witness()?;
         Ok(config)
     }
 
@@ -244,6 +220,17 @@ impl Config {
                 wrong("scheme clear certifies e-mail addresses only")
             }
             _ => Ok(()),
+        }
+    }
+
+    /// The witness knows a log by its name, and this instance's by theirs.
+    fn check_witness(&self) -> Result<(), ConfigError> {
+        let ours = |name: &str| {
+            name.strip_prefix(&self.host).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        match self.witness_for.iter().find(|key| ours(key.0.name())) {
+            Some(key) => Err(ConfigError::Malformed(format!("{} is a log of this host", key.0.name()))),
+            None => Ok(()),
         }
     }
 
@@ -332,14 +319,16 @@ mod tests {
     }
 
     #[test]
-    fn limits_of_clients_are_what_the_template_says_or_none() {
-        let config = Config::from_toml(TEMPLATE).unwrap();
-        assert_eq!(config.clients, ClientsConfig::default());
-        let rate = Rate { burst: 2000, every: Duration::from_millis(5) };
-        let limits = ClientLimits { rate: Some(rate), connections: Some(64), loopback: false };
-        assert_eq!(config.clients.limits(), limits);
-        let none = ClientsConfig { requests_per_second: 0, burst: 0, connections: 0 };
-        assert_eq!(none.limits(), ClientLimits::default());
+    fn the_witness_cosigns_logs_of_others_by_keys_that_are_some() {
+        let with = |key: &str, host: &str| {
+            let text = TEMPLATE.replace("witness_for = []", &format!("witness_for = [{key:?}]"));
+            Config::from_toml(&text.replace("host = \"127.0.0.1\"", &format!("host = {host:?}")))
+        };
+        let key = "log.example+814a2008+AddamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea";
+        assert_eq!(with(key, "127.0.0.1").unwrap().witness_for[0].0.encode(), key);
+        let reason = |key, host| with(key, host).unwrap_err().reason();
+        assert_eq!(reason("log.example", "127.0.0.1"), "config-malformed");
+        assert_eq!(reason(key, "log.example"), "config-malformed");
     }
 
     #[test]

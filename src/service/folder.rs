@@ -78,7 +78,7 @@ impl Folder {
     /// When another process does, or the store is damaged.
     pub fn logs(&self) -> Result<LogSide, Failure> {
         let history = known_trusts(&self.store())?;
-        Ok(LogSide::open(&self.store(), &self.material()?, &self.trust, history)?)
+        Ok(LogSide::open(&self.store(), &self.material()?, &self.trust, history, [])?)
     }
 
     /// The redaction authority's key.

@@ -24,6 +24,7 @@ use sigveil_log::engine::{Clock, Config as LogConfig, Log};
 use sigveil_log::http::{Limits, serve};
 use sigveil_log::note::NoteSigner;
 use sigveil_log::store::files::FolderLock;
+use sigveil_log::witness::Witness;
 use sigveil_verifiable_search::service::Indexer;
 use sigveil_vrf_identity::service::InProcessEvaluator;
 use sigveil_zk_ca::service::clock::{SharedClock, SystemClock};
@@ -66,6 +67,7 @@ pub struct Instance {
     pub indexer: Arc<Indexer>,
     /// The redaction authority's key.
     pub redaction: ed25519_dalek::SigningKey,
+    witness: Arc<Witness>,
     ct: CtLog,
     ca: Arc<Ca>,
     tsa: sigveil_zk_ca::timestamp::TimestampAuthority,
@@ -148,7 +150,9 @@ impl Instance {
             trust::Parts { material: &material, embedded: issuer.as_deref(), discovered: &discovered };
         let trust = Arc::new(trust::build(&config, &beginning, &parts, &circuits)?);
         let history = trust::keep_history(&config.store, &trust, material.ca.certificate())?;
-        let LogSide { rekor, indexer } = LogSide::open(&config.store, &material, &trust, history)?;
+        let others = config.witness_for.iter().map(|key| key.0.clone());
+        let LogSide { rekor, indexer, witness } =
+            LogSide::open(&config.store, &material, &trust, history, others)?;
         let ct_signer = NoteSigner::rfc6962(&format!("{}/ct", config.host), material.ct.clone())?;
         let ct_config = LogConfig::new(&config.store.join("ct"), ct_signer, clock());
         let ct = CtLog::open(ct_config, material.ct.clone(), certificates::roots(&config, &material)?)?;
@@ -161,6 +165,7 @@ impl Instance {
             issuer,
             rekor,
             indexer,
+            witness,
             redaction: material.redaction,
             ct,
             ca,
@@ -234,7 +239,8 @@ impl Instance {
         spawn(listeners.tsa, health().merge(tsa::router(self.tsa.clone(), system_clock())))?;
         let redactions =
             super::redaction::router(self.rekor.clone(), Arc::clone(&self.indexer), Arc::clone(&self.trust));
-        spawn(listeners.rekor, sigveil_log::rekor::router_with(self.rekor.clone(), redactions))?;
+        let further = redactions.nest("/witness", sigveil_log::witness::router(Arc::clone(&self.witness)));
+        spawn(listeners.rekor, sigveil_log::rekor::router_with(self.rekor.clone(), further))?;
         spawn(listeners.ct, sigveil_log::ct::router(self.ct.clone()))?;
         spawn(listeners.index, sigveil_verifiable_search::service::router(Arc::clone(&self.indexer)))?;
         let indexer = Arc::clone(&self.indexer);

@@ -67,11 +67,20 @@ impl KeyStore {
     /// # Errors
     /// When the file cannot be read or written, or holds something else.
     pub fn ed25519(&self, role: &str, rng: &mut impl CryptoRngCore) -> Result<Ed25519Key, KeyStoreError> {
-        let path = self.path(role, "pem");
-        let pem = self.text(&path, || {
+        self.text(&self.path(role, "pem"), || {
             let pem = Ed25519Key::generate(rng).to_pkcs8_pem(LineEnding::LF);
             pem.expect("an Ed25519 key always has a PKCS #8 form")
         })?;
+        self.existing_ed25519(role)
+    }
+
+    /// An Ed25519 key that is there.
+    ///
+    /// # Errors
+    /// When the file is not there or cannot be read, or holds something else.
+    pub fn existing_ed25519(&self, role: &str) -> Result<Ed25519Key, KeyStoreError> {
+        let path = self.path(role, "pem");
+        let pem = Zeroizing::new(files::read_text(&path, LIMIT)?);
         Ed25519Key::from_pkcs8_pem(&pem).map_err(|_| KeyStoreError::Malformed(path))
     }
 

@@ -10,6 +10,7 @@ mod ceremony;
 mod command_line;
 mod export;
 mod leak;
+mod log_serve;
 mod outside_issuer;
 mod restart;
 mod schemes;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
-use sigveil::service::config::{Config, IssuerConfig, Ports};
+use sigveil::service::config::{Config, IssuerConfig};
 use sigveil::service::issuer::{Issuer, TokenRequest};
 
-use crate::service::Served;
-use crate::support::{demo, run_json, scratch};
+use crate::service::{Served, configure, demo_classes};
+use crate::support::{run_json, scratch};
 
 /// An issuer on loopback, answering until `server` is dropped.
 struct Outside {
@@ -39,33 +39,22 @@ impl Outside {
     }
 }
 
-/// Writes the config of an instance with everything embedded that takes the outside issuer's tokens too.
-fn configure(dir: &std::path::Path, url: &str) -> String {
-    let mut config = Config::embedded();
-    (config.store, config.publish) = (".".into(), "..".into());
-    config.ports = Ports { issuer: 0, ca: 0, tsa: 0, rekor: 0, ct: 0, index: 0 };
-    config.size_classes = Config::read(&demo().path("store/serve.toml")).unwrap().size_classes;
+/// Has an instance with everything embedded take the outside issuer's tokens too.
+fn with_outside(config: &mut Config, url: &str) {
+    config.size_classes = demo_classes();
     config.issuers.push(IssuerConfig {
         url: url.to_owned(),
         audience: "outside".into(),
         binding: "none".into(),
         ..config.issuers[0].clone()
     });
-    let store = dir.join("store");
-    std::fs::create_dir_all(&store).unwrap();
-    let path = store.join("serve.toml");
-    std::fs::write(&path, toml::to_string(&config).unwrap()).unwrap();
-    path.to_str().unwrap().to_owned()
 }
 
 #[test]
 fn tokens_of_a_discovered_issuer_are_signed_with_and_its_keys_outlive_its_absence() {
     let outside = Outside::start();
     let url = outside.issuer.url().to_owned();
-    let folder = tempfile::tempdir_in(scratch("outside-issuer")).unwrap();
-    let dir = folder.path().join("instance");
-    configure(&dir, &url);
-    let served = Served::run(dir, folder);
+    let served = Served::embedded("outside-issuer", |config| with_outside(config, &url));
     let (file, token) = (served.dir.join("file"), served.dir.join("outside.jwt"));
     std::fs::write(&file, b"a file").unwrap();
     std::fs::write(&token, outside.token("dora@example.com")).unwrap();
@@ -101,7 +90,7 @@ fn an_issuer_that_was_never_reached_is_said_to_be_out_of_reach() {
     let url = format!("http://{}", nobody.local_addr().unwrap());
     drop(nobody);
     let folder = tempfile::tempdir_in(scratch("outside-issuer")).unwrap();
-    let config = configure(folder.path(), &url);
+    let config = configure(folder.path(), |config| with_outside(config, &url));
     let (status, answer) = run_json(["serve", "--insecure-dev-keys", "--config", &config]);
     assert_eq!((status, answer["reason"].as_str()), (3, Some("oidc-unreachable")), "{answer}");
 }

@@ -13,14 +13,14 @@ use rand_core::OsRng;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use sigveil::service::client::{Client, Wish};
-use sigveil::service::config::{Config, Ports, ProofTiming};
+use sigveil::service::config::ProofTiming;
 use sigveil::service::sign::services;
 use sigveil::stock::{Bundle, Parts};
 use sigveil::trust::Scheme;
 use sigveil_log::checkpoint::Checkpoint;
 use sigveil_log::note::{NoteSigner, SignedNote};
 
-use crate::service::Served;
+use crate::service::{Served, demo_classes};
 use crate::stock_clients::{available, sigstore_python};
 use crate::support::{demo, run_json, scratch};
 
@@ -28,21 +28,15 @@ const EMAIL: &str = "erin@example.com";
 
 /// An instance with everything embedded, of this scheme; with a delay its proofs are deferred.
 fn instance(scheme: Scheme, delay: u64) -> Served {
-    let folder = tempfile::tempdir_in(scratch("schemes")).unwrap();
-    let dir = folder.path().join("instance");
-    let mut config = Config::embedded();
-    (config.store, config.publish) = (".".into(), "..".into());
-    config.ports = Ports { issuer: 0, ca: 0, tsa: 0, rekor: 0, ct: 0, index: 0 };
-    (config.scheme, config.deferral_delay_seconds) = (scheme, delay);
-    if delay > 0 {
-        config.proofs = ProofTiming::Deferred;
-    }
-    if scheme == Scheme::Zk {
-        config.size_classes = Config::read(&demo().path("store/serve.toml")).unwrap().size_classes;
-    }
-    std::fs::create_dir_all(dir.join("store")).unwrap();
-    std::fs::write(dir.join("store/serve.toml"), toml::to_string(&config).unwrap()).unwrap();
-    Served::run(dir, folder)
+    Served::embedded("schemes", |config| {
+        (config.scheme, config.deferral_delay_seconds) = (scheme, delay);
+        if delay > 0 {
+            config.proofs = ProofTiming::Deferred;
+        }
+        if scheme == Scheme::Zk {
+            config.size_classes = demo_classes();
+        }
+    })
 }
 
 /// Signs as a stock client would, which takes whatever certificate it gets; the bundle goes beside the file.

@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sigveil::service::config::{Config, Ports};
 
 use crate::alteration::Altered;
 use crate::stock_clients::{available, sigstore_python};
@@ -24,6 +25,14 @@ impl Served {
         let folder = tempfile::tempdir_in(scratch("service")).unwrap();
         let dir = folder.path().join("instance");
         copy(&demo().dir, &dir);
+        Self::run(dir, folder)
+    }
+
+    /// One with everything embedded, on free ports, of the template's config but for what `change` does to it.
+    pub fn embedded(test: &str, change: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir_in(scratch(test)).unwrap();
+        let dir = folder.path().join("instance");
+        configure(&dir, change);
         Self::run(dir, folder)
     }
 
@@ -98,6 +107,24 @@ impl Drop for Served {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Writes the config of an instance in `dir`; its path.
+pub fn configure(dir: &Path, change: impl FnOnce(&mut Config)) -> String {
+    let mut config = Config::embedded();
+    (config.store, config.publish) = (".".into(), "..".into());
+    config.ports = Ports { issuer: 0, ca: 0, tsa: 0, rekor: 0, ct: 0, index: 0 };
+    change(&mut config);
+    let store = dir.join("store");
+    std::fs::create_dir_all(&store).unwrap();
+    let path = store.join("serve.toml");
+    std::fs::write(&path, toml::to_string(&config).unwrap()).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// The classes that the demo has keys for.
+pub fn demo_classes() -> Vec<usize> {
+    Config::read(&demo().path("store/serve.toml")).unwrap().size_classes
 }
 
 #[test]

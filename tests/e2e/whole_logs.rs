@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::{copy, demo, run_json, scratch, sigveil};
 
-fn text(path: &Path) -> &str {
+pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
@@ -101,7 +101,7 @@ fn another_key_a_witness_that_did_not_sign_and_a_logs_own_folder_are_refused() {
 }
 
 /// A process that is stopped when the test ends.
-struct Running(Child);
+pub struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -111,7 +111,7 @@ impl Drop for Running {
 }
 
 /// Starts a process, and gives the first line that it says.
-fn start(command: &mut Command) -> (Running, String) {
+pub fn start(command: &mut Command) -> (Running, String) {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();

@@ -17,6 +17,8 @@ pub enum Log {
     Fsck(LogFsck),
     /// Follow a log with a copy, and serve readers from it
     Replica(LogReplica),
+    /// Serve signature logs without the other roles: one, or shards, in folders or shared by several front ends
+    Serve(LogServe),
     /// Follow a log, and publish each entry once by NATS JetStream
     #[cfg(feature = "nats")]
     Feed(LogFeed),
@@ -116,6 +118,20 @@ pub struct LogReplica {
     /// Seconds from one look at the log to the next
     #[arg(long, value_name = "SECONDS", default_value_t = 2)]
     pub every: u64,
+}
+
+/// `log serve`.
+#[derive(Clone, Debug, Args)]
+pub struct LogServe {
+    /// The config file, TOML
+    #[arg(long, value_name = "F", required_unless_present = "print_config")]
+    pub config: Option<PathBuf>,
+    /// Print the config with its defaults, and stop
+    #[arg(long)]
+    pub print_config: bool,
+    /// Make the keys that are missing, print the verifier key of each, and stop
+    #[arg(long, conflicts_with = "print_config")]
+    pub make_keys: bool,
 }
 
 /// `log feed`.

@@ -50,6 +50,18 @@ impl Postgres {
         config.application_name("sigveil").connect_timeout(Duration::from_secs(5));
         Ok(Self { config })
     }
+
+    /// Whether the address holds a password.
+    pub fn has_password(&self) -> bool {
+        self.config.get_password().is_some()
+    }
+
+    /// The same database, with this password.
+    #[must_use]
+    pub fn with_password(mut self, password: &str) -> Self {
+        self.config.password(password);
+        self
+    }
 }
 
 impl Connect for Postgres {
