@@ -307,7 +307,7 @@ mod tests {
         assert!(default.all().iter().all(|(_, price)| !price.source.is_empty() && !price.date.is_empty()));
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("prices.toml");
-        std::fs::write(&path, DEFAULT.replace("typical = 0.0218", "typical = 9.0")).unwrap();
+        std::fs::write(&path, DEFAULT.replacen("typical = ", "typical = 9", 1)).unwrap();
         assert!(Prices::read(Some(&path)).unwrap_err().to_string().contains("cpu"));
         std::fs::write(&path, "cpu = 1").unwrap();
         assert!(Prices::read(Some(&path)).unwrap_err().to_string().contains("no price file"));
