@@ -146,21 +146,17 @@ fn a_logs_key_is_changed_step_by_step_and_in_no_other_way() {
 #[test]
 fn shards_take_entries_in_their_periods_and_are_read_after() {
     let folder = fresh("log-serve-shards");
-    let shard = |name: &str, from: &str, until: &str, log: &LogConfig| LogConfig {
+    let in_period = |name: &str, from: &str, until: &str, log: &LogConfig| LogConfig {
         origin: format!("log.example/{name}"),
         folder: folder.path().join(name),
         key: name.to_owned(),
-        shard: Some(ShardConfig {
-            name: name.to_owned(),
-            from: from.to_owned().try_into().unwrap(),
-            until: until.to_owned().try_into().unwrap(),
-        }),
+        shard: Some(shard(name, from, until)),
         ..log.clone()
     };
     let (begin, now, end) = ("2020-01-01T00:00:00Z", "2025-01-01T00:00:00Z", "2125-01-01T00:00:00Z");
     let config = configure(folder.path(), |config| {
         let log = config.logs.remove(0);
-        config.logs = vec![shard("past", begin, now, &log), shard("present", now, end, &log)];
+        config.logs = vec![in_period("past", begin, now, &log), in_period("present", now, end, &log)];
     });
     let keys = make_keys(&config);
     let (_running, past) = serve(&config);
@@ -184,26 +180,60 @@ fn configs_that_contradict_themselves_are_refused() {
     let refused = |change: Change<'_>| {
         let config = configure(folder.path(), |config| change(config));
         make_keys(&config);
-        refusal(&config)
+        let (_, answer) = run_json(["log", "serve", "--config", &config]);
+        assert_eq!(answer["reason"], "config-malformed");
+        answer["message"].as_str().unwrap().to_owned()
     };
-    let malformed: [(&str, Change<'_>); 6] = [
-        ("no log", &|config| config.logs.clear()),
-        ("two logs and no periods", &|config| config.logs.push(config.logs[0].clone())),
-        ("more cosignatures than witnesses", &|config| config.logs[0].cosignatures = 1),
-        ("a password in the config", &|config| {
+    let shards = |config: &mut LogsConfig, change: &dyn Fn(&mut LogConfig)| {
+        let log = |name: &str| LogConfig {
+            origin: name.to_owned(),
+            folder: folder.path().join(name),
+            shard: Some(shard(name, "2020-01-01T00:00:00Z", "2125-01-01T00:00:00Z")),
+            ..config.logs[0].clone()
+        };
+        config.logs = vec![log("a"), log("b")];
+        change(&mut config.logs[1]);
+    };
+    // Each by the words of the one check that refuses it.
+    let malformed: [(&str, Change<'_>); 11] = [
+        ("there is no [[log]]", &|config| config.logs.clear()),
+        ("has no [log.shard]", &|config| config.logs.push(config.logs[0].clone())),
+        ("fewer witnesses", &|config| config.logs[0].cosignatures = 1),
+        ("PGPASSWORD", &|config| {
             config.logs[0].shared = Some(shared("postgresql://user:word@127.0.0.1/db", None));
         }),
-        ("a bucket, and nothing to write to it by", &|config| {
+        ("AWS_ACCESS_KEY_ID", &|config| {
             config.logs[0].shared = Some(shared("host=127.0.0.1 user=x", Some(bucket("http://127.0.0.1:1"))));
         }),
-        ("no database's address", &|config| config.logs[0].shared = Some(shared("port=none", None))),
+        ("ends with a slash", &|config| {
+            let bucket = BucketConfig { prefix: "log".to_owned(), ..bucket("http://127.0.0.1:1") };
+            config.logs[0].shared = Some(shared("host=127.0.0.1 user=x", Some(bucket)));
+        }),
+        ("database:", &|config| config.logs[0].shared = Some(shared("port=none", None))),
+        ("of another log", &|config| shards(config, &|log| log.origin = "a".to_owned())),
+        ("of another log", &|config| shards(config, &|log| log.folder = folder.path().join("a"))),
+        ("of another log", &|config| {
+            shards(config, &|log| log.shard.as_mut().unwrap().name = "a".to_owned());
+        }),
+        ("is no shard", &|config| {
+            shards(config, &|log| {
+                let shard = log.shard.as_mut().unwrap();
+                shard.until = shard.from;
+            });
+        }),
     ];
-    for (what, change) in malformed {
-        assert_eq!(refused(change), "config-malformed", "{what}");
+    for (words, change) in malformed {
+        let message = refused(change);
+        assert!(message.contains(words), "{words}: {message}");
     }
     let named = configure(folder.path(), |config| config.logs[0].key = "../key".to_owned());
     let (_, answer) = run_json(["log", "serve", "--make-keys", "--config", &named]);
-    assert_eq!(answer["reason"], "config-malformed");
+    assert!(answer["message"].as_str().unwrap().contains("cannot name a key"));
+}
+
+fn shard(name: &str, from: &str, until: &str) -> ShardConfig {
+    let [from, until] = [from, until].map(|moment| moment.to_owned().try_into().unwrap());
+    ShardConfig { name: name.to_owned(), from, until }
 }
 
 fn shared(database: &str, bucket: Option<BucketConfig>) -> SharedConfig {

@@ -161,12 +161,12 @@ impl SharedConfig {
 
 impl BucketConfig {
     fn open(&self, secrets: &Secrets) -> Result<Arc<dyn Bucket>, LogsError> {
-        let Some((key, secret)) = &secrets.bucket else {
-            return wrong("a bucket needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment");
-        };
         if !self.prefix.is_empty() && !self.prefix.ends_with('/') {
             return wrong("a bucket's prefix is empty or ends with a slash");
         }
+        let Some((key, secret)) = &secrets.bucket else {
+            return wrong("a bucket needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment");
+        };
         let bucket = S3::new(S3Config {
             endpoint: self.endpoint.clone(),
             region: self.region.clone(),
