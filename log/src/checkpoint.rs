@@ -147,6 +147,16 @@ impl VerifiedCheckpoint {
         Ok(Self { checkpoint, log_time, cosignatures, note })
     }
 
+    /// As [`VerifiedCheckpoint::open`] without cosigners, of a log with several keys of which any may have signed.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_by_any(bytes: &[u8], log: &[NoteKey]) -> Result<Self, CheckpointError> {
+        let opened = log.iter().map(|key| Self::open(bytes, key, &[]));
+        let signed = |opened: &Result<_, _>| !matches!(opened, Err(CheckpointError::NotSignedByLog));
+        opened.into_iter().find(signed).unwrap_or(Err(CheckpointError::NotSignedByLog))
+    }
+
     /// As [`VerifiedCheckpoint::open`], and refuses fewer than `required` cosignatures by distinct cosigners.
     ///
     /// # Errors

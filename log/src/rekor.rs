@@ -133,7 +133,7 @@ async fn tile(State(log): State<Log>, Path(path): Path<String>) -> Response {
 
 /// What the published tree holds at `index`; `None` beyond its size.
 fn stored(log: &Log, index: u64) -> Result<Option<Stored>, ReadError> {
-    let opened = VerifiedCheckpoint::open(&log.checkpoint()?, log.key(), &[]);
+    let opened = VerifiedCheckpoint::open_by_any(&log.checkpoint()?, log.keys());
     let opened = opened.map_err(|error| ReadError::Io {
         path: log.reader().objects().locate("checkpoint"),
         error: io::Error::new(io::ErrorKind::InvalidData, error),

@@ -85,24 +85,28 @@ impl Shards {
         self.shards.iter().find(|shard| shard.from <= now && now < shard.until && !shard.log.is_frozen())
     }
 
-    /// Freezes those whose period is over.
+    /// Freezes those whose period is over, each whether or not another can be.
     ///
     /// # Errors
-    /// The first that could not be frozen; it takes nothing through the face, and is frozen when this is called again.
+    /// Of the first that could not be frozen; it takes nothing through the face, and is frozen when this is called again.
     pub async fn freeze_past(&self) -> Result<(), FreezeError> {
         let now = (self.clock)();
+        let mut outcome = Ok(());
         for shard in self.shards.iter().filter(|shard| shard.until <= now) {
-            shard.log.freeze().await?;
+            let frozen = shard.log.freeze().await;
+            if let Err(error) = &frozen {
+                tracing::error!(shard = shard.name, %error, "its period is over and it is not frozen yet");
+            }
+            outcome = outcome.and(frozen);
         }
-        Ok(())
+        outcome
     }
 
     /// Freezes shards as their periods end, until the task is dropped.
     pub async fn tend(&self, every: Duration) {
         loop {
-            if let Err(error) = self.freeze_past().await {
-                tracing::error!(%error, "a shard whose period is over is not frozen yet");
-            }
+            // What went wrong was said, and is tried again.
+            let _ = self.freeze_past().await;
             tokio::time::sleep(every).await;
         }
     }

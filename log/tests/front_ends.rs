@@ -22,7 +22,7 @@ use sigveil_log::engine::{AppendError, Config, Log, Shared};
 use sigveil_log::store::bucket::{Bucket, Created, Replaced};
 use sigveil_log::store::postgres::Postgres;
 use sigveil_log::store::shared::Connect as _;
-use sigveil_log::witness::{AddCheckpoint, CosignError, Cosigner, Refusal, Seen, decide};
+use sigveil_log::witness::{AddCheckpoint, CosignError, Cosigner, Refusal, Seen, authenticate, decide};
 
 /// The address of a child's stores: folder, database, label, and object store if there is one, one a line. Without it
 /// the child's test does nothing.
@@ -96,7 +96,9 @@ impl Cosigner for Remembering {
             let (size, root) = text.split_once(' ')?;
             Some(Seen { size: size.parse().ok()?, root: sigveil_log::Hash::from_base64(root)? })
         });
-        match decide(&[log_signer().public().clone()], |_| Ok(seen), request) {
+        let decided = authenticate(&[log_signer().public().clone()], request)
+            .and_then(|checkpoint| decide(seen, &checkpoint, request).map(|()| checkpoint));
+        match decided {
             Ok(checkpoint) => {
                 let fresh = Path::new(&self.folder).join(format!("witness.{}", self.number));
                 let text = format!("{} {}", checkpoint.size, checkpoint.root.to_base64());

@@ -10,7 +10,8 @@ use common::*;
 use ed25519_dalek::SigningKey;
 use sigveil_log::checkpoint::VerifiedCheckpoint;
 use sigveil_log::engine::{Config, Layout, Log, OpenError};
-use sigveil_log::note::{NoteKey, NoteSigner};
+use sigveil_log::note::{NoteKey, NoteSignature, NoteSigner};
+use sigveil_log::witness::{AddCheckpoint, CosignError, Cosigner};
 
 fn signer(key: u8) -> NoteSigner {
     NoteSigner::ed25519(ORIGIN, SigningKey::from_bytes(&[key; 32])).unwrap()
@@ -61,6 +62,22 @@ async fn a_log_changes_its_key_while_those_who_know_the_old_one_are_served() {
     log.stop().await;
 }
 
+#[tokio::test]
+async fn what_was_frozen_under_one_key_is_read_under_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new) = (signer(31), signer(32));
+    let log = Log::open(Config { signer: old.clone(), ..config(folder.path()) }).unwrap();
+    log.append_opaque(b"entry".to_vec()).await.unwrap();
+    log.freeze().await.unwrap();
+    drop(log);
+    let open = || Config { signer: new.clone(), also_signed_by: vec![old.clone()], ..config(folder.path()) };
+    let log = reopen(open).unwrap();
+    assert!(log.is_frozen());
+    let url = serve(sigveil_log::rekor::router(log)).await;
+    let entry = reqwest::get(format!("{url}/api/sigveil/v1/entries/0")).await.unwrap();
+    assert_eq!(entry.bytes().await.unwrap(), b"entry".as_slice());
+}
+
 #[test]
 fn keys_of_one_log_have_one_name_and_a_certificate_log_has_one_key() {
     let folder = tempfile::tempdir().unwrap();
@@ -70,8 +87,38 @@ fn keys_of_one_log_have_one_name_and_a_certificate_log_has_one_key() {
         (signer(31), vec![signer(32), other], Layout::TlogTiles),
         (signer(31), vec![head.clone()], Layout::TlogTiles),
         (head, vec![signer(31)], Layout::StaticCt),
+        (signer(31), vec![signer(31)], Layout::TlogTiles),
     ] {
         let config = Config { signer, also_signed_by: others, layout, ..config(folder.path()) };
-        assert!(matches!(Log::open(config).map(drop), Err(OpenError::Keys)));
+        assert!(matches!(Log::open(config).map(drop), Err(OpenError::Keys(_))));
+    }
+}
+
+/// A witness that is asked for nothing here.
+struct Named(NoteKey);
+
+impl Cosigner for Named {
+    fn key(&self) -> &NoteKey {
+        &self.0
+    }
+
+    fn cosign(&self, _: &AddCheckpoint) -> Result<NoteSignature, CosignError> {
+        Err(CosignError::Other("not asked".to_owned()))
+    }
+}
+
+#[test]
+fn each_witness_counts_once_and_signs_with_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |keys: &[&NoteKey]| {
+        let witnesses = keys.iter().map(|key| Arc::new(Named((*key).clone())) as Arc<dyn Cosigner>);
+        Log::open(Config { witnesses: witnesses.collect(), ..config(folder.path()) }).map(drop)
+    };
+    let (one, plain) = (log_witness(), signer(33).public().clone());
+    let key = SigningKey::from_bytes(&[34; 32]).verifying_key();
+    let other = NoteKey::cosignature(one.name(), key).unwrap();
+    open(&[&one, &other]).unwrap();
+    for keys in [[&one, &one], [&one, &plain]] {
+        assert!(matches!(open(&keys), Err(OpenError::Keys(_))));
     }
 }

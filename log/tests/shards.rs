@@ -125,6 +125,19 @@ async fn shards_take_entries_one_after_the_other_and_are_all_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_shard_that_cannot_be_frozen_keeps_no_other_from_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let [mut first, second] =
+        [("a", 1), ("b", 2)].map(|(name, key)| period(folder.path(), name, key, 100, 200));
+    // It knows no log, so it cosigns none.
+    first.config.witnesses = vec![Arc::new(witness(&folder.path().join("witness"), Vec::new()))];
+    first.config.witness_threshold = 1;
+    let shards = Shards::open(vec![first, second], Arc::new(|| 200)).unwrap();
+    assert_eq!(shards.freeze_past().await.unwrap_err().reason(), "log-unwitnessed");
+    assert!(!shards.all()[0].log().is_frozen() && shards.all()[1].log().is_frozen());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_replica_serves_what_its_log_publishes_and_goes_on_when_that_is_gone() {
     let folder = tempfile::tempdir().unwrap();
     let log = Log::open(witnessed(folder.path())).unwrap();

@@ -18,7 +18,7 @@ use sigveil_log::entry::{Entry, Stored, Withheld, Withholding};
 use sigveil_log::note::{NoteKey, NoteSignature, NoteSigner};
 use sigveil_log::tile::TileTree;
 use sigveil_log::whole::{Identity, verify};
-use sigveil_log::witness::{AddCheckpoint, CosignError, Cosigner};
+use sigveil_log::witness::{AddCheckpoint, CosignError, Cosigner, Witness};
 
 /// Where a log lies, and its witness beside it.
 struct Place {
@@ -111,6 +111,7 @@ on_each_store! {
     a_witness_that_hangs_is_not_waited_for_and_not_asked_again
     deduplication_is_made_anew_from_the_tree_at_every_start
     a_frozen_log_is_read_and_takes_nothing_also_when_it_is_opened_again
+    what_is_published_is_signed_by_all_who_are_to_sign_though_nothing_is_appended
     what_is_withheld_is_gone_from_all_that_is_stored
 }
 
@@ -186,7 +187,7 @@ async fn a_recurring_leaf_is_a_duplicate_only_of_the_last(place: &Place) {
 
 /// A witness that is down until it is told otherwise.
 struct Outage {
-    witness: sigveil_log::witness::Witness,
+    witness: Witness,
     over: AtomicBool,
 }
 
@@ -248,7 +249,7 @@ async fn a_clock_that_jumps_back_takes_no_tree_head_with_it(place: &Place) {
 }
 
 /// A witness that waits until it is let go, and counts how often it is asked.
-struct Held(sigveil_log::witness::Witness, AtomicBool, AtomicU64);
+struct Held(Witness, AtomicBool, AtomicU64);
 
 impl Cosigner for Held {
     fn key(&self) -> &NoteKey {
@@ -302,7 +303,11 @@ async fn what_finds_the_queue_full_is_refused_and_what_waits_is_answered_before_
 
 /// A witness that does not answer while there are enough others is asked once, and holds nobody up.
 async fn a_witness_that_hangs_is_not_waited_for_and_not_asked_again(place: &Place) {
-    let witness = |name: &str| witness(&place.path().join(name), vec![log_signer().public().clone()]);
+    let witness = |name: &str| {
+        let signer = NoteSigner::cosignature(name, [3; 32].into()).unwrap();
+        let logs = vec![log_signer().public().clone()];
+        Witness::open(&place.path().join(name), signer, logs, Arc::new(|| NOW)).unwrap()
+    };
     let held = Arc::new(Held(witness("held"), AtomicBool::new(true), AtomicU64::new(0)));
     let mut config = place.config();
     config.witnesses = vec![held.clone(), Arc::new(witness("prompt"))];
@@ -341,6 +346,39 @@ async fn deduplication_is_made_anew_from_the_tree_at_every_start(place: &Place) 
         let again = log.append_opaque(n.to_be_bytes().to_vec()).await;
         assert_eq!(again, Err(AppendError::Duplicate(index)));
     }
+}
+
+async fn what_is_published_is_signed_by_all_who_are_to_sign_though_nothing_is_appended(place: &Place) {
+    let (old, new) = (log_signer(), NoteSigner::ed25519(ORIGIN, [9; 32].into()).unwrap());
+    let keys = [old.public().clone(), new.public().clone()];
+    let open = |first: &NoteSigner, others: &[&NoteSigner], witnesses: Vec<Arc<dyn Cosigner>>| {
+        let (witness_threshold, witnesses) = (witnesses.len(), witnesses);
+        let also_signed_by = others.iter().copied().cloned().collect();
+        let config = Config { signer: first.clone(), also_signed_by, ..place.config() };
+        Log::open(Config { witnesses, witness_threshold, ..config }).unwrap()
+    };
+    let signed_by = |log: &Log, key: &NoteKey| {
+        VerifiedCheckpoint::open(&log.checkpoint().unwrap(), key, &[log_witness()])
+    };
+    let log = open(&old, &[], Vec::new());
+    log.append_opaque(b"the only entry".to_vec()).await.unwrap();
+    log.stop().await;
+    // Each step of the change of a key rests on what the one before has published.
+    let log = open(&old, &[&new], Vec::new());
+    assert!(keys.iter().all(|key| signed_by(&log, key).is_ok()), "both sign");
+    log.stop().await;
+    open(&new, &[&old], Vec::new()).stop().await;
+    open(&new, &[], Vec::new()).stop().await;
+    // A witness is asked for what was published without it; one that refuses lets the last checkpoint stand.
+    let at = |logs: &[NoteKey]| witness(&place.path().join("witness"), logs.to_vec());
+    let log = open(&new, &[], vec![Arc::new(at(&keys[..1]))]);
+    assert!(signed_by(&log, &keys[1]).unwrap().cosignatures().is_empty());
+    let frozen = log.freeze().await;
+    assert_eq!(frozen.unwrap_err().reason(), "log-unwitnessed", "the last checkpoint has what others have");
+    log.stop().await;
+    let log = open(&new, &[], vec![Arc::new(at(&keys[1..]))]);
+    assert_eq!(signed_by(&log, &keys[1]).unwrap().cosignatures().len(), 1);
+    log.stop().await;
 }
 
 async fn a_frozen_log_is_read_and_takes_nothing_also_when_it_is_opened_again(place: &Place) {

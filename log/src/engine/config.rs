@@ -1,5 +1,6 @@
 //! How a log runs.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use ed25519_dalek::VerifyingKey;
 
 use super::OpenError;
 use crate::checkpoint::{CheckpointError, VerifiedCheckpoint};
-use crate::note::NoteSigner;
+use crate::note::{NoteKey, NoteSigner, SignatureType};
 use crate::store::bucket::Bucket;
 use crate::store::files::Files;
 use crate::store::shared::Connect;
@@ -139,21 +140,41 @@ impl Config {
         Reader::on(self.objects())
     }
 
-    /// Opens a checkpoint that any of the log's keys has signed.
-    pub(super) fn open_checkpoint(&self, bytes: &[u8]) -> Result<VerifiedCheckpoint, CheckpointError> {
-        let open = |signer: &NoteSigner| VerifiedCheckpoint::open(bytes, signer.public(), &[]);
-        let opened = open(&self.signer);
-        if !matches!(opened, Err(CheckpointError::NotSignedByLog)) {
-            return opened;
-        }
-        self.also_signed_by.iter().find_map(|signer| open(signer).ok()).map_or(opened, Ok)
+    /// All that sign, the first key first.
+    pub(super) fn signers(&self) -> impl Iterator<Item = &NoteSigner> {
+        std::iter::once(&self.signer).chain(&self.also_signed_by)
     }
 
-    /// Whether the keys are one log's.
+    /// The log's keys, the first one first.
+    pub(super) fn keys(&self) -> Vec<NoteKey> {
+        self.signers().map(|signer| signer.public().clone()).collect()
+    }
+
+    /// Opens a checkpoint that any of the log's keys has signed.
+    pub(super) fn open_checkpoint(&self, bytes: &[u8]) -> Result<VerifiedCheckpoint, CheckpointError> {
+        VerifiedCheckpoint::open_by_any(bytes, &self.keys())
+    }
+
+    /// Whether the keys are one log's, and each witness counts once and as one.
     pub(super) fn check_keys(&self) -> Result<(), OpenError> {
-        let name = self.signer.public().name();
-        let fits = |signer: &NoteSigner| signer.public().name() == name && !signer.public().is_rfc6962();
-        let one = self.also_signed_by.is_empty() || !self.signer.public().is_rfc6962();
-        if one && self.also_signed_by.iter().all(fits) { Ok(()) } else { Err(OpenError::Keys) }
+        let keys = self.keys();
+        let first = &keys[0];
+        if keys.iter().any(|key| key.name() != first.name()) {
+            return Err(OpenError::Keys("keys that sign for one log have its name"));
+        }
+        if keys.len() > 1 && keys.iter().any(NoteKey::is_rfc6962) {
+            return Err(OpenError::Keys("a certificate log has one key"));
+        }
+        let witnesses: Vec<_> = self.witnesses.iter().map(|witness| witness.key().clone()).collect();
+        if witnesses.iter().any(|key| key.kind() != SignatureType::CosignatureV1) {
+            return Err(OpenError::Keys("a witness's key is one for cosignatures"));
+        }
+        let mut seen = BTreeSet::new();
+        let mut is_new = |key: &NoteKey| seen.insert((key.name().to_owned(), key.key_id()));
+        if keys.iter().chain(&witnesses).all(&mut is_new) {
+            Ok(())
+        } else {
+            Err(OpenError::Keys("no key signs twice"))
+        }
     }
 }

@@ -27,9 +27,9 @@ pub enum OpenError {
         /// Entries recovered.
         committed: u64,
     },
-    /// Keys of several names, or more than one of a certificate log.
-    #[error("keys that sign for one log have its name, and a certificate log has one")]
-    Keys,
+    /// Keys that cannot sign for one log together, or witnesses' keys that cannot.
+    #[error("{0}")]
+    Keys(&'static str),
     /// The published root is not that of the committed tree.
     #[error("the committed tree does not have the published root")]
     PublishedDiffers,
@@ -56,7 +56,7 @@ impl OpenError {
             Self::Published(error) => error.reason(),
             Self::PublishedAhead { .. } => "log-published-ahead",
             Self::PublishedDiffers => "log-published-differs",
-            Self::Keys => "log-keys-differ",
+            Self::Keys(_) => "log-keys-differ",
             Self::Tile(error) => error.reason(),
             Self::Bundle(error) => error.reason(),
             Self::Publish(error) => error.reason(),

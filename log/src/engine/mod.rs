@@ -47,6 +47,7 @@ pub use redact::{Coverage, RedactError, Redacted};
 
 use crate::entry::{Entry, EntryError, ProofReceipt, SealedPayload};
 use crate::hash::Hash;
+use crate::note::NoteKey;
 use crate::store::{ReadError, Reader};
 use front_end::FrontEnd;
 use sequencer::{Command, Draft, Interlude, Sequencer};
@@ -77,7 +78,7 @@ pub struct Log {
 
 struct Handle {
     reader: Reader,
-    key: crate::note::NoteKey,
+    keys: Vec<NoteKey>,
     redaction: Option<RedactionPolicy>,
     metrics: Arc<Metrics>,
     published: watch::Receiver<u64>,
@@ -108,7 +109,7 @@ impl Log {
             metrics: Arc::clone(&metrics),
             published: seen,
             reader: config.reader(),
-            key: config.signer.public().clone(),
+            keys: config.keys(),
             redaction: config.redaction.clone(),
             frozen: Arc::default(),
         };
@@ -291,8 +292,13 @@ impl Log {
     }
 
     /// The log's public key; its name is the origin.
-    pub fn key(&self) -> &crate::note::NoteKey {
-        &self.handle.key
+    pub fn key(&self) -> &NoteKey {
+        &self.handle.keys[0]
+    }
+
+    /// All keys that sign for it, that one first.
+    pub fn keys(&self) -> &[NoteKey] {
+        &self.handle.keys
     }
 
     /// The published checkpoint.

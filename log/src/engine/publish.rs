@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::tree::RecentTiles;
 use super::{AppendError, Clock, Config, OpenError};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::merkle::{consistency_proof, root};
 use crate::note::{NoteKey, NoteSignature, NoteSigner, SignedNote};
 use crate::store::{Objects, Reader, Standing};
@@ -33,6 +33,8 @@ pub(super) struct Publisher {
     /// How long it is waited for as many.
     patience: Duration,
     published: Option<Published>,
+    /// Whether that has the signatures of all who are to sign now.
+    whole: bool,
 }
 
 /// A checkpoint as readers see it.
@@ -57,6 +59,7 @@ impl Publisher {
             // A lease that ran out meanwhile would have another front end ask the same ones.
             patience: config.shared.as_ref().map_or(PATIENCE, |shared| PATIENCE.min(shared.lease / 3)),
             published: None,
+            whole: false,
         }
     }
 
@@ -74,15 +77,33 @@ impl Publisher {
         Ok(size)
     }
 
-    /// Compares what was published with the committed tree.
-    pub(super) fn compare(&self, reader: &Reader) -> Result<(), OpenError> {
-        let Some(Published { checkpoint, .. }) = &self.published else { return Ok(()) };
+    /// Compares what was published with the committed tree, and who has signed it with who is to.
+    pub(super) fn compare(&mut self, reader: &Reader) -> Result<(), OpenError> {
+        let Some(Published { checkpoint, note }) = &self.published else { return Ok(()) };
         let committed = root(&TileTree::new(reader.clone(), checkpoint.size), checkpoint.size)?;
-        if committed == checkpoint.root { Ok(()) } else { Err(OpenError::PublishedDiffers) }
+        if committed != checkpoint.root {
+            return Err(OpenError::PublishedDiffers);
+        }
+        let note = SignedNote::parse(note.as_bytes()).map_err(CheckpointError::from)?;
+        let keys: Vec<_> = self.signers().map(|signer| signer.public().clone()).collect();
+        // A line that does not verify is as none: it is made anew.
+        let signed = |keys: &[NoteKey]| note.verify(keys).map_or(0, |lines| lines.len());
+        self.whole = signed(&keys) == keys.len() && signed(&self.witness_keys()) >= self.threshold;
+        Ok(())
     }
 
     pub(super) fn published(&self) -> Option<&Published> {
         self.published.as_ref()
+    }
+
+    /// What is published, if it is the tree of `size` leaves and has all signatures that it is to have. With a new key or more
+    /// cosignatures it has to be published again, though nothing is appended: readers may know only those who have not signed.
+    pub(super) fn whole(&self, size: u64) -> Option<&Published> {
+        self.published().filter(|published| self.whole && published.checkpoint.size == size)
+    }
+
+    fn signers(&self) -> impl Iterator<Item = &NoteSigner> {
+        std::iter::once(&self.signer).chain(&self.also_signed_by)
     }
 
     pub(super) fn witness_keys(&self) -> Vec<NoteKey> {
@@ -104,7 +125,7 @@ impl Publisher {
         let mut note = SignedNote::new(checkpoint.to_string()).map_err(|_| AppendError::Unavailable)?;
         // Clocks are set back; each tree head of a certificate log is later than the one before (RFC 6962 §3.5).
         self.time = self.time.saturating_add(1).max((self.clock)());
-        for signer in std::iter::once(&self.signer).chain(&self.also_signed_by) {
+        for signer in self.signers() {
             note.add(signer.sign(&checkpoint, self.time));
         }
         let cosigned = self.cosign(&mut note, tiles, size);
@@ -117,7 +138,7 @@ impl Publisher {
             AppendError::Unavailable
         })?;
         let published = Published { checkpoint, note: text };
-        self.published = Some(published.clone());
+        (self.published, self.whole) = (Some(published.clone()), true);
         Ok(published)
     }
 

@@ -157,10 +157,9 @@ impl Sequencer {
         Ok(())
     }
 
-    /// Whether entries are committed and not published.
+    /// Whether what is committed is not published, or not with all signatures.
     fn is_behind(&self) -> bool {
-        let size = self.tree.size();
-        self.publisher.published().is_none_or(|published| published.checkpoint.size < size)
+        self.publisher.whole(self.tree.size()).is_none()
     }
 
     fn fail(&mut self) {
@@ -176,9 +175,9 @@ impl Sequencer {
             self.fail();
             return Err(AppendError::Unavailable);
         }
-        match self.publisher.published() {
-            Some(published) if published.checkpoint.size == self.tree.size() => Ok(published.clone()),
-            _ => self.publish(),
+        match self.publisher.whole(self.tree.size()) {
+            Some(published) => Ok(published.clone()),
+            None => self.publish(),
         }
     }
 

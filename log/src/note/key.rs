@@ -168,9 +168,19 @@ impl NoteKey {
         &self.name
     }
 
+    /// Type of its signature lines.
+    pub fn kind(&self) -> SignatureType {
+        match &self.key {
+            PublicKey::Ed25519(_) => SignatureType::Ed25519,
+            PublicKey::Ecdsa(_) => SignatureType::Ecdsa,
+            PublicKey::Cosignature(_) => SignatureType::CosignatureV1,
+            PublicKey::Rfc6962(_) => SignatureType::Rfc6962,
+        }
+    }
+
     /// Whether it is a certificate log's, which signs tree heads.
     pub fn is_rfc6962(&self) -> bool {
-        matches!(self.key, PublicKey::Rfc6962(_))
+        self.kind() == SignatureType::Rfc6962
     }
 
     /// The 4-byte hint of its signature lines.

@@ -1,6 +1,6 @@
 //! The witness: cosigns checkpoints of logs it knows, only forward, only consistently (C2SP tlog-witness).
 //!
-//! The rules are pure ([`AddCheckpoint`], [`decide`]); the running part keeps one file per log and writes it
+//! The rules are pure ([`AddCheckpoint`], [`authenticate`], [`decide`]); the running part keeps one file per log and writes it
 //! before it answers.
 
 #[cfg(feature = "service")]
@@ -9,7 +9,7 @@ mod service;
 #[cfg(feature = "service")]
 pub use service::{HttpWitness, Witness, router};
 
-use crate::checkpoint::{Checkpoint, VerifiedCheckpoint, parse_decimal};
+use crate::checkpoint::{Checkpoint, parse_decimal};
 use crate::hash::Hash;
 use crate::merkle::verify_consistency;
 use crate::note::{NoteKey, NoteSignature, SignedNote};
@@ -119,27 +119,30 @@ pub struct Seen {
     pub root: Hash,
 }
 
-/// Whether a witness that knows `logs` and has last `seen` this may cosign; `seen` is asked for the origin.
+/// The checkpoint of a request, signed by one of the `logs`.
 ///
 /// # Errors
-/// [`Refusal`].
-pub fn decide(
-    logs: &[NoteKey],
-    seen: impl FnOnce(&str) -> Result<Option<Seen>, Refusal>,
-    request: &AddCheckpoint,
-) -> Result<Checkpoint, Refusal> {
+/// [`Refusal::Malformed`], [`Refusal::UnknownLog`] or [`Refusal::BadSignature`].
+pub fn authenticate(logs: &[NoteKey], request: &AddCheckpoint) -> Result<Checkpoint, Refusal> {
     let checkpoint = Checkpoint::parse(request.note.text()).map_err(|_| Refusal::Malformed)?;
     // While a log's key changes, it has several.
     let mut keys = logs.iter().filter(|log| log.name() == checkpoint.origin).peekable();
     keys.peek().ok_or(Refusal::UnknownLog)?;
-    let note = request.note.to_string();
-    if !keys.any(|log| VerifiedCheckpoint::open(note.as_bytes(), log, &[]).is_ok()) {
+    let verified = |log: &NoteKey| request.note.verify(std::slice::from_ref(log));
+    if !keys.any(|log| verified(log).is_ok_and(|lines| !lines.is_empty())) {
         return Err(Refusal::BadSignature);
     }
+    Ok(checkpoint)
+}
+
+/// Whether a witness that has last `seen` this of a log may cosign its checkpoint, which is the request's.
+///
+/// # Errors
+/// [`Refusal`].
+pub fn decide(seen: Option<Seen>, checkpoint: &Checkpoint, request: &AddCheckpoint) -> Result<(), Refusal> {
     if request.old_size > checkpoint.size {
         return Err(Refusal::Malformed);
     }
-    let seen = seen(&checkpoint.origin)?;
     let size = seen.map_or(0, |seen| seen.size);
     if request.old_size != size {
         return Err(Refusal::Conflict(size));
@@ -150,10 +153,9 @@ pub fn decide(
         }
         Some(seen) if seen.size > 0 => {
             verify_consistency(seen.size, &seen.root, checkpoint.size, &checkpoint.root, &request.proof)
-                .map_err(|_| Refusal::BadProof)?;
-            Ok(checkpoint)
+                .map_err(|_| Refusal::BadProof)
         }
-        _ if request.proof.is_empty() => Ok(checkpoint),
+        _ if request.proof.is_empty() => Ok(()),
         _ => Err(Refusal::BadProof),
     }
 }

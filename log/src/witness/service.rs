@@ -12,7 +12,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
-use super::{AddCheckpoint, CosignError, Cosigner, Refusal, Seen, decide};
+use super::{AddCheckpoint, CosignError, Cosigner, Refusal, Seen, authenticate, decide};
 use crate::checkpoint::{Checkpoint, parse_decimal};
 use crate::engine::{Clock, OpenError};
 use crate::hash::Hash;
@@ -91,8 +91,10 @@ impl Witness {
     /// # Errors
     /// [`Refusal`].
     pub fn add_checkpoint(&self, request: &AddCheckpoint) -> Result<NoteSignature, Refusal> {
+        // Before anybody waits for it: what no log has signed costs the others nothing.
+        let checkpoint = authenticate(&self.logs, request)?;
         let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
-        let checkpoint = decide(&self.logs, |origin| self.seen(origin), request)?;
+        decide(self.seen(&checkpoint.origin)?, &checkpoint, request)?;
         let seen = Seen { size: checkpoint.size, root: checkpoint.root };
         // Anybody can send the published checkpoint again, as often as they like.
         if durable.get(&checkpoint.origin) != Some(&seen) {

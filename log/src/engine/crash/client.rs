@@ -20,7 +20,7 @@ use crate::note::{NoteKey, NoteSignature, NoteSigner};
 use crate::store::Reader;
 use crate::store::files::Files;
 use crate::tile::TileTree;
-use crate::witness::{AddCheckpoint, CosignError, Cosigner, Refusal, Seen, decide};
+use crate::witness::{AddCheckpoint, CosignError, Cosigner, Refusal, Seen, authenticate, decide};
 
 use super::place::Place;
 
@@ -54,7 +54,9 @@ impl Cosigner for Unforgetting {
     fn cosign(&self, request: &AddCheckpoint) -> Result<NoteSignature, CosignError> {
         let logs = [common::log_signer().public().clone()];
         let mut seen = self.seen.lock().unwrap();
-        match decide(&logs, |_| Ok(*seen), request) {
+        let decided = authenticate(&logs, request)
+            .and_then(|checkpoint| decide(*seen, &checkpoint, request).map(|()| checkpoint));
+        match decided {
             Ok(checkpoint) => {
                 let known = *self.roots.lock().unwrap().entry(checkpoint.size).or_insert(checkpoint.root);
                 assert_eq!(known, checkpoint.root, "decide refuses two roots of one size");

@@ -96,7 +96,7 @@ impl Leading {
             );
             return Err(AppendError::Unavailable);
         }
-        if let Some(published) = self.published() {
+        if let Some(published) = self.publisher.whole(self.tree.size()) {
             return Ok(published.clone());
         }
         if self.again.is_some_and(|again| Instant::now() < again) {
@@ -117,10 +117,5 @@ impl Leading {
         journal.announce_erased(withheld)?;
         self.erased = withheld;
         Ok(())
-    }
-
-    /// What is published, if that is everything.
-    fn published(&self) -> Option<&Published> {
-        self.publisher.published().filter(|published| published.checkpoint.size == self.tree.size())
     }
 }
