@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeValLike as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -122,30 +120,6 @@ fn kilobytes(file: &str, field: &str) -> u64 {
 pub(crate) fn cpu_seconds() -> f64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
-}
-
-/// CPU seconds of this process.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct OwnCpu {
-    /// All of them.
-    pub(crate) all: f64,
-    /// Those outside the kernel.
-    pub(crate) outside_kernel: f64,
-}
-
-impl OwnCpu {
-    /// So far.
-    pub(crate) fn now() -> Self {
-        let used = getrusage(UsageWho::RUSAGE_SELF);
-        let outside_kernel = used.map_or(0.0, |used| used.user_time().num_microseconds() as f64 * 1e-6);
-        Self { all: cpu_seconds(), outside_kernel }
-    }
-
-    /// Since then.
-    pub(crate) fn since(self) -> Self {
-        let Self { all, outside_kernel } = Self::now();
-        Self { all: all - self.all, outside_kernel: outside_kernel - self.outside_kernel }
-    }
 }
 
 /// What one call took.

@@ -10,7 +10,7 @@ use httparse::{EMPTY_HEADER, Response, Status};
 
 use super::connection::Answer;
 use super::{Asked, Observed, PATIENCE, Target};
-use crate::machine::OwnCpu;
+use crate::machine::cpu_seconds;
 
 /// The longest answer that is taken.
 const LONGEST: usize = 1 << 20;
@@ -21,20 +21,23 @@ pub(super) fn closed(target: &Target, asks: &[Vec<u8>], span: Duration) -> anyho
     let requests = asks.iter().map(|ask| request(target, ask)).collect::<anyhow::Result<Vec<_>>>()?;
     let mut line = Line::open(target)?;
     let mut observed = Observed::new()?;
-    let (start, own) = (Instant::now(), OwnCpu::now());
+    let (start, own) = (Instant::now(), cpu_seconds());
+    let mut in_calls = Duration::ZERO;
     for request in &requests {
         let sent = Instant::now();
         if sent - start >= span {
             break;
         }
-        let answer = line.send(request).ok();
+        let answer = line.send(request, &mut in_calls).ok();
         let lost = answer.is_none();
         observed.add(answer, target.success, sent.elapsed());
         if lost {
             line = Line::open(target)?;
         }
     }
-    (observed.wall, observed.own) = (start.elapsed().as_secs_f64(), own.since());
+    let wall = start.elapsed();
+    (observed.wall, observed.own) = (wall.as_secs_f64(), cpu_seconds() - own);
+    observed.between_calls = wall.saturating_sub(in_calls).as_secs_f64();
     Ok(observed)
 }
 
@@ -71,11 +74,12 @@ impl Line {
         Ok(Self { stream, buffer: vec![0; LONGEST] })
     }
 
-    fn send(&mut self, request: &[u8]) -> anyhow::Result<Answer> {
-        self.stream.write_all(request)?;
+    /// Adds what it spends in the calls that send and receive.
+    fn send(&mut self, request: &[u8], in_calls: &mut Duration) -> anyhow::Result<Answer> {
+        timed(in_calls, || self.stream.write_all(request))?;
         let mut filled = 0;
         loop {
-            let more = self.stream.read(&mut self.buffer[filled..])?;
+            let more = timed(in_calls, || self.stream.read(&mut self.buffer[filled..]))?;
             ensure!(more > 0, "the connection ended within an answer, or the answer is too long");
             filled += more;
             if let Some(answer) = parse(&self.buffer[..filled])? {
@@ -83,6 +87,13 @@ impl Line {
             }
         }
     }
+}
+
+fn timed<T>(sum: &mut Duration, call: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let out = call();
+    *sum += start.elapsed();
+    out
 }
 
 /// An answer (RFC 9112), once it is there as a whole.
@@ -130,6 +141,8 @@ fn chunks(mut rest: &[u8]) -> anyhow::Result<Option<usize>> {
 mod tests {
     use super::*;
 
+    const STALL: Duration = Duration::from_millis(50);
+
     #[test]
     fn an_answer_is_there_when_its_last_byte_is() {
         let whole = "HTTP/1.1 201 Created\r\nContent-Length: 3\r\n\r\nabc";
@@ -159,7 +172,12 @@ mod tests {
             let turn = seen.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             let status =
                 if turn == 2 { axum::http::StatusCode::CONFLICT } else { axum::http::StatusCode::CREATED };
-            async move { (status, body) }
+            async move {
+                if turn == 1 {
+                    tokio::time::sleep(STALL).await;
+                }
+                (status, body)
+            }
         };
         let router = axum::Router::new().route("/add", axum::routing::post(answer));
         let address = runtime.block_on(async {
@@ -175,6 +193,10 @@ mod tests {
         assert_eq!(turns.load(std::sync::atomic::Ordering::Relaxed), 4);
         assert_eq!((observed.done(), observed.failed.get(&409)), (3, Some(&1)));
         assert_eq!(observed.bytes, 40);
+        // What the server takes is none of the harness's own.
+        assert!(
+            0.0 < observed.between_calls && observed.between_calls <= observed.wall - STALL.as_secs_f64()
+        );
         // The span is over before the first.
         assert_eq!(closed(&target, &asks, Duration::ZERO).unwrap().done(), 0);
     }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use hdrhistogram::Histogram;
 
-use crate::machine::OwnCpu;
+use crate::machine::cpu_seconds;
 use connection::{Answer, Connection};
 use schedule::poisson;
 
@@ -81,8 +81,10 @@ pub(crate) struct Observed {
     bytes: u64,
     /// Seconds from the first request's due time to the last answer.
     wall: f64,
-    /// What this process used meanwhile.
-    own: OwnCpu,
+    /// CPU seconds that this process used meanwhile.
+    own: f64,
+    /// Of one client alone, seconds in which it was in no call that sends or receives.
+    between_calls: f64,
 }
 
 impl Observed {
@@ -92,7 +94,8 @@ impl Observed {
             failed: BTreeMap::new(),
             bytes: 0,
             wall: 0.0,
-            own: OwnCpu::default(),
+            own: 0.0,
+            between_calls: 0.0,
         })
     }
 
@@ -117,10 +120,16 @@ impl Observed {
         self.wall
     }
 
-    /// CPU of this process for each that was done, all of it and what is outside the kernel.
-    pub(crate) fn own_cpu(&self) -> OwnCpu {
-        let done = self.done() as f64;
-        OwnCpu { all: self.own.all / done, outside_kernel: self.own.outside_kernel / done }
+    /// CPU seconds of this process for each that was done.
+    pub(crate) fn own_cpu(&self) -> f64 {
+        self.own / self.done() as f64
+    }
+
+    /// Seconds on the wall clock that one client alone added to each that was done: from an answer's last byte to the call that
+    /// sends the next request, and between calls that receive. By the clock, as a kernel that counts CPU by ticks does not know
+    /// how much of it a process that wakes for some microseconds had outside.
+    pub(crate) fn between_calls(&self) -> f64 {
+        self.between_calls / self.done() as f64
     }
 
     /// How many were done, per second.
@@ -171,9 +180,9 @@ pub(crate) fn run(
     match pace {
         Pace::Closed { connections: 1, span } => alone::closed(target, &bodies, span),
         _ => {
-            let own = OwnCpu::now();
+            let own = cpu_seconds();
             let observed = many.block_on(drive(target, bodies, pace))?;
-            Ok(Observed { own: own.since(), ..observed })
+            Ok(Observed { own: cpu_seconds() - own, ..observed })
         }
     }
 }

@@ -203,7 +203,7 @@ fn figures(observed: &Observed, server: Option<Usage>) -> Figures {
         ("p50", observed.quantile(0.5)),
         ("p99", observed.quantile(0.99)),
         ("refused", observed.refused()),
-        ("client_cpu", observed.own_cpu().all),
+        ("client_cpu", observed.own_cpu()),
     ]
     .map(|(metric, value)| (metric.to_owned(), value))
     .into();

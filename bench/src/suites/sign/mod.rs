@@ -32,7 +32,7 @@ pub(crate) use operations::{
 use ours::Ours;
 
 /// Metrics of these rows, and the unit of each.
-const METRICS: [(&str, Unit); 24] = [
+const METRICS: [(&str, Unit); 25] = [
     ("wall", Unit::Seconds),
     ("issue", Unit::Seconds),
     ("timestamp", Unit::Seconds),
@@ -47,6 +47,7 @@ const METRICS: [(&str, Unit); 24] = [
     ("tsa_cpu", Unit::Seconds),
     ("search_cpu", Unit::Seconds),
     ("bundle_bytes", Unit::Bytes),
+    ("companion_bytes", Unit::Bytes),
     ("rate_max", Unit::PerSecond),
     ("answer_bytes", Unit::Bytes),
     ("written", Unit::Bytes),
@@ -54,15 +55,15 @@ const METRICS: [(&str, Unit); 24] = [
     ("peak_rss", Unit::Bytes),
     ("proof_delay", Unit::Seconds),
     // What the client of one connection spends on a request, and its part of the wall clock: most is the kernel's sending and
-    // receiving, which any client pays. What is outside the kernel is the harness itself.
+    // receiving, which any client pays. What goes by between such calls is the harness itself.
     ("request_cpu", Unit::Seconds),
     ("request_share", Unit::One),
-    ("harness_cpu", Unit::Seconds),
+    ("harness_wall", Unit::Seconds),
     ("harness_share", Unit::One),
 ];
 
 /// Metrics that are no property of a server to be compared.
-const OF_THE_HARNESS: [&str; 4] = ["request_cpu", "request_share", "harness_cpu", "harness_share"];
+const OF_THE_HARNESS: [&str; 4] = ["request_cpu", "request_share", "harness_wall", "harness_share"];
 
 /// Something that is measured in turn with the others, and the name of its rows.
 struct Turn<'a> {

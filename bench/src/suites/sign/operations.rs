@@ -179,7 +179,7 @@ impl<'a> Side<'a> {
         let before = (self.usage)()?;
         let one = self.drive(runtime, 1, span, bodies)?;
         let used = (self.usage)()? - before;
-        let (done, own) = (one.done() as f64, one.own_cpu());
+        let (done, own, harness) = (one.done() as f64, one.own_cpu(), one.between_calls());
         let share = done / one.wall();
         let many = self.send(runtime, busy, span, self.most(span, busy))?;
         let figures = [
@@ -190,10 +190,10 @@ impl<'a> Side<'a> {
             ("answer_bytes", one.answer_bytes()),
             ("rss", used.rss),
             ("peak_rss", used.peak_rss),
-            ("request_cpu", own.all),
-            ("request_share", own.all * share),
-            ("harness_cpu", own.outside_kernel),
-            ("harness_share", own.outside_kernel * share),
+            ("request_cpu", own),
+            ("request_share", own * share),
+            ("harness_wall", harness),
+            ("harness_share", harness * share),
         ];
         Ok(figures.map(|(metric, value)| (metric.to_owned(), value)).into())
     }

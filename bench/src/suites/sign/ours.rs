@@ -133,6 +133,7 @@ impl Ours {
             ("server_cpu", server.cpu),
             ("peak_rss", server.peak_rss),
             ("bundle_bytes", signed.bundle_json.len() as f64),
+            ("companion_bytes", beside.to_json().len() as f64),
             ("search", search.as_secs_f64()),
             ("verify", verification.wall),
             ("verify_cpu", verification.cpu),
