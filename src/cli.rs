@@ -63,6 +63,19 @@ fn disclose(command: &Disclose, progress: &Progress) -> Result<Report, Failure> 
     }
 }
 
+/// Of a command that serves.
+#[cfg(feature = "service")]
+fn logging(command: &Command) -> Option<&args::Logging> {
+    match command {
+        Command::Serve(arguments) => Some(&arguments.logging),
+        Command::Log(args::Log::Replica(arguments)) => Some(&arguments.logging),
+        Command::Log(args::Log::Serve(arguments)) => Some(&arguments.logging),
+        #[cfg(feature = "nats")]
+        Command::Log(args::Log::Feed(arguments)) => Some(&arguments.logging),
+        _ => None,
+    }
+}
+
 /// Commands that need the running parts.
 #[cfg(feature = "service")]
 fn service(
@@ -70,6 +83,9 @@ fn service(
     cache: Option<&std::path::Path>,
     progress: &Progress,
 ) -> Result<Report, Failure> {
+    if let Some(logging) = logging(&command) {
+        crate::service::logging::start(logging)?;
+    }
     match command {
         Command::Demo(arguments) => crate::service::demo::run(&arguments, cache, progress),
         Command::Serve(arguments) => run_service::serve(&arguments, cache, progress),

@@ -64,6 +64,11 @@ impl Needles {
     }
 }
 
+/// Somebody's address, in whatever form it is in the bytes.
+pub fn found(bytes: &[u8], email: &str, issuer: &str) -> Option<String> {
+    Needles::of(email, issuer).find_nested(bytes, DEPTH)
+}
+
 fn forms(needle: &[u8]) -> Vec<(String, Vec<u8>, bool)> {
     let mut forms = vec![
         ("plain".to_owned(), needle.to_ascii_lowercase(), needle.is_ascii()),

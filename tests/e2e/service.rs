@@ -1,5 +1,6 @@
 //! A served instance, used as people use it: by our own client, bound to its key, and by a stock client that signs.
 
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 use sigveil::service::config::{Config, Ports};
 
 use crate::alteration::Altered;
+use crate::leak;
 use crate::stock_clients::{available, sigstore_python};
 use crate::support::{copy, demo, files_below, run_json, scratch, sigveil};
 
@@ -39,9 +41,11 @@ impl Served {
     /// The one in `dir`, which lies in `folder`.
     pub fn run(dir: PathBuf, folder: tempfile::TempDir) -> Self {
         let config = dir.join("store/serve.toml");
+        let said = OpenOptions::new().create(true).append(true).open(dir.with_extension("said")).unwrap();
         let child = sigveil(["serve", "--insecure-dev-keys", "--config", config.to_str().unwrap()])
+            .args(["--log-format", "json", "--log-filter", "error,sigveil=trace", "--quiet"])
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(said)
             .spawn()
             .unwrap();
         let served = Self { dir, child, folder: Some(folder) };
@@ -62,6 +66,11 @@ impl Served {
         let _ = self.child.kill();
         let _ = self.child.wait();
         Self::run(self.dir.clone(), self.folder.take().unwrap())
+    }
+
+    /// What it has said of itself.
+    fn said(&self) -> String {
+        std::fs::read_to_string(self.dir.with_extension("said")).unwrap()
     }
 
     /// Where a role answers.
@@ -144,6 +153,28 @@ fn a_served_instance_signs_for_our_client_and_for_a_stock_one() {
         stock_signature(&served);
     }
     redact_by_url(&served);
+    what_it_says_names_nobody(&served);
+}
+
+/// Each line is an object with its time, level and module; all that it says is in them, and nobody's address.
+fn what_it_says_names_nobody(served: &Served) {
+    let issuer = served.url("issuer");
+    // What is refused is said too.
+    let refused = json!({"credentials": {"oidcIdentityToken": served.token("dora@example.com") + "x"}});
+    let url = format!("{}/api/v2/signingCert", served.url("ca"));
+    let answer = reqwest::blocking::Client::new().post(url).json(&refused).send().unwrap();
+    assert!(answer.status().is_client_error());
+    let said = served.said();
+    let events: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(
+        events.iter().any(|event| event["message"] == "serving" && event["rekor"] == served.url("rekor"))
+    );
+    let whole = ["timestamp", "level", "target", "message"];
+    assert!(events.iter().all(|event| whole.iter().all(|member| event[member].is_string())), "{said}");
+    for email in ["bob@example.com", "carol@example.com", "dora@example.com"] {
+        assert_eq!(leak::found(said.as_bytes(), email, &issuer), None);
+    }
+    assert!(!said.contains("eyJ"), "a token");
 }
 
 /// Somebody who has no more than the URLs and the authority's key withdraws the demo's entry.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::Logging;
+
 /// `log`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Log {
@@ -118,6 +120,9 @@ pub struct LogReplica {
     /// Seconds from one look at the log to the next
     #[arg(long, value_name = "SECONDS", default_value_t = 2)]
     pub every: u64,
+    /// What it says of itself
+    #[command(flatten)]
+    pub logging: Logging,
 }
 
 /// `log serve`.
@@ -132,6 +137,9 @@ pub struct LogServe {
     /// Make the keys that are missing, print the verifier key of each, and stop
     #[arg(long, conflicts_with = "print_config")]
     pub make_keys: bool,
+    /// What it says of itself
+    #[command(flatten)]
+    pub logging: Logging,
 }
 
 /// `log feed`.
@@ -150,4 +158,7 @@ pub struct LogFeed {
     /// Seconds from one look at the log to the next
     #[arg(long, value_name = "SECONDS", default_value_t = 1)]
     pub every: u64,
+    /// What it says of itself
+    #[command(flatten)]
+    pub logging: Logging,
 }

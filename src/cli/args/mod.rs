@@ -123,6 +123,29 @@ pub struct Serve {
     /// Serve with circuit keys that no ceremony made, making what is missing: whoever made them can forge proofs
     #[arg(long)]
     pub insecure_dev_keys: bool,
+    /// What it says of itself
+    #[command(flatten)]
+    pub logging: Logging,
+}
+
+/// What a command that serves says of itself while it runs, on stderr.
+#[derive(Clone, Debug, Args)]
+pub struct Logging {
+    /// What is said, by level and module: error, info, sigveil_log=debug, and several with commas
+    #[arg(long, value_name = "FILTER", default_value = "error,sigveil=info")]
+    pub log_filter: String,
+    /// As text, or as JSON objects, one a line
+    #[arg(long, value_name = "FORM", value_enum, default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+/// The form of what is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
 }
 
 /// `setup`.
