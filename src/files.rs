@@ -121,7 +121,7 @@ pub fn sha256(path: &Path) -> Result<[u8; 32], FileError> {
 /// # Errors
 /// When the folder or the file cannot be written; whatever stood there is then untouched.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    persist(path, bytes, 0o644)
+    persist(path, bytes, 0o644, Replace::Always)
 }
 
 /// As [`write()`], for what is too large to be held a second time.
@@ -136,7 +136,7 @@ pub fn write_with(
     let mut out = BufWriter::with_capacity(1 << 20, temporary.as_file());
     contents(&mut out).and_then(|()| out.flush()).map_err(write_error(path))?;
     drop(out);
-    finish(temporary, path, 0o644)
+    finish(temporary, path, 0o644, Replace::Always)
 }
 
 /// Writes a secret: as [`write()`], readable by its owner only, and never over another unless told so.
@@ -144,8 +144,7 @@ pub fn write_with(
 /// # Errors
 /// As [`write()`], and when a secret stands there and `replace` forbids it.
 pub fn write_secret(path: &Path, bytes: &[u8], replace: Replace) -> Result<(), FileError> {
-    check_free(path, replace)?;
-    persist(path, bytes, 0o600)
+    persist(path, bytes, 0o600, replace)
 }
 
 /// Whether a secret may be written there, found out before anything is done for it.
@@ -184,7 +183,7 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), FileError> {
     let mut temporary =
         tempfile::Builder::new().prefix(TEMPORARY_PREFIX).tempfile_in(folder).map_err(write_error(to))?;
     std::io::copy(&mut source, &mut temporary).map_err(write_error(to))?;
-    finish(temporary, to, 0o644)
+    finish(temporary, to, 0o644, Replace::Always)
 }
 
 /// Adds to the end of a file that is no secret.
@@ -213,10 +212,10 @@ pub fn make_secret_folder(path: &Path) -> Result<(), FileError> {
     set_mode(path, 0o700).map_err(write_error(path))
 }
 
-fn persist(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+fn persist(path: &Path, bytes: &[u8], mode: u32, replace: Replace) -> Result<(), FileError> {
     let mut temporary = temporary(path)?;
     temporary.write_all(bytes).map_err(write_error(path))?;
-    finish(temporary, path, mode)
+    finish(temporary, path, mode, replace)
 }
 
 /// A file beside the one to be written. A leading dot and a fixed prefix: what a killed run leaves behind is
@@ -226,10 +225,22 @@ fn temporary(path: &Path) -> Result<tempfile::NamedTempFile, FileError> {
     file.map_err(write_error(path))
 }
 
-fn finish(temporary: tempfile::NamedTempFile, path: &Path, mode: u32) -> Result<(), FileError> {
+fn finish(
+    temporary: tempfile::NamedTempFile,
+    path: &Path,
+    mode: u32,
+    replace: Replace,
+) -> Result<(), FileError> {
     set_mode(temporary.path(), mode).map_err(write_error(path))?;
     temporary.as_file().sync_all().map_err(write_error(path))?;
-    temporary.persist(path).map_err(|error| write_error(path)(error.error))?;
+    match replace {
+        Replace::Always => temporary.persist(path).map_err(|error| write_error(path)(error.error))?,
+        // The file system decides: somebody else may be writing it at this moment.
+        Replace::Never => temporary.persist_noclobber(path).map_err(|error| match error.error.kind() {
+            std::io::ErrorKind::AlreadyExists => FileError::SecretExists(path.to_owned()),
+            _ => write_error(path)(error.error),
+        })?,
+    };
     sync_folder(folder_of(path)).map_err(write_error(path))
 }
 

@@ -117,6 +117,7 @@ impl Instance {
         lock: FolderLock,
     ) -> Result<Self, InstanceError> {
         files::sweep_partial(&config.store)?;
+        files::sweep_partial(&config.store.join("keys"))?;
         let mut bound = None;
         let beginning = Beginning::keep(&config.store, || {
             let (listeners, ports) =

@@ -52,14 +52,19 @@ pub struct KeyStore {
 }
 
 impl KeyStore {
-    /// Opens, and if needed makes, the folder.
+    /// Opens, and if needed makes, the folder. Others may do so at the same time: of each key all get the one that was
+    /// there first.
     ///
     /// # Errors
     /// When it cannot be made.
     pub fn open(folder: &Path) -> Result<Self, KeyStoreError> {
         files::make_secret_folder(folder)?;
-        files::sweep_partial(folder)?;
-        Ok(Self { folder: folder.to_owned() })
+        Ok(Self::existing(folder))
+    }
+
+    /// The folder as it is, for whoever only reads keys.
+    pub fn existing(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
     }
 
     /// An Ed25519 key, PKCS #8 PEM.
@@ -115,7 +120,7 @@ impl KeyStore {
     pub fn issuer(&self) -> Result<Zeroizing<Vec<u8>>, KeyStoreError> {
         let path = self.path("issuer", "der");
         if !path.exists() {
-            files::write_secret(&path, &Issuer::generate_key()?, Replace::Never)?;
+            write_first(&path, &Issuer::generate_key()?)?;
         }
         Ok(Zeroizing::new(files::read(&path, LIMIT)?))
     }
@@ -135,8 +140,44 @@ impl KeyStore {
         generate: impl FnOnce() -> Zeroizing<String>,
     ) -> Result<Zeroizing<String>, KeyStoreError> {
         if !path.exists() {
-            files::write_secret(path, generate().as_bytes(), Replace::Never)?;
+            write_first(path, generate().as_bytes())?;
         }
         Ok(Zeroizing::new(files::read_text(path, LIMIT)?))
+    }
+}
+
+/// Writes a secret unless somebody else was first.
+fn write_first(path: &Path, secret: &[u8]) -> Result<(), FileError> {
+    match files::write_secret(path, secret, Replace::Never) {
+        Err(FileError::SecretExists(_)) => Ok(()),
+        written => written,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_that_make_a_key_both_get_the_one_that_was_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = KeyStore::open(folder.path()).unwrap();
+        let path = keys.path("role", "pem");
+        let second = || {
+            std::fs::write(&path, "first").unwrap();
+            Zeroizing::new("second".to_owned())
+        };
+        assert_eq!(keys.text(&path, second).unwrap().as_str(), "first");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn opening_the_folder_removes_nothing_that_somebody_else_is_writing() {
+        let folder = tempfile::tempdir().unwrap();
+        let partial = folder.path().join(".sigveil-partial-abc");
+        std::fs::write(&partial, b"half").unwrap();
+        KeyStore::open(folder.path()).unwrap();
+        assert!(partial.exists());
     }
 }
