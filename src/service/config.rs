@@ -1,6 +1,7 @@
 //! The one config file of `serve`: TOML, every member documented where it is printed.
 
 mod clients;
+mod error;
 mod verifier_key;
 
 use std::path::{Path, PathBuf};
@@ -12,7 +13,9 @@ use crate::failure::Failure;
 use crate::files;
 use crate::trust::Scheme;
 pub use clients::ClientsConfig;
-pub use verifier_key::VerifierKey;
+pub use error::ConfigError;
+pub(crate) use error::from_toml;
+pub use verifier_key::{LogKey, WitnessKey};
 
 /// The defaults, with a comment on every member: what `serve --print-config` prints. A test holds it to [`Config`].
 pub const TEMPLATE: &str = include_str!("config.toml");
@@ -61,7 +64,7 @@ pub struct Config {
     pub certificate_log_roots: Vec<PathBuf>,
     /// Others' logs whose checkpoints this instance's witness cosigns.
     #[serde(default)]
-    pub witness_for: Vec<VerifierKey>,
+    pub witness_for: Vec<LogKey>,
     /// A certificate log elsewhere, which the certificate authority uses in place of this instance's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_log: Option<CertificateLogConfig>,
@@ -174,36 +177,13 @@ pub struct IssuerConfig {
     pub headers: Vec<String>,
 }
 
-/// Why a config was not accepted.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// It is no TOML of this shape.
-    #[error("the config is malformed: {0}")]
-    Malformed(String),
-    /// It asks for what there is not.
-    #[error("{0} is not built yet")]
-    NotBuilt(&'static str),
-}
-
-impl ConfigError {
-    /// The stable reason code.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::Malformed(_) => "config-malformed",
-            Self::NotBuilt(_) => "not-built",
-        }
-    }
-}
-
-crate::failure::failures!(ConfigError);
-
 impl Config {
     /// Parses a config file.
     ///
     /// # Errors
     /// When a member is missing, unknown or of another type, or members contradict each other.
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text).map_err(|error| ConfigError::Malformed(error.to_string()))?;
+        let config: Self = from_toml(text)?;
         config.check_scheme()?;
         config.check_witness()?;
         Ok(config)
@@ -228,8 +208,8 @@ impl Config {
         let ours = |name: &str| {
             name.strip_prefix(&self.host).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        match self.witness_for.iter().find(|key| ours(key.0.name())) {
-            Some(key) => Err(ConfigError::Malformed(format!("{} is a log of this host", key.0.name()))),
+        match self.witness_for.iter().map(|key| key.note_key().name()).find(|name| ours(name)) {
+            Some(name) => Err(ConfigError::Malformed(format!("{name} is a log of this host"))),
             None => Ok(()),
         }
     }
@@ -269,6 +249,7 @@ impl Config {
 #[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
 mod tests {
     use super::*;
+    use sigveil_log::note::NoteKey;
 
     #[test]
     fn the_printed_template_names_every_member_and_nothing_else() {
@@ -325,15 +306,24 @@ mod tests {
             Config::from_toml(&text.replace("host = \"127.0.0.1\"", &format!("host = {host:?}")))
         };
         let key = "log.example+814a2008+AddamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea";
-        assert_eq!(with(key, "127.0.0.1").unwrap().witness_for[0].0.encode(), key);
-        let reason = |key, host| with(key, host).unwrap_err().reason();
-        assert_eq!(reason("log.example", "127.0.0.1"), "config-malformed");
-        assert_eq!(reason(key, "log.example"), "config-malformed");
+        let known = with(key, "127.0.0.1").unwrap().witness_for.remove(0);
+        assert_eq!(known.note_key().encode(), key);
+        let refused = |key: &str, host| with(key, host).unwrap_err().to_string();
+        assert!(refused("log.example", "127.0.0.1").contains("no verifier key"));
+        assert!(refused(key, "log.example").contains("of this host"));
+        let public = ed25519_dalek::SigningKey::from_bytes(&[1; 32]).verifying_key();
+        let witness = NoteKey::cosignature("log.example", public).unwrap().encode();
+        assert!(refused(&witness, "127.0.0.1").contains("not a log's"));
+        let named = |name: &str| NoteKey::ed25519(name, public).unwrap().encode();
+        assert!(refused(&named("log.example/index"), "log.example").contains("of this host"));
+        assert!(with(&named("log.example.org"), "log.example").is_ok());
     }
 
     #[test]
-    fn an_unknown_member_is_refused() {
-        let text = format!("surprise = 1\n{TEMPLATE}");
-        assert_eq!(Config::from_toml(&text).unwrap_err().reason(), "config-malformed");
+    fn an_unknown_member_is_refused_without_its_value() {
+        let text = format!("password = \"hunter2\"\n{TEMPLATE}");
+        let refused = Config::from_toml(&text).unwrap_err();
+        assert_eq!(refused.reason(), "config-malformed");
+        assert!(!refused.to_string().contains("hunter2"), "{refused}");
     }
 }

@@ -151,7 +151,7 @@ impl Instance {
             trust::Parts { material: &material, embedded: issuer.as_deref(), discovered: &discovered };
         let trust = Arc::new(trust::build(&config, &beginning, &parts, &circuits)?);
         let history = trust::keep_history(&config.store, &trust, material.ca.certificate())?;
-        let others = config.witness_for.iter().map(|key| key.0.clone());
+        let others = config.witness_for.iter().map(|key| key.note_key().clone());
         let LogSide { rekor, indexer, witness } =
             LogSide::open(&config.store, &material, &trust, history, others)?;
         let ct_signer = NoteSigner::rfc6962(&format!("{}/ct", config.host), material.ct.clone())?;

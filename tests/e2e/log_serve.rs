@@ -13,13 +13,11 @@ use p256::ecdsa::{DerSignature, SigningKey};
 use p256::pkcs8::EncodePublicKey as _;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use sigveil::service::config::VerifierKey;
 use sigveil::service::logs::config::{
     BucketConfig, LogConfig, LogsConfig, ShardConfig, SharedConfig, TEMPLATE, WitnessConfig,
 };
 use sigveil::trust::Scheme;
 use sigveil_log::entry::{HashedRekord, KeyDetails, Signature, Verifier};
-use sigveil_log::note::NoteKey;
 
 use crate::service::Served;
 use crate::support::{run_json, scratch, sigveil};
@@ -268,7 +266,7 @@ fn two_front_ends_serve_one_log_and_one_goes_on_alone() {
 fn an_instance_is_a_witness_for_the_logs_that_it_is_told() {
     let folder = fresh("log-serve-witness");
     let key = make_key(&configure(folder.path(), |_| {}));
-    let known = VerifierKey(NoteKey::parse(&key).unwrap());
+    let known = key.clone().try_into().unwrap();
     let instance = Served::embedded("log-serve-witness", |config| {
         config.scheme = Scheme::Hashed;
         config.witness_for = vec![known];
@@ -280,7 +278,7 @@ fn an_instance_is_a_witness_for_the_logs_that_it_is_told() {
             config.logs[0].cosignatures = 1;
             config.logs[0].witnesses = vec![WitnessConfig {
                 url: format!("{}/witness", instance.url("rekor")),
-                key: VerifierKey(NoteKey::parse(&witness).unwrap()),
+                key: witness.clone().try_into().unwrap(),
                 timeout_ms: 2_000,
             }];
             change(&mut config.logs[0]);

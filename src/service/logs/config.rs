@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::failure::Failure;
 use crate::files;
-use crate::service::config::{ClientsConfig, ConfigError, VerifierKey};
+use crate::service::config::{ClientsConfig, ConfigError, WitnessKey, from_toml};
 
 /// The defaults, with a comment on every member: what `log serve --print-config` prints. A test holds it to [`LogsConfig`].
 pub const TEMPLATE: &str = include_str!("config.toml");
@@ -63,7 +63,7 @@ pub struct WitnessConfig {
     /// URL below which `add-checkpoint` is.
     pub url: String,
     /// Its verifier key.
-    pub key: VerifierKey,
+    pub key: WitnessKey,
     /// Milliseconds that it has for an answer.
     #[serde(default = "two_seconds")]
     pub timeout_ms: u64,
@@ -143,7 +143,7 @@ impl LogsConfig {
     /// # Errors
     /// When a member is missing, unknown or of another type.
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
-        toml::from_str(text).map_err(|error| ConfigError::Malformed(error.to_string()))
+        from_toml(text)
     }
 
     /// Reads a config file; relative paths in it start at the file's folder.
@@ -198,5 +198,14 @@ mod tests {
         };
         assert!(LogsConfig::from_toml(&shard("2026-01-01T00:00:00Z")).is_ok());
         assert_eq!(refused(shard("2026-01-01")), "config-malformed");
+    }
+
+    #[test]
+    fn a_witnesses_key_is_none_of_a_log() {
+        let key = "log.example+814a2008+AddamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea";
+        let witness = format!("{TEMPLATE}\n[[log.witness]]\nurl = \"http://127.0.0.1\"\nkey = \"{key}\"");
+        let refused = LogsConfig::from_toml(&witness).unwrap_err().to_string();
+        let line = format!("line {}: ", TEMPLATE.lines().count() + 4);
+        assert!(refused.contains(&line) && refused.contains("not a witness's"), "{refused}");
     }
 }

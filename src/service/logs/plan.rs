@@ -138,7 +138,7 @@ fn is_plain(name: &str) -> bool {
 
 impl WitnessConfig {
     fn open(&self) -> Result<Arc<dyn Cosigner>, LogsError> {
-        let (key, timeout) = (self.key.0.clone(), Duration::from_millis(self.timeout_ms));
+        let (key, timeout) = (self.key.note_key().clone(), Duration::from_millis(self.timeout_ms));
         Ok(Arc::new(HttpWitness::new(&self.url, key, timeout).map_err(LogsError::Witness)?))
     }
 }
