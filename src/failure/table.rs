@@ -128,7 +128,7 @@ pub const REASONS: &[Reason] = &[
     refused("config-issuer", "Correct the config file; `sigveil serve --print-config` shows every member."),
     refused(
         "config-malformed",
-        "Correct the config file; `sigveil serve --print-config` shows every member.",
+        "Correct the config file; `sigveil serve --print-config` or `sigveil log serve --print-config` shows every member.",
     ),
     refused(
         "coverage-entry-inclusion",
