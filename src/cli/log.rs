@@ -13,7 +13,6 @@ use sigveil_log::whole::{Copied, Finding, Identity, LocalCopy, Remote, Replica, 
 use sigveil_log::whole::{complete, examine, verify};
 use spki::DecodePublicKey as _;
 use tokio::net::TcpListener;
-use zeroize::Zeroizing;
 
 use super::args::{self, Log};
 use super::output::{Progress, Report};
@@ -104,10 +103,7 @@ fn serve_logs(arguments: &args::LogServe, progress: &Progress) -> Result<Report,
         let keys: Vec<_> = keys.iter().map(object).collect();
         return Ok(Report::done(json!({"keys": keys}), lines.join("\n")));
     }
-    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let secret = |name: &str| set(name).map(Zeroizing::new);
-    let bucket = set("AWS_ACCESS_KEY_ID").zip(secret("AWS_SECRET_ACCESS_KEY"));
-    logs::serve(path, &Secrets { database: secret("PGPASSWORD"), bucket }, progress)?;
+    logs::serve(path, &Secrets::read(|name| std::env::var_os(name))?, progress)?;
     Ok(Report::done(json!({}), "stopped"))
 }
 

@@ -1,8 +1,10 @@
 //! `log serve`: signature logs without the other roles, each in a folder or shared by several front ends, until
 //! interrupted.
 
+mod check;
 pub mod config;
 mod plan;
+mod secrets;
 
 use std::path::Path;
 use std::time::Duration;
@@ -23,7 +25,8 @@ use super::serve::interrupted;
 use crate::cli::output::Progress;
 use crate::failure::Failure;
 use config::LogsConfig;
-pub use plan::{Plan, Secrets};
+pub use plan::Plan;
+pub use secrets::{BucketSecrets, Secrets};
 
 /// How often it is looked whether a shard's period is over.
 const TENDED: Duration = Duration::from_secs(1);

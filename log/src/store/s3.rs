@@ -49,6 +49,8 @@ pub struct S3Config {
     pub key: String,
     /// Secret access key.
     pub secret: String,
+    /// Session token, of keys that are lent for a time.
+    pub token: Option<String>,
 }
 
 fn invalid(error: impl ToString) -> io::Error {
@@ -81,7 +83,10 @@ impl S3 {
         let bucket =
             rusty_s3::Bucket::new(endpoint, UrlStyle::Path, config.bucket, config.region).map_err(invalid)?;
         let client = Client::builder().timeout(TIMEOUT).build().map_err(failed)?;
-        let credentials = Credentials::new(config.key, config.secret);
+        let credentials = match config.token {
+            Some(token) => Credentials::new_with_token(config.key, config.secret, token),
+            None => Credentials::new(config.key, config.secret),
+        };
         Ok(Self { background: Background::start()?, client, bucket, credentials, prefix: config.prefix })
     }
 

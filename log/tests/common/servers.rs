@@ -157,10 +157,23 @@ kill -TERM "$server"; kill -INT "$server"; wait "$server"; rm -rf "$folder""#;
 
     /// PostgreSQL with an empty database; `None` where it may be missing.
     pub fn postgres(settings: &[&str]) -> Option<Self> {
+        Self::postgres_for(&["-A", "trust"], settings)
+    }
+
+    /// PostgreSQL for who knows the password; `None` where it may be missing.
+    pub fn postgres_with_password(password: &str) -> Option<Self> {
+        let file = folder().join("password");
+        std::fs::write(&file, password).unwrap();
+        let server = Self::postgres_for(&["-A", "scram-sha-256", "--pwfile", file.to_str().unwrap()], &[]);
+        std::fs::remove_dir_all(file.parent().unwrap()).unwrap();
+        server
+    }
+
+    fn postgres_for(clients: &[&str], settings: &[&str]) -> Option<Self> {
         let programs = postgres_programs()?;
         let (folder, port) = (folder(), free_port());
         let mut init = Command::new(programs.join("initdb"));
-        init.arg("-D").arg(&folder).args(["-U", "sigveil", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"]);
+        init.arg("-D").arg(&folder).args(["-U", "sigveil", "-E", "UTF8", "--no-locale", "-N"]).args(clients);
         succeed(as_nobody(&mut init).current_dir("/"));
         let mut server = Command::new(programs.join("postgres"));
         server.arg("-D").arg(&folder).args(["-h", "127.0.0.1", "-k", "", "-p"]).arg(port.to_string());
@@ -229,7 +242,7 @@ pub fn s3() -> Option<&'static Server> {
 pub fn bucket(endpoint: &str, prefix: &str) -> S3 {
     let [region, bucket, key, secret] = ["us-east-1", "log", "access", "secret"].map(str::to_owned);
     let (endpoint, prefix) = (endpoint.to_owned(), format!("{prefix}/"));
-    S3::new(S3Config { endpoint, region, bucket, prefix, key, secret }).unwrap()
+    S3::new(S3Config { endpoint, region, bucket, prefix, key, secret, token: None }).unwrap()
 }
 
 /// A name that nothing of this process had before.

@@ -1,6 +1,7 @@
 //! What a config asks for, checked: the logs as the engine opens them.
 
-use std::collections::BTreeSet;
+use std::error::Error as _;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,22 +13,14 @@ use sigveil_log::store::bucket::Bucket;
 use sigveil_log::store::postgres::Postgres;
 use sigveil_log::store::s3::{S3, S3Config};
 use sigveil_log::witness::{Cosigner, HttpWitness};
-use zeroize::Zeroizing;
 
 use super::LogsError;
-use super::config::{BucketConfig, LogConfig, LogsConfig, SharedConfig, WitnessConfig};
+use super::check::{Checked, wrong};
+use super::config::{BucketConfig, LogConfig, LogsConfig, ShardConfig, SharedConfig, WitnessConfig};
+use super::secrets::{BucketSecrets, Secrets};
 use crate::service::config::ConfigError;
 use crate::service::instance::clock;
 use crate::service::keys::KeyStore;
-
-/// What no config file holds.
-#[derive(Default)]
-pub struct Secrets {
-    /// The database's password.
-    pub database: Option<Zeroizing<String>>,
-    /// The bucket's access key, and its secret access key.
-    pub bucket: Option<(String, Zeroizing<String>)>,
-}
 
 /// What one process serves.
 pub enum Plan {
@@ -37,39 +30,20 @@ pub enum Plan {
     Shards(Vec<Period>),
 }
 
-fn wrong<T>(what: impl Into<String>) -> Result<T, LogsError> {
-    Err(ConfigError::Malformed(what.into()).into())
-}
-
 impl LogsConfig {
-    /// The logs of this config, with keys that are there.
+    /// The logs of this config, with keys that are there. Nothing is written but by those who open them.
     ///
     /// # Errors
     /// When members contradict each other, name nothing that there can be, or a key is missing.
     pub fn plan(&self, secrets: &Secrets) -> Result<Plan, LogsError> {
-        let keys = KeyStore::open(&self.keys)?;
-        let plan = match self.logs.as_slice() {
-            [] => return wrong("there is no [[log]]"),
-            [one] if one.shard.is_none() => Plan::One(Box::new(one.engine(&keys, secrets)?)),
-            several => {
-                let periods = several.iter().map(|log| log.period(&keys, secrets));
+        let keys = KeyStore::existing(&self.keys);
+        Ok(match self.check()? {
+            Checked::One(log) => Plan::One(Box::new(log.engine(&keys, secrets)?)),
+            Checked::Shards(shards) => {
+                let periods = shards.into_iter().map(|(log, shard)| log.period(shard, &keys, secrets));
                 Plan::Shards(periods.collect::<Result<_, _>>()?)
             }
-        };
-        self.check_distinct()?;
-        Ok(plan)
-    }
-
-    /// Names, origins and folders: of two logs with one folder or one origin the second would be no log of its own.
-    fn check_distinct(&self) -> Result<(), LogsError> {
-        let (mut names, mut origins, mut folders) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        for log in &self.logs {
-            let name = log.shard.as_ref().map(|shard| &shard.name);
-            if !names.insert(name) || !origins.insert(&log.origin) || !folders.insert(&log.folder) {
-                return wrong(format!("{} has the origin, folder or name of another log", log.origin));
-            }
-        }
-        Ok(())
+        })
     }
 
     /// Makes the keys that are missing; the verifier key of each log's every key, with the key's name.
@@ -77,10 +51,11 @@ impl LogsConfig {
     /// # Errors
     /// When a file cannot be read or written, or a log has no possible name.
     pub fn make_keys(&self, rng: &mut impl CryptoRngCore) -> Result<Vec<(String, NoteKey)>, LogsError> {
+        self.check_keys()?;
         let keys = KeyStore::open(&self.keys)?;
         let mut made = Vec::new();
         for log in &self.logs {
-            for role in log.key_names()? {
+            for role in log.key_names() {
                 let key = NoteKey::ed25519(&log.origin, keys.ed25519(role, rng)?.verifying_key())?;
                 made.push((role.to_owned(), key));
             }
@@ -90,50 +65,26 @@ impl LogsConfig {
 }
 
 impl LogConfig {
-    /// The first key and those that sign too.
-    fn key_names(&self) -> Result<Vec<&str>, LogsError> {
-        let names: Vec<_> = [&self.key].into_iter().chain(&self.also_signed_by).map(String::as_str).collect();
-        match names.iter().find(|name| !is_plain(name)) {
-            Some(name) => wrong(format!("{name:?} cannot name a key")),
-            None => Ok(names),
-        }
-    }
-
-    fn period(&self, keys: &KeyStore, secrets: &Secrets) -> Result<Period, LogsError> {
-        let Some(shard) = &self.shard else {
-            return wrong(format!("{} is one of several logs and has no [log.shard]", self.origin));
-        };
-        if !is_plain(&shard.name) || shard.from >= shard.until {
-            return wrong(format!("{:?} is no shard: its name or its period cannot be", shard.name));
-        }
+    fn period(&self, shard: &ShardConfig, keys: &KeyStore, secrets: &Secrets) -> Result<Period, LogsError> {
         let (from, until) = (shard.from.milliseconds(), shard.until.milliseconds());
         Ok(Period { name: shard.name.clone(), from, until, config: self.engine(keys, secrets)? })
     }
 
     fn engine(&self, keys: &KeyStore, secrets: &Secrets) -> Result<EngineConfig, LogsError> {
-        let signer = |role: &str| -> Result<NoteSigner, LogsError> {
+        let witnesses = self.witnesses.iter().map(WitnessConfig::open).collect::<Result<_, _>>()?;
+        let shared = self.shared.as_ref().map(|shared| shared.open(secrets)).transpose()?;
+        // Last: what is wrong with the config is said before that a key is missing.
+        let signer = |role: &String| -> Result<NoteSigner, LogsError> {
             Ok(NoteSigner::ed25519(&self.origin, keys.existing_ed25519(role)?)?)
         };
-        let mut signers = self.key_names()?.into_iter().map(signer).collect::<Result<Vec<_>, _>>()?;
-        if self.cosignatures > self.witnesses.len() {
-            return wrong(format!("{} asks fewer witnesses than must cosign", self.origin));
-        }
-        let also_signed_by = signers.split_off(1);
-        let signer = signers.pop().expect("the first of at least one name");
         Ok(EngineConfig {
-            also_signed_by,
-            witnesses: self.witnesses.iter().map(WitnessConfig::open).collect::<Result<_, _>>()?,
+            also_signed_by: self.also_signed_by.iter().map(signer).collect::<Result<_, _>>()?,
+            witnesses,
             witness_threshold: self.cosignatures,
-            shared: self.shared.as_ref().map(|shared| shared.open(secrets)).transpose()?,
-            ..EngineConfig::new(&self.folder, signer, clock())
+            shared,
+            ..EngineConfig::new(&self.folder, signer(&self.key)?, clock())
         })
     }
-}
-
-/// What may stand in an address and in a file's name.
-fn is_plain(name: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    !name.is_empty() && name.bytes().all(fits)
 }
 
 impl WitnessConfig {
@@ -144,9 +95,8 @@ impl WitnessConfig {
 }
 
 impl SharedConfig {
-    fn open(&self, secrets: &Secrets) -> Result<Shared, LogsError> {
-        let database = Postgres::new(&self.database);
-        let database = database.map_err(|error| ConfigError::Malformed(format!("database: {error}")))?;
+    fn open(&self, secrets: &Secrets) -> Result<Shared, ConfigError> {
+        let database = Postgres::new(&self.database).map_err(|error| self.malformed(&error))?;
         if database.has_password() {
             return wrong("a database's password belongs into PGPASSWORD, not into the config");
         }
@@ -157,14 +107,21 @@ impl SharedConfig {
         let bucket = self.bucket.as_ref().map(|bucket| bucket.open(secrets)).transpose()?;
         Ok(Shared::new(Arc::new(database), bucket))
     }
+
+    fn malformed(&self, error: &io::Error) -> ConfigError {
+        // The cause names what it does not know, which where a password stands may be a part of that.
+        let secret = ["password", "@"].iter().any(|mark| self.database.contains(mark));
+        let cause = error.source().filter(|_| !secret).map(|cause| format!(": {cause}"));
+        ConfigError::Malformed(format!("database: {error}{}", cause.unwrap_or_default()))
+    }
 }
 
 impl BucketConfig {
-    fn open(&self, secrets: &Secrets) -> Result<Arc<dyn Bucket>, LogsError> {
+    fn open(&self, secrets: &Secrets) -> Result<Arc<dyn Bucket>, ConfigError> {
         if !self.prefix.is_empty() && !self.prefix.ends_with('/') {
             return wrong("a bucket's prefix is empty or ends with a slash");
         }
-        let Some((key, secret)) = &secrets.bucket else {
+        let Some(BucketSecrets { key, secret, token }) = &secrets.bucket else {
             return wrong("a bucket needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment");
         };
         let bucket = S3::new(S3Config {
@@ -174,7 +131,63 @@ impl BucketConfig {
             prefix: self.prefix.clone(),
             key: key.clone(),
             secret: String::clone(secret),
+            token: token.as_deref().cloned(),
         });
         Ok(Arc::new(bucket.map_err(|error| ConfigError::Malformed(format!("bucket: {error}")))?))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+mod tests {
+    use super::*;
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::net::TcpListener;
+
+    /// What a bucket's first request asks for, with this session token.
+    fn asked(token: Option<&str>) -> String {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let bucket = BucketConfig {
+            endpoint: format!("http://{}", server.local_addr().unwrap()),
+            region: "us-east-1".to_owned(),
+            name: "log".to_owned(),
+            prefix: String::new(),
+        };
+        let key = BucketSecrets {
+            key: "access".to_owned(),
+            secret: "secret".to_owned().into(),
+            token: token.map(|token| token.to_owned().into()),
+        };
+        let answer = std::thread::spawn(move || {
+            let (mut connection, _) = server.accept().unwrap();
+            let mut lines = BufReader::new(&connection).lines().map(Result::unwrap);
+            let first = lines.next().unwrap();
+            assert!(lines.any(|line| line.is_empty()));
+            connection.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").unwrap();
+            first
+        });
+        let secrets = Secrets { bucket: Some(key), ..Secrets::default() };
+        assert!(bucket.open(&secrets).unwrap().get("checkpoint").unwrap().is_none());
+        answer.join().unwrap()
+    }
+
+    #[test]
+    fn a_session_token_goes_with_what_is_asked_of_a_bucket() {
+        assert!(asked(Some("lent")).contains("X-Amz-Security-Token=lent&"));
+        assert!(!asked(None).contains("X-Amz-Security-Token"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_databases_address_is_said_without_its_password() {
+        let said = |address: &str| {
+            let shared = SharedConfig { database: address.to_owned(), bucket: None };
+            shared.open(&Secrets::default()).err().unwrap().to_string()
+        };
+        assert!(said("host=127.0.0.1 port=none").contains("invalid value for option `port`"));
+        assert!(said("host=127.0.0.1 usr=x").contains("unknown option `usr`"));
+        for address in ["host=127.0.0.1 password=a hunter2=x", "postgresql://x:a@b?hunter2=c@127.0.0.1/db"] {
+            let said = said(address);
+            assert!(said.contains("database: ") && !said.contains("hunter2"), "{said}");
+        }
     }
 }
