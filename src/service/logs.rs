@@ -119,7 +119,8 @@ pub fn serve(path: &Path, secrets: &Secrets, progress: &Progress) -> Result<(), 
     let address = listener.local_addr().map_err(port)?;
     for (name, log) in logs.all() {
         let slash = if name.is_empty() { "" } else { "/" };
-        progress.say(&format!("http://{address}{slash}{name} serves {}", log.key().name()));
+        let frozen = if log.is_frozen() { ", frozen" } else { "" };
+        progress.say(&format!("http://{address}{slash}{name} serves {}{frozen}", log.key().name()));
     }
     let limits = Limits { client: config.clients.limits(), ..Limits::default() };
     let interrupted = runtime.block_on(async {

@@ -210,12 +210,15 @@ fn shards_take_entries_in_their_periods_and_are_read_after() {
         ..log.clone()
     };
     let (begin, now, end) = ("2020-01-01T00:00:00Z", "2025-01-01T00:00:00Z", "2125-01-01T00:00:00Z");
-    let config = configure(folder.path(), |config| {
-        let log = config.logs.remove(0);
-        config.logs = vec![in_period("past", begin, now, &log), in_period("present", now, end, &log)];
-    });
+    let ended = |until: &str| {
+        configure(folder.path(), |config| {
+            let log = config.logs.remove(0);
+            config.logs = vec![in_period("past", begin, until, &log), in_period("present", now, end, &log)];
+        })
+    };
+    let config = ended(now);
     let keys = make_keys(&config);
-    let (_running, past) = serve(&config);
+    let (running, past) = serve(&config);
     let present = past.replace("/past", "/present");
     assert_eq!((submit(&past, "one"), submit(&present, "one")), (410, 201));
     assert_eq!((entries(&past, &keys[0], &[]), entries(&present, &keys[1], &[])), (Ok(0), Ok(1)));
@@ -225,6 +228,10 @@ fn shards_take_entries_in_their_periods_and_are_read_after() {
         [0, 1].map(|shard| shards[shard]["frozen"] == true)
     };
     until("the past shard is frozen, and that one only", || frozen() == [true, false]);
+    drop(running);
+    let (_running, past, said) = serve_in(&ended(end), &[]);
+    assert_eq!(said, "log.example/past, frozen", "for ever, whatever its period is now");
+    assert_eq!(submit(&past, "two"), 410);
 }
 
 fn shard(name: &str, from: &str, until: &str) -> ShardConfig {
