@@ -121,6 +121,7 @@ pub fn serve(path: &Path, secrets: &Secrets, progress: &Progress) -> Result<(), 
         let slash = if name.is_empty() { "" } else { "/" };
         let frozen = if log.is_frozen() { ", frozen" } else { "" };
         progress.say(&format!("http://{address}{slash}{name} serves {}{frozen}", log.key().name()));
+        tracing::info!(origin = log.key().name(), %address, shard = name, frozen = log.is_frozen(), "serving");
     }
     let limits = Limits { client: config.clients.limits(), ..Limits::default() };
     let interrupted = runtime.block_on(async {
