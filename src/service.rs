@@ -19,3 +19,4 @@ pub mod redaction;
 pub mod runtime;
 pub mod serve;
 pub mod sign;
+pub mod stop;

@@ -21,7 +21,7 @@ use axum::routing::get;
 use rand_core::OsRng;
 use sigveil_log::ct::CertificateLog as CtLog;
 use sigveil_log::engine::{Clock, Config as LogConfig, Log};
-use sigveil_log::http::{Limits, serve};
+use sigveil_log::http::{Limits, Shutdown, serve_until};
 use sigveil_log::note::NoteSigner;
 use sigveil_log::store::files::FolderLock;
 use sigveil_log::witness::Witness;
@@ -37,6 +37,7 @@ use sigveil_zk_ca::service::{fulcio, tsa};
 use super::config::{Config, Ports, ProofTiming};
 use super::issuer::Issuer;
 use super::material::{Beginning, Material};
+use super::stop::stop;
 use crate::files;
 use crate::stock::{Services, client_trust_config, signing_config};
 use crate::trust::{Scheme, Trust};
@@ -71,6 +72,7 @@ pub struct Instance {
     ct: CtLog,
     ca: Arc<Ca>,
     tsa: sigveil_zk_ca::timestamp::TimestampAuthority,
+    shutdown: Shutdown,
     _lock: FolderLock,
 }
 
@@ -171,6 +173,7 @@ impl Instance {
             ct,
             ca,
             tsa: material.tsa,
+            shutdown: Shutdown::default(),
             config,
             _lock: lock,
         })
@@ -193,9 +196,12 @@ impl Instance {
 
     /// Has the proofs made that are owed, the logs answer what they were sent, take nothing more, and free their folders.
     pub async fn stop(&self) {
-        self.ca.settle().await;
-        self.rekor.stop().await;
-        self.ct.log().stop().await;
+        let logs = async {
+            self.ca.settle().await;
+            self.rekor.stop().await;
+            self.ct.log().stop().await;
+        };
+        stop(&self.shutdown, logs).await;
     }
 
     /// Where the index answers.
@@ -230,7 +236,7 @@ impl Instance {
     /// When a socket cannot be used, or this instance is being served already.
     pub fn serve(&mut self) -> Result<(), InstanceError> {
         let limits = Limits { client: self.config.clients.limits(), ..Limits::default() };
-        let spawn = |listener, router| spawn(listener, router, limits);
+        let spawn = |listener, router| spawn(listener, router, limits, self.shutdown.clone());
         let Some(listeners) = self.listeners.take() else { return Ok(()) };
         let health = || Router::new().route("/healthz", get(|| async { "ok\n" }));
         if let Some(issuer) = &self.issuer {
@@ -268,9 +274,14 @@ fn system_clock() -> SharedClock {
     Arc::new(SystemClock)
 }
 
-fn spawn(listener: TcpListener, router: Router, limits: Limits) -> Result<(), InstanceError> {
+fn spawn(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    shutdown: Shutdown,
+) -> Result<(), InstanceError> {
     let listener = tokio::net::TcpListener::from_std(listener).map_err(InstanceError::Port)?;
-    tokio::spawn(serve(listener, router, limits));
+    tokio::spawn(async move { serve_until(listener, router, limits, &shutdown).await });
     Ok(())
 }
 

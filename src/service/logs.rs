@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::Router;
 use sigveil_log::engine::{Log, OpenError};
-use sigveil_log::http::{Limits, serve as listen};
+use sigveil_log::http::{Limits, Shutdown, serve_until};
 use sigveil_log::note::KeyError as NoteKeyError;
 use sigveil_log::shards::Shards;
 use sigveil_log::witness::CosignError;
@@ -22,6 +22,7 @@ use super::instance::{InstanceError, clock};
 use super::keys::KeyStoreError;
 use super::runtime::runtime;
 use super::serve::interrupted;
+use super::stop::stop;
 use crate::cli::output::Progress;
 use crate::failure::Failure;
 use config::LogsConfig;
@@ -124,16 +125,20 @@ pub fn serve(path: &Path, secrets: &Secrets, progress: &Progress) -> Result<(), 
         tracing::info!(origin = log.key().name(), %address, shard = name, frozen = log.is_frozen(), "serving");
     }
     let limits = Limits { client: config.clients.limits(), ..Limits::default() };
-    let interrupted = runtime.block_on(async {
-        tokio::select! {
-            () = listen(listener, logs.router(), limits) => Ok(()),
+    runtime.block_on(async {
+        let shutdown = Shutdown::default();
+        let (router, end) = (logs.router(), shutdown.clone());
+        tokio::spawn(async move { serve_until(listener, router, limits, &end).await });
+        let interrupted = tokio::select! {
             () = logs.tend() => Ok(()),
             interrupted = interrupted() => interrupted,
-        }
-    });
-    // What was sent is answered, and what is answered is durable, before the process ends.
-    for (_, log) in logs.all() {
-        runtime.block_on(log.stop());
-    }
-    interrupted
+        };
+        let end_of_logs = async {
+            for (_, log) in logs.all() {
+                log.stop().await;
+            }
+        };
+        stop(&shutdown, end_of_logs).await;
+        interrupted
+    })
 }

