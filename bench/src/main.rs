@@ -45,8 +45,8 @@ struct Arguments {
     /// One JSON object, to a file or, without one, to standard output.
     #[arg(long, global = true, value_name = "F", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
     json: Option<String>,
-    /// Programs of others to compare with in the same run: suite prover knows gnark, vega and snarkjs, suite log
-    /// rekor2 and rekor1, suite growth these and fulcio, suite sign fulcio with the servers around it.
+    /// What to compare with in the same run: suite prover knows gnark, vega and snarkjs, suite log rekor2, rekor1, ct_server
+    /// and our own log by two front ends, s3pg, suite growth these and fulcio, suite sign fulcio with the servers around it.
     #[arg(long, global = true, value_name = "NAME", value_delimiter = ',')]
     against: Vec<String>,
     /// Keep finished blocks in a file, and go on with those that it has: for suites log, growth

@@ -1,5 +1,7 @@
 //! Roles of ours in processes of their own, so that /proc tells what each uses as it does for the real servers.
 
+pub(crate) mod filled;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,7 +10,6 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use clap::Subcommand;
 use der::Encode;
-use ed25519_dalek::SigningKey;
 use rand_core::OsRng;
 use sigveil::cli::output::Progress;
 use sigveil::service::circuits;
@@ -20,12 +21,14 @@ use sigveil::service::runtime::runtime;
 use sigveil::trust::Scheme;
 use sigveil_circuits::token::{Class, SizeClass};
 use sigveil_log::ct::CertificateLog;
-use sigveil_log::engine::{Config, Log};
+use sigveil_log::engine::{Config, Log, Shared};
 use sigveil_log::http::{Limits, serve};
 use sigveil_log::note::NoteSigner;
 use sigveil_log::sct::AcceptedRoots;
+use sigveil_log::store::postgres::Postgres;
 use sigveil_zk_ca::service::local_prover::LocalProver;
 
+use crate::baseline::bucket;
 use crate::said;
 
 /// A role.
@@ -48,6 +51,33 @@ pub(crate) enum Role {
         /// The folder with its data.
         #[arg(long)]
         folder: PathBuf,
+    },
+    /// The signature log, filled at its engine.
+    Fill {
+        /// The folder with its data.
+        #[arg(long)]
+        folder: PathBuf,
+        /// How many entries it has then.
+        #[arg(long)]
+        entries: u64,
+    },
+    /// One of several front ends of a signature log.
+    FrontEnd {
+        /// Loopback port.
+        #[arg(long)]
+        port: u16,
+        /// The folder with its key.
+        #[arg(long)]
+        keys: PathBuf,
+        /// A folder of its own.
+        #[arg(long)]
+        folder: PathBuf,
+        /// Address of the PostgreSQL database with its order.
+        #[arg(long)]
+        database: String,
+        /// URL of the object store with its tiles.
+        #[arg(long)]
+        endpoint: String,
     },
     /// The certificate log.
     CertificateLog {
@@ -134,9 +164,16 @@ pub(crate) fn play(role: &Role) -> anyhow::Result<()> {
             let issuer = Issuer::new(format!("http://localhost:{port}"), &key).map_err(said)?;
             runtime.block_on(listen(*port, Arc::new(issuer).router()))
         }
-        Role::Log { port, folder } => runtime.block_on(async {
-            let signer = NoteSigner::ed25519("localhost", SigningKey::generate(&mut OsRng))?;
-            let log = Log::open(Config::new(folder, signer, clock()))?;
+        Role::Log { port, folder } => {
+            runtime.block_on(async { listen(*port, sigveil_log::rekor::router(filled::open(folder)?)).await })
+        }
+        Role::Fill { folder, entries } => runtime.block_on(filled::fill(folder, *entries)),
+        Role::FrontEnd { port, keys, folder, database, endpoint } => runtime.block_on(async {
+            let key = KeyStore::existing(keys).existing_ed25519("s3pg").map_err(said)?;
+            let bucket = Arc::new(bucket(endpoint, "log"));
+            let shared = Shared::new(Arc::new(Postgres::new(database)?), Some(bucket));
+            let config = Config::new(folder, NoteSigner::ed25519("localhost", key)?, clock());
+            let log = Log::open(Config { shared: Some(shared), ..config })?;
             listen(*port, sigveil_log::rekor::router(log)).await
         }),
         Role::CertificateLog { port, folder, roots } => runtime.block_on(async {

@@ -92,6 +92,7 @@ pub(crate) struct Sweep {
 pub(crate) struct Growth {
     pub(crate) logs: Vec<u64>,
     pub(crate) authorities: Vec<u64>,
+    pub(crate) large: u64,
     pub(crate) blocks: usize,
     pub(crate) rate: usize,
     span: u64,
@@ -123,7 +124,7 @@ impl Workload {
             ("sign", &[workload.sign.rounds as u64, workload.sign.signings as u64, workload.sign.span]),
             ("log", &[log.entries as u64, log.rounds as u64, log.span, log.slow_span, log.idle_span]),
             ("sweep.span", &[sweep.span]),
-            ("growth", &[growth.blocks as u64, growth.rate as u64, growth.span]),
+            ("growth", &[growth.large, growth.blocks as u64, growth.rate as u64, growth.span]),
         ] {
             ensure!(counts.iter().all(|count| (1..=MOST).contains(count)), "{what}: between 1 and {MOST}");
         }

@@ -11,8 +11,16 @@ mod disk;
 mod install;
 mod process;
 mod servers;
+mod shared;
 mod stack;
 mod state;
+#[path = "../../../log/tests/common/servers.rs"]
+#[allow(
+    clippy::unwrap_used,
+    dead_code,
+    reason = "of what the log's tests start their servers with, it is a part"
+)]
+mod stores;
 mod trust;
 mod versions;
 mod words;
@@ -25,10 +33,13 @@ use sigveil::service::client::Client;
 
 pub(crate) use check::disagreement;
 pub(crate) use clients::{Clients, Signer, Stock};
+pub(crate) use disk::stored;
 pub(crate) use install::Missing;
 pub(crate) use process::{Process, Usage, unless_dead};
 pub(crate) use servers::Served;
+pub(crate) use shared::SharedLog;
 pub(crate) use stack::{Stack, is_ending};
+pub(crate) use stores::bucket;
 pub(crate) use trust::Trusted;
 pub(crate) use versions::Versions;
 

@@ -126,7 +126,7 @@ impl Process {
             if begun.elapsed() > PATIENCE {
                 bail!("{} does not answer after {PATIENCE:?}:\n{}", self.name, last_lines(log));
             }
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 
@@ -141,15 +141,34 @@ impl Process {
     /// What it has used; an error once it is gone, so that figures of a server that died go nowhere.
     pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
         let gone = || format!("{} (process {}) has died", self.name, self.id);
-        let cpu = cpu_of(self.id).filter(|_| self.is_alive()).with_context(gone)?;
-        let memory = |field| field_of(self.id, "status", field).map(|kilobytes| kilobytes * 1024.0);
-        Ok(Usage {
-            cpu,
-            rss: memory("VmRSS:").unwrap_or(0.0),
-            peak_rss: memory("VmHWM:").unwrap_or(0.0),
-            written: field_of(self.id, "io", "write_bytes:").unwrap_or(0.0),
-        })
+        usage_of(self.id).filter(|_| self.is_alive()).with_context(gone)
     }
+}
+
+fn usage_of(id: i32) -> Option<Usage> {
+    let memory = |field| field_of(id, "status", field).map(|kilobytes| kilobytes * 1024.0);
+    Some(Usage {
+        cpu: cpu_of(id)?,
+        rss: memory("VmRSS:").unwrap_or(0.0),
+        peak_rss: memory("VmHWM:").unwrap_or(0.0),
+        written: field_of(id, "io", "write_bytes:").unwrap_or(0.0),
+    })
+}
+
+/// What the processes below these have used that are there now: of a database, which begins and ends some for itself.
+pub(crate) fn below(parents: &[u32]) -> Usage {
+    let mut found: Vec<i32> = parents.iter().filter_map(|id| i32::try_from(*id).ok()).collect();
+    let mut next = 0;
+    while let Some(parent) = found.get(next).copied() {
+        found.extend(children(parent));
+        next += 1;
+    }
+    found[parents.len().min(found.len())..].iter().filter_map(|id| usage_of(*id)).sum()
+}
+
+fn children(parent: i32) -> Vec<i32> {
+    let text = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
+    text.split_whitespace().filter_map(|id| id.parse().ok()).collect()
 }
 
 /// What failed, or better, that a server has died: its connections only say that nobody answers.

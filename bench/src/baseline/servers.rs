@@ -9,8 +9,10 @@ use sigveil::files;
 
 use super::disk;
 use super::install::{mariadb, output};
-use super::process::{Process, Usage};
+use super::process::{Process, Usage, below};
 use super::stack::{Stack, answers, free_ports, listens};
+use super::words::last_lines;
+use crate::role::filled::filled;
 use crate::role::{self, Variant};
 
 /// Rekor v1 and the timestamp authority serve their metrics on this port and on no other.
@@ -25,16 +27,18 @@ pub(crate) struct Served {
     pub(crate) url: String,
     /// The processes whose use of the machine is this role's.
     pub(crate) processes: Vec<Process>,
+    /// Those whose children's is, as they come and go.
+    pub(super) parents: Vec<u32>,
     /// Where its data is.
     pub(crate) data: PathBuf,
     /// Bytes there when it began: databases begin with some megabytes.
-    empty: f64,
+    pub(super) empty: f64,
 }
 
 impl Served {
-    fn new(url: String, processes: Vec<Process>, data: PathBuf) -> Self {
+    pub(super) fn new(url: String, processes: Vec<Process>, data: PathBuf) -> Self {
         let empty = disk::stored(&data);
-        Self { url, processes, data, empty }
+        Self { url, processes, parents: Vec::new(), data, empty }
     }
 
     /// Bytes that it has on disk for what it was given.
@@ -44,7 +48,8 @@ impl Served {
 
     /// What its processes have used.
     pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
-        self.processes.iter().map(Process::usage).sum()
+        let own: Usage = self.processes.iter().map(Process::usage).sum::<anyhow::Result<_>>()?;
+        Ok([own, below(&self.parents)].into_iter().sum())
     }
 }
 
@@ -82,6 +87,16 @@ impl Stack {
         })
     }
 
+    /// The folder of a signature log of ours that is filled at its engine: to be served by [`Self::log`] of the same name.
+    pub(crate) fn filled_log(&mut self, name: &str, entries: u64) -> anyhow::Result<PathBuf> {
+        let folder = self.data(name)?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["role", "fill", "--entries", &entries.to_string(), "--folder"]).arg(&folder);
+        self.run_to_end("fill", &mut command)?;
+        ensure!(filled(&folder).exists(), "{name} is not filled:\n{}", last_lines(&self.output("fill")));
+        Ok(folder)
+    }
+
     /// Our certificate log, for chains of [`Self::authority`].
     pub(crate) fn certificate_log(&mut self, name: &str) -> anyhow::Result<Served> {
         let (data, roots) = (self.data(name)?, self.trust().join("root.pem"));
@@ -115,7 +130,7 @@ impl Stack {
     }
 
     /// One of our own roles, on a free port.
-    fn own(
+    pub(super) fn own(
         &mut self,
         name: &str,
         role: &str,

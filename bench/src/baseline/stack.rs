@@ -78,15 +78,26 @@ impl Stack {
         command: &mut Command,
         ready: impl Fn() -> bool,
     ) -> anyhow::Result<Process> {
+        let process = self.begin(name, command)?;
+        process.wait_until(&self.output(name), ready)?;
+        Ok(process)
+    }
+
+    /// Runs what ends by itself.
+    pub(super) fn run_to_end(&mut self, name: &str, command: &mut Command) -> anyhow::Result<()> {
+        let process = self.begin(name, command)?;
+        while process.is_alive() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, name: &str, command: &mut Command) -> anyhow::Result<Process> {
         let log = self.output(name);
-        let process = {
-            let _starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
-            let process = Process::start(name, command.current_dir(&self.folder), &log, self.words)?;
-            self.state.processes.push(process.clone());
-            self.state.write(&self.folder)?;
-            process
-        };
-        process.wait_until(&log, ready)?;
+        let _starting = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        let process = Process::start(name, command.current_dir(&self.folder), &log, self.words)?;
+        self.state.processes.push(process.clone());
+        self.state.write(&self.folder)?;
         Ok(process)
     }
 

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 use serde::Deserialize;
 
+use super::stores::{POSTGRES, VERSITYGW};
+
 const FILE: &str = include_str!("../../baseline.toml");
 
 /// The pinned versions, all of them.
@@ -45,7 +47,9 @@ impl Versions {
     /// Every name with its version, as reports print them.
     pub(crate) fn table(&self) -> BTreeMap<String, String> {
         let programs = self.program.iter().map(|program| (program.name.clone(), program.version.clone()));
-        programs.chain([("sigstore-python".to_owned(), self.sigstore_python.clone())]).collect()
+        let others =
+            [("sigstore-python", &*self.sigstore_python), ("postgresql", POSTGRES), ("versitygw", VERSITYGW)];
+        programs.chain(others.map(|(name, version)| (name.to_owned(), version.to_owned()))).collect()
     }
 }
 

@@ -187,7 +187,7 @@ mod tests {
             address
         });
         let asked = Asked::Post("application/json");
-        let target = Target { address, path: "/add".to_owned(), asked, success: 201 };
+        let target = Target { address, further: Vec::new(), path: "/add".to_owned(), asked, success: 201 };
         let asks = [vec![b'a'; 10], vec![b'b'; 10], vec![b'c'; 10], vec![b'd'; 10]];
         let observed = closed(&target, &asks, Duration::from_secs(60)).unwrap();
         assert_eq!(turns.load(std::sync::atomic::Ordering::Relaxed), 4);

@@ -21,17 +21,19 @@ pub(super) struct Answer {
 
 /// An open connection.
 pub(super) struct Connection {
+    address: String,
     sender: SendRequest<Full<Bytes>>,
 }
 
 impl Connection {
-    pub(super) async fn open(target: &Target) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(&target.address).await;
-        let stream = stream.with_context(|| format!("cannot connect to {}", target.address))?;
+    pub(super) async fn open(target: &Target, number: usize) -> anyhow::Result<Self> {
+        let address = target.of_connection(number).to_owned();
+        let stream = TcpStream::connect(&address).await;
+        let stream = stream.with_context(|| format!("cannot connect to {address}"))?;
         stream.set_nodelay(true)?;
         let (sender, driver) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(driver);
-        Ok(Self { sender })
+        Ok(Self { address, sender })
     }
 
     /// The answer once its body is read; none when there is none in time, and the connection is then of no more use.
@@ -51,7 +53,7 @@ impl Connection {
                 (Request::get(format!("{}/{}", target.path, std::str::from_utf8(&ask)?)), Bytes::new())
             }
         };
-        let request = request.header("host", &target.address).body(Full::new(body))?;
+        let request = request.header("host", &self.address).body(Full::new(body))?;
         let answer = self.sender.send_request(request).await?;
         let status = answer.status().as_u16();
         let bytes = answer.into_body().collect().await?.to_bytes().len();

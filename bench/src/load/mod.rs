@@ -34,12 +34,24 @@ const LONGEST: u64 = 2 * PATIENCE.as_secs() * 1_000_000;
 pub(crate) struct Target {
     /// Host and port to connect to.
     pub(crate) address: String,
+    /// More of the same service: connections go to all of them in turn.
+    pub(crate) further: Vec<String>,
     /// Path of the requests.
     pub(crate) path: String,
     /// How they are asked.
     pub(crate) asked: Asked,
     /// The status of success.
     pub(crate) success: u16,
+}
+
+impl Target {
+    /// Where a connection goes.
+    fn of_connection(&self, number: usize) -> &str {
+        match number % (1 + self.further.len()) {
+            0 => &self.address,
+            other => &self.further[other - 1],
+        }
+    }
 }
 
 /// What a prepared request is.
@@ -224,14 +236,14 @@ async fn closed(
     span: Duration,
 ) -> anyhow::Result<Observed> {
     let mut opened = Vec::with_capacity(connections);
-    for _ in 0..connections {
-        opened.push(Connection::open(target).await?);
+    for number in 0..connections {
+        opened.push((number, Connection::open(target, number).await?));
     }
     let (bodies, next) = (Arc::new(Mutex::new(bodies)), Arc::new(AtomicUsize::new(0)));
     let start = Instant::now();
     let workers: Vec<_> = opened
         .into_iter()
-        .map(|mut connection| {
+        .map(|(number, mut connection)| {
             let (bodies, next, target) = (bodies.clone(), next.clone(), target.clone());
             tokio::spawn(async move {
                 let mut observed = Observed::new()?;
@@ -242,7 +254,7 @@ async fn closed(
                     let lost = answer.is_none();
                     observed.add(answer, target.success, sent.elapsed());
                     if lost {
-                        connection = Connection::open(&target).await?;
+                        connection = Connection::open(&target, number).await?;
                     }
                 }
                 observed.wall = start.elapsed().as_secs_f64();
@@ -284,14 +296,14 @@ async fn open(target: &Arc<Target>, bodies: Vec<Vec<u8>>, due: Vec<Duration>) ->
             }
         }
     });
-    let mut waiting = tokio::task::JoinSet::new();
+    let (mut waiting, opened) = (tokio::task::JoinSet::new(), Arc::new(AtomicUsize::new(0)));
     while let Some((at, body)) = requests.recv().await {
-        let (target, idle) = (target.clone(), idle.clone());
+        let (target, idle, opened) = (target.clone(), idle.clone(), opened.clone());
         waiting.spawn(async move {
             let kept = idle.lock().ok().and_then(|mut idle| idle.pop());
             let connection = match kept {
                 Some(connection) => Ok(connection),
-                None => Connection::open(&target).await,
+                None => Connection::open(&target, opened.fetch_add(1, Ordering::Relaxed)).await,
             };
             let Ok(mut connection) = connection else { return (None, at.elapsed()) };
             let answer = connection.send(&target, body, PATIENCE).await;
@@ -340,7 +352,8 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Target { address, path: "/add".to_owned(), asked: Asked::Post("application/json"), success: 201 }
+        let asked = Asked::Post("application/json");
+        Target { address, further: Vec::new(), path: "/add".to_owned(), asked, success: 201 }
     }
 
     fn bodies(count: usize) -> Vec<Vec<u8>> {
@@ -385,7 +398,8 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let target = Target { address, path: "/search".to_owned(), asked: Asked::Get, success: 200 };
+        let (path, further) = ("/search".to_owned(), Vec::new());
+        let target = Target { address, further, path, asked: Asked::Get, success: 200 };
         let keys = ["a", "bcd"].map(|key| key.as_bytes().to_vec()).to_vec();
         let pace = Pace::Closed { connections: 1, span: Duration::from_secs(60) };
         let observed = drive(&target, keys, pace).await.unwrap();
@@ -406,6 +420,17 @@ mod tests {
         assert_eq!(answered(&[503]), (true, false, 0.25));
         assert_eq!(answered(&[503, 500]), (false, false, 0.25));
         assert!(Observed::new().unwrap().ensure_answered().is_err());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn connections_go_to_all_addresses_in_turn() {
+        let (one, other) = (stalling().await, stalling().await);
+        let gone =
+            Target { address: "127.0.0.1:1".to_owned(), further: vec![one.address.clone()], ..one.clone() };
+        assert!(Connection::open(&gone, 0).await.is_err() && Connection::open(&gone, 1).await.is_ok());
+        let both = Target { further: vec![other.address], ..one };
+        let pace = Pace::Closed { connections: 4, span: Duration::from_secs(60) };
+        assert_eq!(drive(&both, bodies(8), pace).await.unwrap().done(), 8);
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -35,7 +35,7 @@ const PLAN: [Planned; 7] = [
         suite: "log",
         action: None,
         quick: Some("rekor2,rekor1"),
-        full: "rekor2,rekor1,ct_server",
+        full: "rekor2,rekor1,ct_server,s3pg",
         resumes: true,
     },
     Planned {

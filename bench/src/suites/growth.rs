@@ -11,6 +11,8 @@
 //! killed within one, a run fills that side anew and measures all its sizes again. Rekor v1 and Fulcio's CT log have a Trillian
 //! and a database each.
 
+mod large;
+
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -71,8 +73,9 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
         side.grow(&mut ledger, &runtime, amount)?;
         eprintln!("{} has grown, {:.0} s in", side.name, begun.elapsed().as_secs_f64());
     }
-    let rows = sides.iter().flat_map(|side| side.rows(&ledger)).collect();
+    let mut rows: Vec<Row> = sides.iter().flat_map(|side| side.rows(&ledger)).collect();
     drop(sides);
+    rows.extend(large::run(&mut stack, &mut ledger, &runtime, amount)?);
     stack.stop()?;
     Ok(Measured { rows, left_out })
 }

@@ -160,7 +160,8 @@ mod tests {
             tokio::spawn(async move { axum::serve(listener, router).await });
             address
         });
-        Target { address, path: "/add".into(), asked: Asked::Post("application/json"), success: 201 }
+        let (path, asked) = ("/add".into(), Asked::Post("application/json"));
+        Target { address, further: Vec::new(), path, asked, success: 201 }
     }
 
     fn value(rows: &[Row], metric: &str) -> Option<f64> {

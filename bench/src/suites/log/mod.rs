@@ -11,9 +11,14 @@
 //! a latency is at most the row `harness_…`, the same load on a server that does nothing. `SIDE_sN` and `SIDE_sweep` are a rate
 //! that rises until it is not kept; that of `harness` is what the harness itself can ask for on this machine.
 //!
+//! `s3pg` is our log by two front ends over PostgreSQL and an S3 server, which are counted with them; `takeover` is how long
+//! it takes from the moment at which the front end that publishes is killed until the other answers. A reader follows the
+//! feed of our signature logs through each block, and a block of which it was not told all is none.
+//!
 //! Every log begins with as many entries, also in a run that goes on, and the rows `SIDE` are what it has on disk then.
 
 mod certificates;
+mod follow;
 pub(crate) mod requests;
 mod sides;
 
@@ -27,6 +32,7 @@ use crate::baseline::{Stack, Usage, unless_dead};
 use crate::ledger::{Figures, Ledger};
 use crate::load::{self, Observed, Pace, run as drive};
 use crate::row::{Measured, Row, Unit};
+use follow::Follower;
 use sides::{Rival, Side};
 
 /// Metrics of a block, and the unit of each.
@@ -44,6 +50,8 @@ const METRICS: [(&str, Unit); 11] = [
     ("refused", Unit::One),
 ];
 
+/// How many front ends are killed.
+const KILLS: usize = 11;
 /// How long a log may take to be filled.
 const FILLING: Duration = Duration::from_secs(600);
 
@@ -121,10 +129,31 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
         };
         swept.sweep(&mut ledger, &runtime)?;
     }
+    takeovers(&mut stack, &runtime, &sides, &mut ledger)?;
     stack.stop()?;
     let mut rows = rows(&ledger, &sides, &loads);
     rows.extend(sides.iter().flat_map(|side| sweep::rows(&ledger, side.name, &sweep.rates)));
     Ok(Measured { rows, left_out })
+}
+
+/// Kills front ends of logs that have several.
+fn takeovers(
+    stack: &mut Stack,
+    runtime: &tokio::runtime::Runtime,
+    sides: &[Side],
+    ledger: &mut Ledger,
+) -> anyhow::Result<()> {
+    for side in sides {
+        let name = format!("{}_kill", side.name);
+        for index in 0..KILLS {
+            if !ledger.has(&name, index)
+                && let Some(took) = side.takeover(stack, runtime).with_context(|| format!("kill {index}"))?
+            {
+                ledger.add(&name, index, [("takeover".to_owned(), took)].into())?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Fills every log, and keeps what they have on disk then unless that is there already.
@@ -153,8 +182,11 @@ fn fill(runtime: &tokio::runtime::Runtime, side: &Side, entries: usize) -> anyho
     load::fill(runtime, &side.target, |count| side.prepare(count), entries, pace)?;
     let reached = side.tree_size_reaching(entries as u64)?;
     ensure!(reached == entries as u64, "{entries} answers, and {reached} entries");
-    let figures = [("tree_size", reached as f64), ("bytes_per_entry", side.stored() / reached as f64)];
-    Ok(figures.map(|(metric, value)| (metric.to_owned(), value)).into())
+    let mut figures = Figures::from([("tree_size".to_owned(), reached as f64)]);
+    if side.has_folder() {
+        figures.insert("bytes_per_entry".to_owned(), side.stored() / reached as f64);
+    }
+    Ok(figures)
 }
 
 /// One block on one side.
@@ -178,6 +210,7 @@ fn block(
     warmed.ensure_answered()?;
 
     let (size, before) = (side.tree_size_reaching(size + warmed.done())?, side.usage()?);
+    let follower = side.is_followed().then(|| Follower::from(&side.target.address, size)).transpose()?;
     let observed = drive(runtime, &side.target, bodies, pace)?;
     match load {
         // Who asks no more than is answered can wait; an open loop would leave out whom it did not.
@@ -188,6 +221,7 @@ fn block(
     let after = side.usage()?;
     let grown = reached.checked_sub(size).context("the tree has shrunk")?;
     ensure!(!side.has_tree() || grown == observed.done(), "{} answers, and {grown} entries", observed.done());
+    follower.map_or(Ok(()), |follower| follower.finish(grown))?;
     let mut figures = figures(&observed, side.has_tree().then(|| after - before));
     if matches!(load, Load::Rate(_)) {
         // It says what was asked for, less the time that the last answers took.
@@ -231,6 +265,13 @@ fn rows(ledger: &Ledger, sides: &[Side], loads: &[Load]) -> Vec<Row> {
             rows.extend(METRICS.into_iter().filter_map(|(metric, unit)| {
                 let samples: Vec<f64> = ledger.samples(&name(side), metric).into_values().collect();
                 (!samples.is_empty()).then(|| Row::over(&name(side), metric, unit, &samples))
+            }));
+        }
+        if suffix.is_empty() {
+            rows.extend(sides.iter().filter_map(|side| {
+                let samples = ledger.samples(&format!("{}_kill", side.name), "takeover");
+                let samples: Vec<f64> = samples.into_values().collect();
+                (!samples.is_empty()).then(|| Row::over(side.name, "takeover", Unit::Seconds, &samples))
             }));
         }
         for other in sides.iter().filter(|side| side.has_tree() && !side.is_ours()) {

@@ -1,16 +1,18 @@
 //! The logs that are compared: how each is started and what is asked of it beside its entries.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use tokio::runtime::Runtime;
 
 use sigveil_zk_ca::authority::CertificateAuthority;
 
 use super::requests::{self, Face};
 use super::{Load, certificates};
-use crate::baseline::{DEFAULT_INTERVAL, SHORT_INTERVAL, Served, Stack, Usage, found};
-use crate::load::Target;
+use crate::baseline::{DEFAULT_INTERVAL, SHORT_INTERVAL, Served, SharedLog, Stack, Usage, found};
+use crate::load::{self, Pace, Target};
 use crate::suites::sign::{certificate_log_target, log_target};
 use crate::workload::Log as Amount;
 
@@ -24,6 +26,8 @@ pub(super) enum Rival {
     Rekor2,
     /// Rekor v1 over Trillian and MariaDB.
     Rekor1,
+    /// Our own log by two front ends over PostgreSQL and an S3 server.
+    Shared,
     /// The certificate log that Fulcio runs with, over Trillian and MariaDB; our certificate log beside it.
     CtServer,
 }
@@ -35,7 +39,8 @@ impl Rival {
             "rekor2" => Ok(Self::Rekor2),
             "rekor1" => Ok(Self::Rekor1),
             "ct_server" => Ok(Self::CtServer),
-            _ => bail!("suite log knows rekor2, rekor1 and ct_server to compare with, not {name}"),
+            "s3pg" => Ok(Self::Shared),
+            _ => bail!("suite log knows rekor2, rekor1, ct_server and s3pg to compare with, not {name}"),
         };
         names.iter().map(known).collect()
     }
@@ -51,6 +56,13 @@ impl Rival {
             Self::Rekor1 => {
                 let trillian = stack.trillian("rekor1")?;
                 Ok(vec![Side::new("rekor1", Kind::Rekor1, stack.rekor1(&trillian)?)?])
+            }
+            Self::Shared => {
+                let log = SharedLog::start(stack)?;
+                let (further, served) = (log.front_ends[1].url.clone(), log.served());
+                let mut side = Side::new("s3pg", Kind::Shared(Rc::new(RefCell::new(log))), served)?;
+                side.target.further.push(log_target(&further, Face::Rekor2)?.address);
+                Ok(vec![side])
             }
             Self::CtServer => {
                 let authority = Rc::new(stack.authority()?);
@@ -80,6 +92,7 @@ enum Kind {
     /// Answers and does nothing: what the harness itself costs.
     Null,
     Ours,
+    Shared(Rc<RefCell<SharedLog>>),
     Rekor2(Duration),
     Rekor1,
     /// A certificate log, and the authority whose certificates it takes.
@@ -113,7 +126,9 @@ impl Side {
         let target = match &kind {
             Kind::Certificates(..) => certificate_log_target(&served.url)?,
             Kind::Rekor1 => log_target(&served.url, Face::Rekor1)?,
-            Kind::Null | Kind::Ours | Kind::Rekor2(_) => log_target(&served.url, Face::Rekor2)?,
+            Kind::Null | Kind::Ours | Kind::Shared(_) | Kind::Rekor2(_) => {
+                log_target(&served.url, Face::Rekor2)?
+            }
         };
         Ok(Self { name, target, kind, served })
     }
@@ -123,12 +138,29 @@ impl Side {
         match &self.kind {
             Kind::Certificates(authority, _) => certificates::prepare(authority, count),
             Kind::Rekor1 => requests::prepare(Face::Rekor1, count),
-            Kind::Null | Kind::Ours | Kind::Rekor2(_) => requests::prepare(Face::Rekor2, count),
+            Kind::Null | Kind::Ours | Kind::Shared(_) | Kind::Rekor2(_) => {
+                requests::prepare(Face::Rekor2, count)
+            }
         }
     }
 
     pub(super) fn is_ours(&self) -> bool {
         matches!(self.kind, Kind::Ours | Kind::Certificates(_, By::Us))
+    }
+
+    /// Whether somebody reads its feed in each block.
+    pub(super) fn is_followed(&self) -> bool {
+        matches!(self.kind, Kind::Ours | Kind::Shared(_))
+    }
+
+    /// Of a log of several front ends, how long it takes until another answers when the one that publishes is killed.
+    pub(super) fn takeover(&self, stack: &mut Stack, runtime: &Runtime) -> anyhow::Result<Option<f64>> {
+        let Kind::Shared(log) = &self.kind else { return Ok(None) };
+        let took = log.borrow_mut().kill_one(stack, |left| {
+            let (target, request) = (log_target(&left.url, Face::Rekor2)?, self.prepare(1)?);
+            load::run(runtime, &target, request, Pace::Closed { connections: 1, span: MERGE })?.ensure_whole()
+        })?;
+        Ok(Some(took.as_secs_f64()))
     }
 
     /// Whether it is what of ours the other is compared with.
@@ -144,7 +176,7 @@ impl Side {
     /// does nothing they find what the harness itself can ask for beside a server.
     pub(super) fn is_swept(&self) -> bool {
         match self.kind {
-            Kind::Null | Kind::Ours | Kind::Rekor1 => true,
+            Kind::Null | Kind::Ours | Kind::Shared(_) | Kind::Rekor1 => true,
             Kind::Rekor2(interval) => interval == SHORT_INTERVAL,
             Kind::Certificates(..) => false,
         }
@@ -154,7 +186,7 @@ impl Side {
     pub(super) fn filling(&self) -> usize {
         match self.kind {
             Kind::Rekor2(_) => 4_096,
-            Kind::Null | Kind::Ours => 512,
+            Kind::Null | Kind::Ours | Kind::Shared(_) => 512,
             Kind::Rekor1 | Kind::Certificates(..) => 64,
         }
     }
@@ -207,7 +239,7 @@ impl Side {
     pub(super) fn tree_size(&self) -> anyhow::Result<u64> {
         match self.kind {
             Kind::Null => Ok(0),
-            Kind::Ours => size_of_checkpoint(&self.get("/api/v2/checkpoint")?.text()?),
+            Kind::Ours | Kind::Shared(_) => size_of_checkpoint(&self.get("/api/v2/checkpoint")?.text()?),
             Kind::Certificates(_, By::Us) => size_of_checkpoint(&self.get("/checkpoint")?.text()?),
             // It serves no reads: whoever runs it serves its folder.
             Kind::Rekor2(_) => {
@@ -250,6 +282,11 @@ impl Side {
     /// Bytes that it has on disk for its entries.
     pub(super) fn stored(&self) -> f64 {
         self.served.stored()
+    }
+
+    /// Whether what it has on disk is in a folder of its own.
+    pub(super) fn has_folder(&self) -> bool {
+        !matches!(self.kind, Kind::Null | Kind::Shared(_))
     }
 }
 

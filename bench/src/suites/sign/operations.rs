@@ -132,6 +132,7 @@ fn target_of(url: &str, path: &str, content_type: &'static str, success: u16) ->
     let below = if below.is_empty() { String::new() } else { format!("/{below}") };
     Ok(Target {
         address: address.replace("localhost", "127.0.0.1"),
+        further: Vec::new(),
         path: below + path,
         asked: Asked::Post(content_type),
         success,

@@ -1,0 +1,77 @@
+//! A log of ours with more entries than the others are filled to: how long it takes to start, what memory it has, and what
+//! it has on disk beside what its entries and tiles need.
+
+use std::time::Instant;
+
+use anyhow::{Context as _, ensure};
+use tokio::runtime::Runtime;
+
+use super::{METRICS, Side, log_side};
+use crate::baseline::Stack;
+use crate::ledger::Ledger;
+use crate::role::filled::Bodies;
+use crate::row::{Row, Unit};
+use crate::suites::log::requests::Face;
+use crate::workload::Growth as Amount;
+
+/// Of this log alone.
+const MORE: [(&str, Unit); 3] =
+    [("restart", Unit::Seconds), ("peak_rss", Unit::Bytes), ("bytes_over_needed", Unit::One)];
+
+pub(super) fn run(
+    stack: &mut Stack,
+    ledger: &mut Ledger,
+    runtime: &Runtime,
+    amount: &Amount,
+) -> anyhow::Result<Vec<Row>> {
+    let name = format!("sigveil_n{}", amount.large);
+    if (0..amount.blocks).any(|index| !ledger.has(&name, index)) {
+        measure(stack, ledger, runtime, amount, &name)?;
+    }
+    let row = |(metric, unit)| {
+        let samples: Vec<f64> = ledger.samples(&name, metric).into_values().collect();
+        (!samples.is_empty()).then(|| Row::over(&name, metric, unit, &samples))
+    };
+    Ok(METRICS.into_iter().chain(MORE).filter_map(row).collect())
+}
+
+/// Fills it once, then starts it for each block anew.
+fn measure(
+    stack: &mut Stack,
+    ledger: &mut Ledger,
+    runtime: &Runtime,
+    amount: &Amount,
+    name: &str,
+) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let folder = stack.filled_log("large", amount.large)?;
+    eprintln!("{} entries after {:.0} s", amount.large, begun.elapsed().as_secs_f64());
+    let occupied = crate::baseline::stored(&folder);
+    for index in 0..amount.blocks {
+        let begun = Instant::now();
+        let served = stack.log("large")?;
+        let restart = begun.elapsed().as_secs_f64();
+        let process = served.processes.first().context("a log is a process")?.clone();
+        let side: Side = log_side("sigveil", Face::Rekor2, served, 512, Vec::new())?;
+        let (_, mut figures) = side.block(runtime, amount, index)?;
+        figures.insert("restart".to_owned(), restart);
+        figures.insert("peak_rss".to_owned(), process.usage()?.peak_rss);
+        if index == 0 {
+            figures.insert("bytes_per_entry".to_owned(), occupied / amount.large as f64);
+            figures.insert("bytes_over_needed".to_owned(), occupied / needed(amount.large)?);
+        }
+        ledger.add(name, index, figures)?;
+        process.stop()?;
+    }
+    std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    Ok(())
+}
+
+/// Bytes of bodies, each with its length, and of the hashes of all levels' tiles (C2SP tlog-tiles).
+fn needed(entries: u64) -> anyhow::Result<f64> {
+    let body = Bodies::new()?.body(0)?.len() as f64;
+    ensure!(entries > 0, "a log without entries needs nothing");
+    let hashes =
+        std::iter::successors(Some(entries), |below| Some(below / 256)).take_while(|level| *level > 0);
+    Ok(entries as f64 * (body + 2.0) + 32.0 * hashes.sum::<u64>() as f64)
+}

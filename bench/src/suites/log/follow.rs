@@ -1,0 +1,60 @@
+//! Somebody who reads a log's feed while it is under load: each entry is told once it is published.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+
+/// How an event begins that is an entry.
+const ENTRY: &[u8] = b"event: entry";
+/// How long the last events may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A reader, until it is asked what it was told.
+pub(super) struct Follower {
+    stream: TcpStream,
+    told: Arc<AtomicU64>,
+    thread: JoinHandle<()>,
+}
+
+impl Follower {
+    /// Of the entries from an index on.
+    pub(super) fn from(address: &str, index: u64) -> anyhow::Result<Self> {
+        let mut stream = TcpStream::connect(address)?;
+        let request = format!("GET /api/sigveil/v1/events?from={index} HTTP/1.1\r\nhost: {address}\r\n\r\n");
+        stream.write_all(request.as_bytes())?;
+        let (told, mut feed) = (Arc::new(AtomicU64::new(0)), stream.try_clone()?);
+        let counted = Arc::clone(&told);
+        let thread = std::thread::spawn(move || {
+            let (mut buffer, mut filled) = (vec![0; 1 << 16], 0);
+            while let Ok(more @ 1..) = feed.read(&mut buffer[filled..]) {
+                filled += more;
+                let found = buffer[..filled].windows(ENTRY.len()).filter(|bytes| *bytes == ENTRY).count();
+                counted.fetch_add(found as u64, Ordering::Relaxed);
+                // What may be the beginning of one.
+                let rest = filled.min(ENTRY.len() - 1);
+                buffer.copy_within(filled - rest..filled, 0);
+                filled = rest;
+            }
+        });
+        Ok(Self { stream, told, thread })
+    }
+
+    /// Waits until it was told of so many, and refuses if it was not.
+    pub(super) fn finish(self, entries: u64) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        let told = || self.told.load(Ordering::Relaxed);
+        while told() < entries && begun.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.stream.shutdown(Shutdown::Both).ok();
+        let told = told();
+        self.thread.join().ok().context("the reader of the feed died")?;
+        ensure!(told == entries, "{entries} entries, and the feed told of {told}");
+        Ok(())
+    }
+}
