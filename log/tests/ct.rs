@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
+#[path = "ct/timestamps.rs"]
+mod timestamps;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -306,103 +308,4 @@ impl Cosigner for Outage {
         let up = self.1.load(Ordering::SeqCst);
         if up { self.0.cosign(request) } else { Err(CosignError::Other("down".into())) }
     }
-}
-
-/// The algorithm beside a signature is not under it: whatever anybody writes there would be logged.
-#[tokio::test]
-async fn nothing_that_is_not_signed_gets_into_the_log() {
-    use der::Encode as _;
-    use der::asn1::{Any, OctetString};
-    let folder = tempfile::tempdir().unwrap();
-    let root = Holder::root("CN=root", 1);
-    let issuer = root.issue("CN=issuer", 2, vec![constraints(true)]);
-    let log = open(folder.path(), &[&root.certificate]);
-    let url = serve(sigveil_log::ct::router(log.clone())).await;
-    let inscribed = |certificate: &[u8]| {
-        let mut certificate = x509_cert::Certificate::from_der(certificate).unwrap();
-        let words = OctetString::new(b"anybody's words".repeat(100)).unwrap();
-        certificate.signature_algorithm.parameters = Some(Any::encode_from(&words).unwrap());
-        certificate.to_der().unwrap()
-    };
-    let leaf = issuer.certify("CN=leaf", &subject_key(), vec![]);
-    let whole = [leaf, issuer.certificate, root.certificate];
-    for place in 0..whole.len() {
-        let mut chain = whole.clone();
-        chain[place] = inscribed(&chain[place]);
-        let refused = refusal(submit(&url, "add-chain", &chain.each_ref().map(Vec::as_slice)).await).await;
-        assert_eq!(refused, (400, "ct-malformed".to_owned()), "certificate {place}");
-        assert!(AcceptedRoots::new([chain[place].clone()]).is_err());
-    }
-    assert!(!folder.path().join("log/issuer").exists(), "nothing of them is kept");
-    let sct = timestamp(submit(&url, "add-chain", &whole.each_ref().map(Vec::as_slice)).await).await;
-    assert_eq!(sct.leaf_index(), Some(0));
-}
-
-#[test]
-fn timestamps_are_read_strictly_and_verify_over_their_entry_only() {
-    let key = log_key();
-    let entry = PrecertEntry { issuer_key_hash: Hash([7; 32]), tbs: b"tbs".to_vec() };
-    let sct = SignedCertificateTimestamp::sign(&key, &entry, NOW, 3);
-    sct.verify(key.verifying_key(), &entry).unwrap();
-    assert_eq!(parse_list(&extension_value(&sct)).unwrap(), std::slice::from_ref(&sct));
-    let other = PrecertEntry { tbs: b"other".to_vec(), ..entry.clone() };
-    assert_eq!(sct.verify(key.verifying_key(), &other), Err(SctError::BadSignature));
-    let certificate = SignedEntry::Certificate(b"tbs");
-    assert_eq!(sct.verify(key.verifying_key(), certificate), Err(SctError::BadSignature));
-    let foreign = SigningKey::from_slice(&[6; 32]).unwrap();
-    assert_eq!(sct.verify(foreign.verifying_key(), &entry), Err(SctError::OtherLog));
-    for cut in 0..sct.to_bytes().len() {
-        assert!(SignedCertificateTimestamp::parse(&sct.to_bytes()[..cut]).is_err());
-    }
-}
-
-fn fulcio(name: &str) -> Vec<u8> {
-    let file: Value = serde_json::from_str(include_str!("vectors/sct/fulcio.json")).unwrap();
-    STANDARD.decode(file[name].as_str().unwrap()).unwrap()
-}
-
-/// A certificate of the public Sigstore instance, issued under a P-384 chain and logged by a log that is not ours.
-#[tokio::test]
-async fn the_timestamp_in_a_public_certificate_verifies() {
-    let (leaf, intermediate, root) = (fulcio("leaf"), fulcio("intermediate"), fulcio("root"));
-    let key = VerifyingKey::from_public_key_der(&fulcio("log_key")).unwrap();
-    let (sct, entry) = embedded(&leaf, &intermediate).unwrap();
-    sct.verify(&key, &entry).unwrap();
-    assert_eq!((sct.timestamp, sct.leaf_index()), (1_738_701_347_184, None));
-    let (_, other_issuer) = embedded(&leaf, &root).unwrap();
-    assert_eq!(sct.verify(&key, &other_issuer), Err(SctError::BadSignature));
-    assert_eq!(embedded(&intermediate, &root), Err(SctError::Count));
-    assert_eq!(embedded(&leaf[1..], &intermediate), Err(SctError::Certificate));
-    assert_eq!(embedded(&leaf, &intermediate[1..]), Err(SctError::Certificate));
-
-    let folder = tempfile::tempdir().unwrap();
-    let url = serve(sigveil_log::ct::router(open(folder.path(), &[&root]))).await;
-    let again = timestamp(submit(&url, "add-chain", &[&leaf, &intermediate]).await).await;
-    again.verify(log_key().verifying_key(), SignedEntry::Certificate(&leaf)).unwrap();
-}
-
-#[test]
-fn exactly_one_timestamp_must_be_embedded() {
-    let root = Holder::root("CN=root", 1);
-    let entry = PrecertEntry { issuer_key_hash: Hash([7; 32]), tbs: b"tbs".to_vec() };
-    let sct = SignedCertificateTimestamp::sign(&log_key(), &entry, NOW, 3);
-    let reason = |extensions: Vec<x509_cert::ext::Extension>| {
-        let certificate = root.certify("CN=leaf", &subject_key(), extensions);
-        embedded(&certificate, &root.certificate).map_or_else(|error| error.reason(), |_| "read")
-    };
-    let one = sct_list(std::slice::from_ref(&sct));
-    assert_eq!(reason(one.clone()), "read");
-    assert_eq!(reason(vec![]), "sct-count");
-    assert_eq!(reason([one.clone(), one.clone()].concat()), "sct-count");
-    let item = [&(sct.to_bytes().len() as u16).to_be_bytes()[..], &sct.to_bytes()].concat();
-    let list = |items: &[u8]| {
-        let tls = [&(items.len() as u16).to_be_bytes()[..], items].concat();
-        let value = der::Encode::to_der(&der::asn1::OctetString::new(tls).unwrap()).unwrap();
-        vec![extension(one[0].extn_id, false, value)]
-    };
-    assert_eq!(reason(list(&item)), "read");
-    assert_eq!(reason(list(&item.repeat(2))), "sct-count");
-    assert_eq!(reason(list(&[])), "sct-count");
-    assert_eq!(reason(list(&item[..item.len() - 1])), "sct-malformed");
-    assert_eq!(reason(vec![extension(one[0].extn_id, false, vec![4, 0])]), "sct-malformed");
 }

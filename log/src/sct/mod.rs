@@ -145,7 +145,8 @@ impl SignedCertificateTimestamp {
         key.verify(&signed, &signature).map_err(|_| SctError::BadSignature)
     }
 
-    /// Index of the entry in the log, from the `leaf_index` extension.
+    /// Index of the entry in the log, from the `leaf_index` extension; `None` without one, or with more. Beside it there may
+    /// be extensions that are not known here.
     pub fn leaf_index(&self) -> Option<u64> {
         parse_leaf_index(&self.extensions)
     }
@@ -198,9 +199,11 @@ pub(crate) fn parse_leaf_index(extensions: &[u8]) -> Option<u64> {
         let [kind] = reader.array::<1>()?;
         let value = reader.opaque_u16()?;
         if kind == 0 {
-            let value: [u8; 5] = value.try_into().ok()?;
-            let [a, b, c, d, e] = value;
-            index = Some(u64::from_be_bytes([0, 0, 0, a, b, c, d, e]));
+            let [a, b, c, d, e] = value.try_into().ok()?;
+            // Of one type there is one extension (static-ct-api, "SCT Extension").
+            if index.replace(u64::from_be_bytes([0, 0, 0, a, b, c, d, e])).is_some() {
+                return None;
+            }
         }
     }
     index

@@ -39,7 +39,8 @@ impl TileLeaf {
         bytes
     }
 
-    /// Reads one item from the beginning of a data tile, and what follows it.
+    /// Reads one item from the beginning of a data tile, and what follows it. Its one extension is `leaf_index`, since
+    /// static-ct-api knows no other.
     pub fn parse_prefix(bytes: &[u8]) -> Option<(Self, &[u8])> {
         let mut reader = Reader(bytes);
         let timestamp = u64::from_be_bytes(reader.array()?);
@@ -50,7 +51,12 @@ impl TileLeaf {
             _ => return None,
         };
         let signed = reader.opaque_u24()?.to_vec();
-        let leaf_index = parse_leaf_index(reader.opaque_u16()?)?;
+        let extensions = reader.opaque_u16()?;
+        let leaf_index = parse_leaf_index(extensions)?;
+        // The leaf hash is made of the index alone: with more beside it here, it would be that of another leaf.
+        if leaf_index_extension(leaf_index) != extensions {
+            return None;
+        }
         let entry = match issuer_key_hash {
             None => LoggedCertificate::Certificate(signed),
             Some(issuer_key_hash) => LoggedCertificate::Precertificate {
