@@ -11,11 +11,11 @@ use sigveil_log::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use sigveil_log::entry::{Entry, HashedRekord, SealedPayload, Stored, Withheld};
 use sigveil_log::note::{NoteKey, NoteSignature, SignedNote};
 use sigveil_log::sct::{
-    AcceptedRoots, AddChain, EntryKind, SignedCertificateTimestamp, Submission, TileLeaf, embedded,
-    extension_value, parse_list,
+    AcceptedRoots, AddChain, AddChainAnswer, EntryKind, SignedCertificateTimestamp, Submission, TileLeaf,
+    embedded, extension_value, parse_list,
 };
 use sigveil_log::tile::{HashTile, TileKind, TilePath};
-use sigveil_log::witness::AddCheckpoint;
+use sigveil_log::witness::{AddCheckpoint, CosignError, Seen, read_answer};
 use sigveil_log::{Hash, bundle};
 
 /// Names of parsers.
@@ -32,7 +32,7 @@ pub static KNOWN: LazyLock<[NoteKey; 3]> = LazyLock::new(|| {
     known.map(|key| NoteKey::parse(key).expect("keys of the tests"))
 });
 
-/// Notes, checkpoints, keys, tile paths, and what a witness is asked.
+/// Notes, checkpoints, keys, tile paths, what a witness is asked, what it answers and what it keeps.
 pub fn text(bytes: &[u8]) -> Taken {
     let text = String::from_utf8_lossy(bytes);
     let mut taken = Taken::new();
@@ -68,10 +68,28 @@ pub fn text(bytes: &[u8]) -> Taken {
         assert_eq!(request.to_text().as_bytes(), bytes);
         taken.push("add-checkpoint");
     }
+    if let Some(seen) = Seen::parse(bytes, KNOWN[0].name()) {
+        assert_eq!(seen.to_text(KNOWN[0].name()).as_bytes(), bytes);
+        taken.push("witness-state");
+    }
+    for status in [200, 409, 500] {
+        match read_answer(&KNOWN[1], status, bytes) {
+            Ok(line) => {
+                assert_eq!((status, &*line.name, line.key_id), (200, KNOWN[1].name(), KNOWN[1].key_id()));
+                assert!(text.lines().any(|written| written == line.to_string()));
+                taken.push("witness-answer");
+            }
+            Err(CosignError::Conflict(size)) => {
+                assert_eq!((status, text.trim_end()), (409, &*size.to_string()));
+                taken.push("witness-conflict");
+            }
+            Err(_) => {}
+        }
+    }
     taken
 }
 
-/// Entries, what stands in their place, and the requests that are JSON.
+/// Entries, what stands in their place, and the requests and answers that are JSON.
 pub fn json(bytes: &[u8]) -> Taken {
     let mut taken = Taken::new();
     if let Ok(entry) = Entry::parse(bytes) {
@@ -95,9 +113,23 @@ pub fn json(bytes: &[u8]) -> Taken {
         assert!(body.len() > sigveil_log::entry::MAX_BODY || Entry::parse(&body).is_ok());
         taken.push("request");
     }
+    if let Ok((entry, payload)) = SealedPayload::from_request(bytes) {
+        // Spelt in several ways too; what is kept of it is not.
+        assert_eq!(Entry::parse(&entry.body()), Ok(entry));
+        assert_eq!(SealedPayload::parse(&payload.to_bytes()), Ok(payload));
+        taken.push("sealed-request");
+    }
     if let Ok(chain) = AddChain::parse(bytes) {
         taken.extend(submit(chain));
         taken.push("add-chain");
+    }
+    if let Ok(Ok(sct)) = serde_json::from_slice(bytes).map(|answer: AddChainAnswer| answer.try_into()) {
+        let again = serde_json::to_vec(&AddChainAnswer::from(&sct)).expect("numbers and strings serialise");
+        assert_eq!(
+            serde_json::from_slice(&again).map(|answer: AddChainAnswer| answer.try_into()).ok(),
+            Some(Ok(sct))
+        );
+        taken.push("timestamp-answer");
     }
     taken
 }

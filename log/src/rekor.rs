@@ -22,11 +22,10 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use serde::Deserialize;
 
 use crate::checkpoint::VerifiedCheckpoint;
 use crate::engine::{AppendError, Log, Receipt};
-use crate::entry::{Distinct, Entry, EntryError, HashedRekord, MAX_BODY, SealedPayload, Stored};
+use crate::entry::{Entry, EntryError, HashedRekord, SealedPayload, Stored};
 use crate::http::{answer as read, guard, problem, watched};
 use crate::store::ReadError;
 use crate::tile::{TileKind, TileTree};
@@ -68,27 +67,8 @@ async fn create_own(State(log): State<Log>, body: Bytes) -> Response {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SealedRequest {
-    entry: Distinct,
-    payload: SealedPayload,
-}
-
-/// Reads a request for a sealed entry. The entry is compared with its canonical form, so that what is signed
-/// and logged is what was sent.
-fn parse_sealed(body: &[u8]) -> Result<(Entry, SealedPayload), EntryError> {
-    if body.len() > 2 * MAX_BODY {
-        return Err(EntryError::TooLarge);
-    }
-    let malformed = |error: serde_json::Error| EntryError::Malformed(error.to_string());
-    let request: SealedRequest = serde_json::from_slice(body).map_err(malformed)?;
-    let entry = serde_json_canonicalizer::to_vec(&request.entry.0).map_err(malformed)?;
-    Ok((Entry::parse(&entry)?, SealedPayload::parse(&request.payload.to_bytes())?))
-}
-
 async fn create_sealed(State(log): State<Log>, body: Bytes) -> Response {
-    match parse_sealed(&body) {
+    match SealedPayload::from_request(&body) {
         Ok((entry, payload)) => answer(&log, &entry, log.append_sealed(&entry, &payload).await),
         Err(error) => refuse(&error.into()),
     }

@@ -99,11 +99,9 @@ pub(crate) mod decimal {
     }
 }
 
-#[cfg(feature = "service")]
 pub(crate) use distinct::Distinct;
 
 /// What a request is read into whose parts are compared with their canonical form only later.
-#[cfg(feature = "service")]
 mod distinct {
     use serde::Deserialize;
     use serde_json::Value;

@@ -26,8 +26,6 @@ pub use redaction::{
 pub use sealed::{SealedEntry, SealedField, SealedPayload, sealed_digest};
 pub use signature::{HashAlgorithm, KeyDetails, Signature, Verifier};
 
-#[cfg(feature = "service")]
-pub(crate) use body::Distinct;
 pub(crate) use body::base64_bytes;
 use body::{Envelope, canonical, parse_envelope};
 

@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::body::{base64_bytes, malformed, spec_member, to_value};
+use super::body::{Distinct, base64_bytes, canonical, malformed, spec_member, to_value};
 use super::signature::{Signature, WireSignature};
-use super::{EntryError, MAX_BODY};
+use super::{Entry, EntryError, MAX_BODY};
 use crate::hash::Hash;
 
 const FIELD_DOMAIN: &[u8] = b"sigveil-sealed-field";
@@ -114,7 +114,28 @@ pub struct SealedPayload {
     pub fields: Vec<SealedField>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    entry: Distinct,
+    payload: SealedPayload,
+}
+
 impl SealedPayload {
+    /// Parses the body of `POST /api/sigveil/v1/sealed`: an entry and its payload. The entry is read from its canonical form,
+    /// so that what is signed and logged is what was sent.
+    ///
+    /// # Errors
+    /// As [`Entry::parse`] and [`SealedPayload::parse`].
+    pub fn from_request(body: &[u8]) -> Result<(Entry, Self), EntryError> {
+        if body.len() > 2 * MAX_BODY {
+            return Err(EntryError::TooLarge);
+        }
+        let Request { entry: Distinct(entry), payload } = serde_json::from_slice(body).map_err(malformed)?;
+        let entry = serde_json_canonicalizer::to_vec(&entry).map_err(malformed)?;
+        Ok((Entry::parse(&entry)?, Self::parse(&payload.to_bytes())?))
+    }
+
     /// Parses a payload; `MAX_BODY` bounds it as it bounds bodies.
     ///
     /// # Errors
@@ -133,7 +154,7 @@ impl SealedPayload {
 
     /// The bytes that [`SealedPayload::parse`] reads.
     pub fn to_bytes(&self) -> Vec<u8> {
-        super::canonical(self)
+        canonical(self)
     }
 
     /// The commitments of its fields.

@@ -119,6 +119,20 @@ pub struct Seen {
     pub root: Hash,
 }
 
+impl Seen {
+    /// Parses what a witness keeps of the log `origin`; `None` for anything else, also for what it keeps of another.
+    pub fn parse(bytes: &[u8], origin: &str) -> Option<Self> {
+        let checkpoint = Checkpoint::parse(std::str::from_utf8(bytes).ok()?).ok()?;
+        let seen = Self { size: checkpoint.size, root: checkpoint.root };
+        (seen.to_text(origin).as_bytes() == bytes).then_some(seen)
+    }
+
+    /// The text that [`Seen::parse`] reads.
+    pub fn to_text(&self, origin: &str) -> String {
+        Checkpoint::new(origin, self.size, self.root).to_string()
+    }
+}
+
 /// The checkpoint of a request, signed by one of the `logs`.
 ///
 /// # Errors
@@ -172,6 +186,30 @@ pub enum CosignError {
     /// Anything else, in words.
     #[error("{0}")]
     Other(String),
+}
+
+/// What a witness with this key has answered to `POST /add-checkpoint`: its cosignature, which is not verified here.
+///
+/// # Errors
+/// [`CosignError`].
+pub fn read_answer(key: &NoteKey, status: u16, body: &[u8]) -> Result<NoteSignature, CosignError> {
+    let other = |text: &str| CosignError::Other(text.to_owned());
+    let text = std::str::from_utf8(body).map_err(|_| other("not text"))?;
+    match status {
+        200 => text
+            .lines()
+            .filter_map(|line| NoteSignature::parse(line).ok())
+            .find(|line| line.name == key.name() && line.key_id == key.key_id())
+            .ok_or_else(|| other("the answer holds no cosignature by its key")),
+        409 => match parse_decimal(text.trim_end()) {
+            Some(size) => Err(CosignError::Conflict(size)),
+            None => Err(other("conflict without a size")),
+        },
+        403 => Err(CosignError::Refused(Refusal::BadSignature)),
+        404 => Err(CosignError::Refused(Refusal::UnknownLog)),
+        422 => Err(CosignError::Refused(Refusal::BadProof)),
+        status => Err(CosignError::Other(format!("status {status}"))),
+    }
 }
 
 /// A witness as a log sees it, in the same process or elsewhere. Asked from the log's own thread: it may

@@ -12,8 +12,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
-use super::{AddCheckpoint, CosignError, Cosigner, Refusal, Seen, authenticate, decide};
-use crate::checkpoint::{Checkpoint, parse_decimal};
+use super::{AddCheckpoint, CosignError, Cosigner, Refusal, Seen, authenticate, decide, read_answer};
 use crate::engine::{Clock, OpenError};
 use crate::hash::Hash;
 use crate::note::{NoteKey, NoteSignature, NoteSigner};
@@ -78,12 +77,7 @@ impl Witness {
         let read = self.files.read_optional(&self.path(origin)).map_err(|_| Refusal::Storage)?;
         let Some(bytes) = read else { return Ok(None) };
         // Damaged state must not be taken for none: the witness would start over and cosign a fork.
-        let text = String::from_utf8(bytes).map_err(|_| Refusal::Storage)?;
-        let checkpoint = Checkpoint::parse(&text).map_err(|_| Refusal::Storage)?;
-        if checkpoint.origin != origin {
-            return Err(Refusal::Storage);
-        }
-        Ok(Some(Seen { size: checkpoint.size, root: checkpoint.root }))
+        Seen::parse(&bytes, origin).map(Some).ok_or(Refusal::Storage)
     }
 
     /// Decides, stores what is new, then cosigns with the clock's time.
@@ -100,7 +94,7 @@ impl Witness {
         if durable.get(&checkpoint.origin) != Some(&seen) {
             // Where writing fails, either state may stand there, durable or not.
             durable.remove(&checkpoint.origin);
-            let state = Checkpoint::new(&checkpoint.origin, seen.size, seen.root).to_string();
+            let state = seen.to_text(&checkpoint.origin);
             let stored = self.files.write_durable(&self.path(&checkpoint.origin), state.as_bytes());
             stored.map_err(|_| Refusal::Storage)?;
             durable.insert(checkpoint.origin.clone(), seen);
@@ -174,7 +168,7 @@ impl HttpWitness {
     }
 
     /// Status and body of the answer.
-    async fn post(&self, request: String) -> Result<(u16, String), CosignError> {
+    async fn post(&self, request: String) -> Result<(u16, Vec<u8>), CosignError> {
         let other = |error: reqwest::Error| CosignError::Other(error.to_string());
         let mut answer = self.client.post(&self.url).body(request).send().await.map_err(other)?;
         let mut body = Vec::new();
@@ -184,8 +178,7 @@ impl HttpWitness {
                 return Err(CosignError::Other("the answer is too large".to_owned()));
             }
         }
-        let text = String::from_utf8(body).map_err(|_| CosignError::Other("not text".to_owned()))?;
-        Ok((answer.status().as_u16(), text))
+        Ok((answer.status().as_u16(), body))
     }
 }
 
@@ -207,21 +200,7 @@ impl Cosigner for HttpWitness {
         let runtime = self.runtime.as_ref().expect("taken only when dropped");
         let post = async { tokio::time::timeout(self.timeout, self.post(request.to_text())).await };
         let answer = runtime.block_on(post).map_err(|_| CosignError::Other("no answer in time".to_owned()));
-        let (status, text) = answer??;
-        match status {
-            200 => text
-                .lines()
-                .filter_map(|line| NoteSignature::parse(line).ok())
-                .find(|line| line.name == self.key.name() && line.key_id == self.key.key_id())
-                .ok_or_else(|| CosignError::Other("the answer holds no cosignature by its key".to_owned())),
-            409 => match parse_decimal(text.trim_end()) {
-                Some(size) => Err(CosignError::Conflict(size)),
-                None => Err(CosignError::Other("conflict without a size".to_owned())),
-            },
-            404 => Err(CosignError::Refused(Refusal::UnknownLog)),
-            403 => Err(CosignError::Refused(Refusal::BadSignature)),
-            422 => Err(CosignError::Refused(Refusal::BadProof)),
-            status => Err(CosignError::Other(format!("status {status}"))),
-        }
+        let (status, body) = answer??;
+        read_answer(&self.key, status, &body)
     }
 }
