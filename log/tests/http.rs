@@ -3,22 +3,22 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
+#[path = "http/cosigners.rs"]
+mod cosigners;
+#[path = "http/submissions.rs"]
+mod submissions;
+#[path = "http/witness.rs"]
+mod witness;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use axum::Router;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use common::*;
 use serde_json::Value;
 use sigveil_log::Hash;
-use sigveil_log::checkpoint::{Checkpoint, VerifiedCheckpoint};
+use sigveil_log::checkpoint::VerifiedCheckpoint;
 use sigveil_log::engine::Log;
-use sigveil_log::entry::{Entry, HashedRekord};
+use sigveil_log::entry::Entry;
 use sigveil_log::merkle::{leaf_hash, verify_inclusion};
-use sigveil_log::note::NoteSigner;
-use sigveil_log::witness::{AddCheckpoint, HttpWitness, Refusal, Witness, router as witness_router};
 
 fn request(entry: &Entry) -> Vec<u8> {
     let Entry::HashedRekord(entry) = entry else { panic!("a hashedrekord") };
@@ -219,7 +219,9 @@ async fn no_tile_beyond_the_published_tree_is_served() {
     let log = Log::open(config(folder.path())).unwrap();
     let url = serve(sigveil_log::rekor::router(log.clone())).await;
     log.append_opaque(b"entry".to_vec()).await.unwrap();
-    for name in ["tile/0/000.p/2", "tile/0/000", "tile/0/001.p/1", "tile/1/000.p/1"] {
+    // Nor is a certificate log's kind of bundle one of this log.
+    let beyond = ["tile/0/000.p/2", "tile/0/000", "tile/0/001.p/1", "tile/1/000.p/1"];
+    for name in beyond.into_iter().chain(["tile/data/000.p/1"]) {
         let file = folder.path().join("log").join(name);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(file, [7; 32 * 256]).unwrap();
@@ -227,143 +229,6 @@ async fn no_tile_beyond_the_published_tree_is_served() {
         assert_eq!(answer, (404, "tile-unavailable".to_owned()), "{name}");
     }
     assert_eq!(reqwest::get(format!("{url}/api/v2/tile/0/000.p/1")).await.unwrap().status(), 200);
-}
-
-#[tokio::test]
-async fn bad_requests_get_one_reason_and_change_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let log = Log::open(config(folder.path())).unwrap();
-    let url = serve(sigveil_log::rekor::router(log.clone())).await;
-    let good = String::from_utf8(request(&rekord(b"artifact"))).unwrap();
-    let digest = STANDARD.encode(Hash::of(&[b"artifact"]).0);
-    let other = STANDARD.encode(Hash::of(&[b"other"]).0);
-    let cases = [
-        (good.replace(&digest, &other), 400, "entry-bad-signature"),
-        (good.replace(&digest, "AAAA"), 400, "entry-digest-length"),
-        (good.replacen("\"digest\"", "\"unknown\":1,\"digest\"", 1), 400, "entry-malformed"),
-        (good.replacen("\"digest\"", "\"digest\":\"AAAA\",\"digest\"", 1), 400, "entry-malformed"),
-        (good.replace("P256_SHA_256", "P384_SHA_384"), 400, "entry-digest-length"),
-        (good.replace("PKIX_ECDSA_P256_SHA_256", "PKIX_ED25519"), 400, "entry-unsupported-key"),
-        (good.replace("PKIX_ECDSA_P256_SHA_256", "PKIX_RSA_PKCS1V15_2048_SHA256"), 400, "entry-key-mismatch"),
-        (good.replacen("\"rawBytes\":\"", "\"rawBytes\":\"AAAA", 1), 400, "entry-bad-key"),
-        (good.replace("hashedRekordRequestV002", "dsseRequestV002"), 501, "entry-kind-not-served"),
-        ("{}".to_owned(), 400, "entry-malformed"),
-        (String::new(), 400, "entry-malformed"),
-        ("[".repeat(60_000), 400, "entry-malformed"),
-        (" ".repeat(65_536), 413, "entry-too-large"),
-    ];
-    for (body, status, reason) in cases {
-        let answer = post(&format!("{url}/api/v2/log/entries"), body.clone().into_bytes()).await;
-        let refused = refusal(answer).await;
-        assert_eq!(refused, (status, reason.to_owned()), "{}", &body[..body.len().min(300)]);
-    }
-    let unknown = br#"{"apiVersion":"0.0.1","kind":"withheld","spec":{}}"#.to_vec();
-    let answer = post(&format!("{url}/api/sigveil/v1/entries"), unknown).await.text().await.unwrap();
-    assert!(answer.contains("entry-unknown-kind"), "{answer}");
-    let opened = VerifiedCheckpoint::open(&log.checkpoint().unwrap(), log.key(), &[]).unwrap();
-    assert_eq!(opened.checkpoint().size, 0);
-    assert!(HashedRekord::from_request(good.as_bytes()).unwrap().verify().is_ok());
-}
-
-#[tokio::test]
-async fn a_sealed_entry_is_submitted_and_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let url = serve(sigveil_log::rekor::router(Log::open(config(folder.path())).unwrap())).await;
-    let (entry, mut payload) = sealed(b"value");
-    let submit = |payload: &sigveil_log::entry::SealedPayload| {
-        let entry: Value = serde_json::from_slice(&entry.body()).unwrap();
-        serde_json::to_vec(&serde_json::json!({"entry": entry, "payload": payload})).unwrap()
-    };
-    let good = submit(&payload);
-    payload.fields[0].salt[0] ^= 1;
-    let answer = post(&format!("{url}/api/sigveil/v1/sealed"), submit(&payload)).await;
-    assert_eq!(answer.status(), 400);
-    assert!(answer.text().await.unwrap().contains("entry-commitment-mismatch"));
-    assert_eq!(post(&format!("{url}/api/sigveil/v1/sealed"), good).await.status(), 201);
-    let body = reqwest::get(format!("{url}/api/sigveil/v1/entries/0")).await.unwrap().bytes().await.unwrap();
-    assert_eq!(body, entry.body());
-    payload.fields[0].salt[0] ^= 1;
-    let kept = reqwest::get(format!("{url}/api/sigveil/v1/sealed/0")).await.unwrap().bytes().await.unwrap();
-    assert_eq!(kept, payload.to_bytes());
-}
-
-#[tokio::test]
-async fn the_witness_goes_forward_only() {
-    let folder = tempfile::tempdir().unwrap();
-    let log = Log::open(config(folder.path())).unwrap();
-    let mut notes = Vec::new();
-    for n in 0..2u8 {
-        let receipt = log.append_opaque(vec![n]).await.unwrap();
-        notes.push((receipt.checkpoint.to_string(), receipt.proof));
-    }
-    let logs = vec![log.key().clone()];
-    let witness = Arc::new(witness(&folder.path().join("witness"), logs));
-    let url = format!("{}/add-checkpoint", serve(witness_router(witness)).await);
-    let proof = format!("{}\n", leaf_hash(&[1]).to_base64());
-    let send = |text: String| {
-        let url = url.clone();
-        async move {
-            let answer = post(&url, text.into_bytes()).await;
-            (answer.status().as_u16(), answer.text().await.unwrap())
-        }
-    };
-    assert_eq!(send("nonsense".to_owned()).await.0, 400);
-    assert_eq!(send(format!("old 3\n\n{}", notes[1].0)).await.0, 400);
-    assert_eq!(send(format!("old 0\n\n{}", notes[0].0.replace(ORIGIN, "unknown.example"))).await.0, 404);
-    assert_eq!(send(format!("old 0\n\n{}", notes[0].0.replacen("\n1\n", "\n2\n", 1))).await.0, 403);
-    assert_eq!(send(format!("old 0\n{proof}\n{}", notes[0].0)).await.0, 422);
-    let (status, line) = send(format!("old 0\n\n{}", notes[0].0)).await;
-    assert_eq!(status, 200);
-    assert!(line.starts_with("— witness.example "));
-    assert_eq!(send(format!("old 0\n\n{}", notes[1].0)).await, (409, "1\n".to_owned()));
-    assert_eq!(send(format!("old 1\n\n{}", notes[1].0)).await.0, 422);
-    assert_eq!(send(format!("old 1\n{proof}\n{}", notes[1].0)).await.0, 200);
-    assert_eq!(send(format!("old 1\n{proof}\n{}", notes[1].0)).await, (409, "2\n".to_owned()));
-    let long = format!("old 0\n{}\n{}", proof.repeat(64), notes[0].0);
-    assert_eq!(AddCheckpoint::parse(long.as_bytes()).unwrap_err().reason(), "witness-malformed");
-}
-
-#[tokio::test]
-async fn a_witness_writes_what_is_new_and_what_it_has_not_made_durable_itself() {
-    use std::os::unix::fs::MetadataExt as _;
-    let folder = tempfile::tempdir().unwrap();
-    let log = Log::open(config(folder.path())).unwrap();
-    let mut notes = Vec::new();
-    for n in 0..2u8 {
-        notes.push(log.append_opaque(vec![n]).await.unwrap().checkpoint.to_string());
-    }
-    let to = folder.path().join("witness");
-    let open = || witness(&to, vec![log.key().clone()]);
-    let send = |witness: &Witness, text: String| {
-        witness.add_checkpoint(&AddCheckpoint::parse(text.as_bytes()).unwrap()).map(drop)
-    };
-    let first = format!("old 0\n\n{}", notes[0]);
-    let again = format!("old 1\n\n{}", notes[0]);
-    let second = format!("old 1\n{}\n\n{}", leaf_hash(&[1]).to_base64(), notes[1]);
-    let running = open();
-    send(&running, first).unwrap();
-    let name = Hash::of(&[ORIGIN.as_bytes()]).to_hex();
-    // A file that is written takes the place of the one that stood there, which stays until then.
-    let written = || std::fs::metadata(to.join(&name)).unwrap().ino();
-    let before = written();
-    send(&running, again.clone()).unwrap();
-    assert_eq!(written(), before, "it is durable already");
-    // A write that fails leaves in doubt what is durable.
-    let temporary = to.join(format!("{name}.tmp~"));
-    std::fs::create_dir(&temporary).unwrap();
-    assert_eq!(send(&running, second), Err(Refusal::Storage));
-    std::fs::remove_dir(&temporary).unwrap();
-    send(&running, again.clone()).unwrap();
-    let after = written();
-    assert_ne!(after, before);
-    // What is only read at the start may be what a crash left before it was synced.
-    drop(running);
-    let running = open();
-    send(&running, again.clone()).unwrap();
-    let after_start = written();
-    assert_ne!(after_start, after);
-    send(&running, again).unwrap();
-    assert_eq!(written(), after_start);
 }
 
 #[tokio::test]
@@ -386,50 +251,6 @@ async fn whatever_the_framework_refuses_is_a_problem_document() {
     let body = format!(r#"{{"entry":{twice},"payload":{payload}}}"#);
     let answer = post(&format!("{url}/api/sigveil/v1/sealed"), body.into_bytes()).await.text().await.unwrap();
     assert!(answer.contains("a member stands twice"), "{answer}");
-}
-
-/// A witness that gives the same answer to everything, slowly if there is a delay.
-async fn fixed(answer: String, delay: Duration) -> HttpWitness {
-    let handler = move || async move {
-        tokio::time::sleep(delay).await;
-        answer
-    };
-    let url = serve(Router::new().route("/add-checkpoint", axum::routing::post(handler))).await;
-    let key = cosigner().public().clone();
-    HttpWitness::new(&url, key, Duration::from_millis(200)).unwrap()
-}
-
-fn cosigner() -> NoteSigner {
-    NoteSigner::cosignature("witness.example", ed25519_dalek::SigningKey::from_bytes(&[3; 32])).unwrap()
-}
-
-#[tokio::test]
-async fn a_witness_over_http_cosigns_and_slow_or_lying_ones_do_not_get_in() {
-    let folder = tempfile::tempdir().unwrap();
-    let logs = vec![log_signer().public().clone()];
-    let url = serve(witness_router(Arc::new(witness(&folder.path().join("witness"), logs)))).await;
-    let good = HttpWitness::new(&url, cosigner().public().clone(), Duration::from_secs(5)).unwrap();
-    let mut good_config = config(folder.path());
-    good_config.witnesses = vec![Arc::new(good)];
-    good_config.witness_threshold = 1;
-    let log = Log::open(good_config).unwrap();
-    for n in 0..3u8 {
-        let receipt = log.append_opaque(vec![n]).await.unwrap();
-        let known = [cosigner().public().clone()];
-        VerifiedCheckpoint::open_witnessed(receipt.checkpoint.as_bytes(), log.key(), &known, 1).unwrap();
-    }
-    // A cosignature by the right key over another checkpoint is a lie that only verification shows.
-    let other = Checkpoint::new(ORIGIN, 9, Hash([9; 32]));
-    let lie = fixed(format!("{}\n", cosigner().sign(&other, NOW)), Duration::ZERO).await;
-    let endless = fixed("x".repeat(1 << 20), Duration::ZERO).await;
-    let slow = fixed(String::new(), Duration::from_secs(3600)).await;
-    for (n, bad) in [lie, endless, slow].into_iter().enumerate() {
-        let mut bad_config = config(&folder.path().join(n.to_string()));
-        bad_config.witnesses = vec![Arc::new(bad)];
-        let log = Log::open(bad_config).unwrap();
-        let receipt = log.append_opaque(b"entry".to_vec()).await.unwrap();
-        assert!(!receipt.checkpoint.contains("witness.example"), "case {n}");
-    }
 }
 
 #[tokio::test]
