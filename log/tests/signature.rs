@@ -33,6 +33,7 @@ fn rsa_keys_verify_at_their_stated_size_only() {
     let sizes = [
         (KeySize::Rsa2048, KeyDetails::RsaPkcs1v15Sha256Bits2048, KeyDetails::RsaPkcs1v15Sha256Bits3072),
         (KeySize::Rsa3072, KeyDetails::RsaPkcs1v15Sha256Bits3072, KeyDetails::RsaPkcs1v15Sha256Bits4096),
+        (KeySize::Rsa4096, KeyDetails::RsaPkcs1v15Sha256Bits4096, KeyDetails::RsaPkcs1v15Sha256Bits2048),
     ];
     for (size, key_details, other) in sizes {
         let key = keys::RsaKeyPair::generate(size).unwrap();

@@ -1,6 +1,9 @@
 //! Checkpoints, notes and tiles as other implementations write them.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+#[path = "tlog/notes.rs"]
+mod notes;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
