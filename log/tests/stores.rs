@@ -4,69 +4,32 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
+#[path = "stores/leaves.rs"]
+mod leaves;
+#[path = "stores/place.rs"]
+mod place;
+#[path = "stores/refusals.rs"]
+mod refusals;
+#[path = "stores/witnesses.rs"]
+mod witnesses;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::*;
-use sigveil_log::batch::Batch;
 use sigveil_log::checkpoint::VerifiedCheckpoint;
-use sigveil_log::engine::{AppendError, Config, Log, Shared};
+use sigveil_log::engine::{AppendError, Config, Log};
 use sigveil_log::entry::{Entry, Stored, Withheld, Withholding};
-use sigveil_log::note::{NoteKey, NoteSignature, NoteSigner};
+use sigveil_log::note::{NoteKey, NoteSigner};
 use sigveil_log::tile::TileTree;
 use sigveil_log::whole::{Identity, verify};
-use sigveil_log::witness::{AddCheckpoint, CosignError, Cosigner, Witness};
+use sigveil_log::witness::Cosigner;
 
-/// Where a log lies, and its witness beside it.
-struct Place {
-    folder: tempfile::TempDir,
-    shared: Option<Shared>,
-}
-
-impl Place {
-    fn folder() -> Option<Self> {
-        Some(Self { folder: tempfile::tempdir().unwrap(), shared: None })
-    }
-
-    #[cfg(all(feature = "postgres", feature = "s3"))]
-    fn shared(objects: bool) -> Option<Self> {
-        let label = servers::fresh();
-        let journal = Arc::new(servers::Labelled::new(&servers::postgres()?.address(), &label));
-        let bucket = match objects {
-            true => Some(Arc::new(servers::bucket(&servers::s3()?.endpoint(), &label)) as Arc<_>),
-            false => None,
-        };
-        Some(Self { shared: Some(Shared::new(journal, bucket)), ..Self::folder()? })
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn config(&self) -> Config {
-        Config { shared: self.shared.clone(), ..config(self.path()) }
-    }
-
-    /// Everything that is stored of the log, readable or not.
-    fn contents(&self) -> Vec<u8> {
-        let mut all = contents(self.path());
-        let Some(Shared { journal, bucket, .. }) = &self.shared else { return all };
-        let ordered = journal.connect(ORIGIN).unwrap().read(None).unwrap();
-        all.extend(ordered.batches.iter().flat_map(Batch::to_record));
-        let stored = bucket
-            .iter()
-            .flat_map(|bucket| bucket.list("").unwrap().into_iter().map(|name| bucket.get(&name)));
-        all.extend(stored.flat_map(|object| object.unwrap().unwrap().0));
-        all
-    }
-
-    fn witnessed(&self) -> Config {
-        Config { shared: self.shared.clone(), ..witnessed(self.path()) }
-    }
-}
+use leaves::*;
+use place::Place;
+use refusals::*;
+use witnesses::*;
 
 /// Every test, on every store.
 macro_rules! on_each_store {
@@ -110,6 +73,9 @@ on_each_store! {
     what_finds_the_queue_full_is_refused_and_what_waits_is_answered_before_the_log_stops
     a_witness_that_hangs_is_not_waited_for_and_not_asked_again
     deduplication_is_made_anew_from_the_tree_at_every_start
+    a_checkpoint_that_is_not_of_what_was_ordered_is_refused
+    an_order_that_was_rolled_back_is_refused
+    two_of_three_witnesses_are_enough_and_one_is_not
     a_frozen_log_is_read_and_takes_nothing_also_when_it_is_opened_again
     what_is_published_is_signed_by_all_who_are_to_sign_though_nothing_is_appended
     what_is_withheld_is_gone_from_all_that_is_stored
@@ -148,85 +114,6 @@ async fn acknowledged_entries_are_included_and_survive_reopening_across_bundles(
     assert_eq!(TileTree::new(log.reader().clone(), 300).leaf(299).unwrap(), tree.leaf(299).unwrap());
 }
 
-async fn a_duplicate_names_the_first_index_also_after_reopening(place: &Place) {
-    let log = Log::open(place.config()).unwrap();
-    let entry = rekord(b"artifact");
-    let first = log.append(&entry).await.unwrap().index;
-    assert_eq!(log.append(&entry).await, Err(AppendError::Duplicate(first)));
-    drop(log);
-    let log = reopen(|| place.config()).unwrap();
-    assert_eq!(log.append(&entry).await, Err(AppendError::Duplicate(first)));
-}
-
-async fn checkpoints_are_cosigned_before_they_are_published(place: &Place) {
-    let log = Log::open(place.witnessed()).unwrap();
-    for n in 0..3u8 {
-        let receipt = log.append_opaque(vec![n]).await.unwrap();
-        assert_eq!(receipt.checkpoint.matches("\n— witness.example ").count(), 1);
-    }
-    log.stop().await;
-    let mut without = place.witnessed();
-    without.witnesses.clear();
-    let log = Log::open(without).unwrap();
-    assert_eq!(log.append_opaque(vec![9]).await, Err(AppendError::Unwitnessed));
-}
-
-async fn a_recurring_leaf_is_a_duplicate_only_of_the_last(place: &Place) {
-    let mut log = Log::open(place.config()).unwrap();
-    for (index, body) in (0..).zip(["a", "b", "a", "b"]) {
-        let receipt = log.append_recurring(body.into()).await.unwrap();
-        assert_eq!(receipt.index, index);
-        check(&log, &receipt, body.as_bytes());
-        drop(log);
-        log = reopen(|| place.config()).unwrap();
-        assert_eq!(log.append_recurring(body.into()).await, Err(AppendError::Duplicate(index)));
-    }
-    assert_eq!(log.append_opaque(b"a".to_vec()).await, Err(AppendError::Duplicate(2)));
-    assert_eq!(log.append_recurring(vec![0; 65_536]).await.unwrap_err().reason(), "entry-too-large");
-}
-
-/// A witness that is down until it is told otherwise.
-struct Outage {
-    witness: Witness,
-    over: AtomicBool,
-}
-
-impl Cosigner for Outage {
-    fn key(&self) -> &NoteKey {
-        self.witness.key()
-    }
-
-    fn cosign(&self, request: &AddCheckpoint) -> Result<NoteSignature, CosignError> {
-        if self.over.load(Ordering::SeqCst) {
-            self.witness.cosign(request)
-        } else {
-            Err(CosignError::Other("down".to_owned()))
-        }
-    }
-}
-
-async fn an_entry_is_published_once_its_witness_is_back_without_another_entry(place: &Place) {
-    let witness = witness(&place.path().join("witness"), vec![log_signer().public().clone()]);
-    let outage = Arc::new(Outage { witness, over: AtomicBool::new(false) });
-    let mut config = place.config();
-    config.witnesses = vec![outage.clone()];
-    config.witness_threshold = 1;
-    config.witness_retry = Duration::from_millis(5);
-    let log = Log::open(config).unwrap();
-    assert_eq!(log.append_opaque(b"entry".to_vec()).await, Err(AppendError::Unwitnessed));
-    assert!(log.checkpoint().is_err());
-    outage.over.store(true, Ordering::SeqCst);
-    let size = |log: &Log| {
-        let bytes = log.checkpoint().ok()?;
-        let opened = VerifiedCheckpoint::open_witnessed(&bytes, log.key(), &[outage.key().clone()], 1);
-        Some(opened.unwrap().checkpoint().size)
-    };
-    while size(&log) != Some(1) {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    assert_eq!(log.append_opaque(b"entry".to_vec()).await, Err(AppendError::Duplicate(0)));
-}
-
 async fn a_clock_that_jumps_back_takes_no_tree_head_with_it(place: &Place) {
     let time = Arc::new(AtomicU64::new(NOW));
     let backwards = || {
@@ -246,23 +133,6 @@ async fn a_clock_that_jumps_back_takes_no_tree_head_with_it(place: &Place) {
         }
     }
     assert!(time.load(Ordering::SeqCst) < NOW - 9 * 60_000);
-}
-
-/// A witness that waits until it is let go, and counts how often it is asked.
-struct Held(Witness, AtomicBool, AtomicU64);
-
-impl Cosigner for Held {
-    fn key(&self) -> &NoteKey {
-        self.0.key()
-    }
-
-    fn cosign(&self, request: &AddCheckpoint) -> Result<NoteSignature, CosignError> {
-        self.2.fetch_add(1, Ordering::SeqCst);
-        while !self.1.load(Ordering::SeqCst) {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        self.0.cosign(request)
-    }
 }
 
 async fn what_finds_the_queue_full_is_refused_and_what_waits_is_answered_before_the_log_stops(place: &Place) {
@@ -299,53 +169,6 @@ async fn what_finds_the_queue_full_is_refused_and_what_waits_is_answered_before_
     assert_eq!(log.append_opaque(b"late".to_vec()).await, Err(AppendError::Unavailable));
     // The folder is free at once, not some time later.
     Log::open(place.config()).unwrap();
-}
-
-/// A witness that does not answer while there are enough others is asked once, and holds nobody up.
-async fn a_witness_that_hangs_is_not_waited_for_and_not_asked_again(place: &Place) {
-    let witness = |name: &str| {
-        let signer = NoteSigner::cosignature(name, [3; 32].into()).unwrap();
-        let logs = vec![log_signer().public().clone()];
-        Witness::open(&place.path().join(name), signer, logs, Arc::new(|| NOW)).unwrap()
-    };
-    let held = Arc::new(Held(witness("held"), AtomicBool::new(true), AtomicU64::new(0)));
-    let mut config = place.config();
-    config.witnesses = vec![held.clone(), Arc::new(witness("prompt"))];
-    config.witness_threshold = 1;
-    let log = Log::open(config).unwrap();
-    held.1.store(false, Ordering::SeqCst);
-    let before = held.2.load(Ordering::SeqCst);
-    for n in 0..3u8 {
-        log.append_opaque(vec![n]).await.unwrap();
-    }
-    assert_eq!(held.2.load(Ordering::SeqCst), before + 1);
-    held.1.store(true, Ordering::SeqCst);
-    // It is asked again once it has answered.
-    for n in 3.. {
-        log.append_opaque(vec![n]).await.unwrap();
-        if held.2.load(Ordering::SeqCst) > before + 1 {
-            break;
-        }
-    }
-}
-
-async fn deduplication_is_made_anew_from_the_tree_at_every_start(place: &Place) {
-    let limited = || Config { wal_limit: 1, ..place.config() };
-    let log = Log::open(limited()).unwrap();
-    let append = |n: u32| {
-        let log = log.clone();
-        tokio::spawn(async move { log.append_opaque(n.to_be_bytes().to_vec()).await })
-    };
-    let mut places = Vec::new();
-    for task in (0..600).map(append).collect::<Vec<_>>() {
-        places.push(task.await.unwrap().unwrap().index);
-    }
-    log.stop().await;
-    let log = Log::open(limited()).unwrap();
-    for (n, index) in (0u32..).zip(places) {
-        let again = log.append_opaque(n.to_be_bytes().to_vec()).await;
-        assert_eq!(again, Err(AppendError::Duplicate(index)));
-    }
 }
 
 async fn what_is_published_is_signed_by_all_who_are_to_sign_though_nothing_is_appended(place: &Place) {

@@ -262,12 +262,14 @@ pub fn fresh() -> String {
 #[derive(Debug)]
 pub struct Labelled {
     pub postgres: Postgres,
+    pub address: String,
     pub label: String,
 }
 
 impl Labelled {
     pub fn new(address: &str, label: &str) -> Self {
-        Self { postgres: Postgres::new(address).unwrap(), label: label.to_owned() }
+        let (address, label) = (address.to_owned(), label.to_owned());
+        Self { postgres: Postgres::new(&address).unwrap(), address, label }
     }
 }
 
@@ -275,6 +277,14 @@ impl Connect for Labelled {
     fn connect(&self, origin: &str) -> std::io::Result<Box<dyn Journal>> {
         self.postgres.connect(&format!("{origin} {}", self.label))
     }
+}
+
+/// What somebody does to a database past the engine: statements, in which `$LOG` is the number of this order.
+pub async fn alter(order: &Labelled, origin: &str, statements: &str) {
+    let (client, connection) = tokio_postgres::connect(&order.address, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let log = format!("(SELECT id FROM sigveil_log WHERE origin = '{origin} {}')", order.label);
+    client.batch_execute(&statements.replace("$LOG", &log)).await.unwrap();
 }
 
 /// Says something at once, whole, on standard output.
