@@ -95,14 +95,18 @@ pub struct Shared {
     pub bucket: Option<Arc<dyn Bucket>>,
     /// How long the front end that publishes may be silent before another does.
     pub lease: Duration,
+    /// How often a front end without the lease looks whether it is free.
+    pub contend: Duration,
     /// How long an entry waits for its checkpoint before its sender is told [`super::AppendError::Unavailable`].
     pub patience: Duration,
 }
 
 impl Shared {
-    /// With the order that `journal` leads to, a lease of five seconds, and ten seconds for an answer.
+    /// With the order that `journal` leads to, a lease of five seconds that is looked at every tenth of one, and ten seconds
+    /// for an answer.
     pub fn new(journal: Arc<dyn Connect>, bucket: Option<Arc<dyn Bucket>>) -> Self {
-        Self { journal, bucket, lease: Duration::from_secs(5), patience: Duration::from_secs(10) }
+        let [lease, contend, patience] = [5_000, 100, 10_000].map(Duration::from_millis);
+        Self { journal, bucket, lease, contend, patience }
     }
 }
 

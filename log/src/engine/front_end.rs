@@ -34,8 +34,6 @@ use leading::Leading;
 
 /// How often a front end that waits for a checkpoint looks for it.
 const LOOK: Duration = Duration::from_millis(4);
-/// How often a front end without the lease looks whether it is free.
-const CONTEND: Duration = Duration::from_millis(100);
 /// Entries that may be ordered and not published: nothing more is taken while there are as many, since whoever leads next
 /// reads all of them at once.
 const BACKLOG: u64 = 1 << 16;
@@ -163,7 +161,7 @@ impl FrontEnd {
 
     /// Contends when it is time to. Returns whether storage works.
     fn keep_lease(&mut self) -> bool {
-        let every = if self.leading.is_some() { self.shared.lease / 3 } else { CONTEND };
+        let every = if self.leading.is_some() { self.shared.lease / 3 } else { self.shared.contend };
         if self.looked.elapsed() >= every
             && let Err(error) = self.contend()
         {
@@ -295,7 +293,7 @@ impl Writer for FrontEnd {
         Some(match (self.failed, &self.leading) {
             (Some(since), _) => since + self.config.storage_retry,
             (None, Some(_)) => Instant::now() + self.config.batch_age,
-            (None, None) => self.looked + CONTEND,
+            (None, None) => self.looked + self.shared.contend,
         })
     }
 

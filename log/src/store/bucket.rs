@@ -43,6 +43,10 @@ pub trait Bucket: Send + Sync + fmt::Debug {
     fn replace(&self, name: &str, bytes: &[u8], version: &Version) -> io::Result<Replaced>;
     /// Removes an object, if it is there.
     fn remove(&self, name: &str) -> io::Result<()>;
+    /// How many calls may be under way at once.
+    fn at_once(&self) -> usize {
+        16
+    }
     /// Names that begin so.
     fn list(&self, prefix: &str) -> io::Result<Vec<String>>;
 }

@@ -17,8 +17,6 @@ use super::disk::Kind;
 use super::files::Files;
 use crate::tile::TilePath;
 
-/// Most puts that are under way at once.
-const PUTS: usize = 16;
 /// How often an object is replaced that others replace meanwhile.
 const REWRITES: usize = 8;
 
@@ -76,7 +74,7 @@ impl Objects {
             }
             Self::Bucket(bucket) => {
                 let put = |(name, bytes): &(String, &[u8])| create(bucket.as_ref(), name, bytes);
-                contents.chunks(PUTS).try_for_each(|some| match some {
+                contents.chunks(bucket.at_once().max(1)).try_for_each(|some| match some {
                     [one] => put(one),
                     some => std::thread::scope(|scope| {
                         let puts: Vec<_> = some.iter().map(|one| scope.spawn(|| put(one))).collect();

@@ -4,6 +4,11 @@
 //!
 //! `cargo test` draws a sample, from a seed that it prints and that `SIGVEIL_TEST_SEED` repeats. The whole, with the
 //! table: `SIGVEIL_TEST_CRASHES=all cargo test --release -p sigveil-log --lib crash -- --nocapture`.
+//!
+//! Over models the calls of a run follow from its case, since the engine is driven on the test's thread and does nothing by
+//! the clock. Real time enters in three places: over real stores, whose puts are concurrent and whose sessions end when the
+//! database notices; where a certificate log opens its folder anew by itself, after what went wrong; and in tests of leases
+//! that run out (`lead`, `withhold`), which draw nothing.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod client;

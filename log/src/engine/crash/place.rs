@@ -83,10 +83,13 @@ impl Place {
         let (plan, order) = (&self.plan, Arc::clone(self.order.as_ref()?));
         let bucket = self.bucket.as_ref().map(|bucket| {
             let (bucket, plan, late) = (Arc::clone(bucket), Arc::clone(plan), self.late.clone());
-            Arc::new(FaultyBucket { bucket, plan, late }) as Arc<dyn Bucket>
+            // Which call goes wrong must not depend on which of several threads comes first.
+            let at_once = if self.session_lingers.is_zero() { 1 } else { bucket.at_once() };
+            Arc::new(FaultyBucket { bucket, plan, late, at_once }) as Arc<dyn Bucket>
         });
         let journal = Arc::new(FaultyConnect { order, plan: Arc::clone(plan) });
-        // Looked at once a run: which call goes wrong must not depend on how fast this machine is.
+        // Looked at once a run by whoever has it, and every time by others: which call goes wrong must not depend on how
+        // fast this machine is.
         Some(Shared {
             lease: Duration::from_secs(3600),
             patience: Duration::ZERO,
@@ -97,6 +100,7 @@ impl Place {
     /// The files as a process that has just begun sees them.
     pub(super) fn files(&self) -> Files {
         let faulty = Faulty::new(Arc::clone(&self.disk), Arc::clone(&self.plan), self.memory.clone());
-        Files::new(Arc::new(faulty))
+            contend: Duration::ZERO,
+        Files::new(Arc::new(faulty.with(self.late.clone())))
     }
 }

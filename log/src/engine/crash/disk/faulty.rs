@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use crate::store::disk::{Disk, DiskFile, Held, Kind, Open};
 use rustix::io::Errno;
 
+use super::super::remote::Late;
 use super::Memory;
 
 /// How a call goes wrong.
@@ -43,6 +44,8 @@ struct State {
     calls: u64,
     fault: Option<(Fault, u64, bool)>,
     dead: bool,
+    /// All calls, where they are written down.
+    trace: Option<Vec<String>>,
 }
 
 impl Plan {
@@ -64,11 +67,27 @@ impl Plan {
         self.0.lock().unwrap().calls
     }
 
+    /// From now on, calls are written down.
+    pub fn trace(&self) {
+        self.0.lock().unwrap().trace = Some(Vec::new());
+    }
+
+    /// What was written down.
+    pub fn traced(&self) -> Vec<String> {
+        self.0.lock().unwrap().trace.clone().unwrap_or_default()
+    }
+
     /// What goes wrong with the call that begins now.
-    pub(in crate::engine::crash) fn next(&self) -> Result<Option<Fault>, io::Error> {
+    pub(in crate::engine::crash) fn next(
+        &self,
+        what: fmt::Arguments<'_>,
+    ) -> Result<Option<Fault>, io::Error> {
         let mut state = self.0.lock().unwrap();
         let call = state.calls;
         state.calls += 1;
+        if let Some(trace) = &mut state.trace {
+            trace.push(what.to_string());
+        }
         if state.dead {
             return Err(io::Error::other("this process has ended"));
         }
@@ -97,6 +116,8 @@ pub struct Faulty {
     plan: Arc<Plan>,
     /// Told of syncs that fail.
     memory: Option<Memory>,
+    /// What happens in between.
+    late: Late,
 }
 
 impl fmt::Debug for Faulty {
@@ -107,11 +128,26 @@ impl fmt::Debug for Faulty {
 
 impl Faulty {
     pub fn new(disk: Arc<dyn Disk>, plan: Arc<Plan>, memory: Option<Memory>) -> Self {
-        Self { disk, plan, memory }
+        Self { disk, plan, memory, late: Late::default() }
     }
 
-    fn call<T>(&self, nature: Nature, run: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        match self.plan.next()? {
+    pub fn with(self, late: Late) -> Self {
+        Self { late, ..self }
+    }
+
+    /// What goes wrong with the call that begins now, after what happens before it.
+    fn next(&self, what: &str, path: &Path) -> io::Result<Option<Fault>> {
+        self.late.deliver(self.plan.calls());
+        self.plan.next(format_args!("{what} {}", path.display()))
+    }
+
+    fn call<T>(
+        &self,
+        nature: Nature,
+        (what, path): (&str, &Path),
+        run: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<T> {
+        match self.next(what, path)? {
             None | Some(Fault::Short | Fault::Twice | Fault::Delayed) => run(),
             Some(Fault::Full) if nature != Nature::Takes => run(),
             Some(Fault::Io) => Err(Errno::IO.into()),
@@ -135,7 +171,7 @@ struct FaultyFile {
 impl DiskFile for FaultyFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let half = &bytes[..bytes.len().div_ceil(2)];
-        match self.disk.plan.next()? {
+        match self.disk.next("write", &self.path)? {
             None | Some(Fault::Twice | Fault::Delayed) => self.file.write_at(bytes, offset),
             Some(Fault::Short) => self.file.write_at(half, offset),
             Some(Fault::IoLate | Fault::DeathWithin) => {
@@ -154,7 +190,7 @@ impl DiskFile for FaultyFile {
             }
             Err(error.into())
         };
-        match self.disk.plan.next()? {
+        match self.disk.next("sync", &self.path)? {
             None | Some(Fault::Short | Fault::Twice | Fault::Delayed) => self.file.sync(),
             Some(Fault::Io | Fault::IoLate) => failed(Errno::IO),
             Some(Fault::Full) => failed(Errno::NOSPC),
@@ -165,58 +201,58 @@ impl DiskFile for FaultyFile {
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
-        self.disk.call(Nature::Other, || self.file.set_len(length))
+        self.disk.call(Nature::Other, ("cut", &self.path), || self.file.set_len(length))
     }
 
     fn length_and_names(&self) -> io::Result<(u64, u64)> {
-        self.disk.call(Nature::Reads, || self.file.length_and_names())
+        self.disk.call(Nature::Reads, ("measure", &self.path), || self.file.length_and_names())
     }
 }
 
 impl Disk for Faulty {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        self.call(Nature::Reads, || self.disk.read(path))
+        self.call(Nature::Reads, ("read", path), || self.disk.read(path))
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<(OsString, Kind)>> {
-        self.call(Nature::Reads, || self.disk.list(folder))
+        self.call(Nature::Reads, ("list", folder), || self.disk.list(folder))
     }
 
     fn kind(&self, path: &Path) -> io::Result<Kind> {
-        self.call(Nature::Reads, || self.disk.kind(path))
+        self.call(Nature::Reads, ("kind", path), || self.disk.kind(path))
     }
 
     fn open(&self, path: &Path, how: Open) -> io::Result<Box<dyn DiskFile>> {
         let nature = if how == Open::Existing { Nature::Reads } else { Nature::Takes };
-        let file = self.call(nature, || self.disk.open(path, how))?;
+        let file = self.call(nature, ("open", path), || self.disk.open(path, how))?;
         Ok(Box::new(FaultyFile { disk: self.clone(), path: path.to_owned(), file }))
     }
 
     fn create_folder(&self, path: &Path) -> io::Result<()> {
-        self.call(Nature::Takes, || self.disk.create_folder(path))
+        self.call(Nature::Takes, ("create_folder", path), || self.disk.create_folder(path))
     }
 
     fn remove_folder(&self, path: &Path) -> io::Result<()> {
-        self.call(Nature::Other, || self.disk.remove_folder(path))
+        self.call(Nature::Other, ("remove_folder", path), || self.disk.remove_folder(path))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.call(Nature::Takes, || self.disk.rename(from, to))
+        self.call(Nature::Takes, ("rename", to), || self.disk.rename(from, to))
     }
 
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.call(Nature::Takes, || self.disk.link(from, to))
+        self.call(Nature::Takes, ("link", to), || self.disk.link(from, to))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        self.call(Nature::Other, || self.disk.remove(path))
+        self.call(Nature::Other, ("remove", path), || self.disk.remove(path))
     }
 
     fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        self.call(Nature::Other, || self.disk.sync_folder(path))
+        self.call(Nature::Other, ("sync_folder", path), || self.disk.sync_folder(path))
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
-        self.call(Nature::Takes, || self.disk.lock(path))
+        self.call(Nature::Takes, ("lock", path), || self.disk.lock(path))
     }
 }

@@ -36,7 +36,7 @@ impl Late {
     }
 
     /// Delivers what is due once there were so many calls.
-    fn deliver(&self, calls: u64) {
+    pub fn deliver(&self, calls: u64) {
         let mut waiting = self.0.lock().unwrap();
         let due: Vec<_> = waiting.extract_if(.., |(due, _)| *due <= calls).collect();
         drop(waiting);
@@ -59,12 +59,17 @@ pub struct FaultyBucket {
     pub bucket: Arc<dyn Bucket>,
     pub plan: Arc<Plan>,
     pub late: Late,
+    pub at_once: usize,
 }
 
 impl FaultyBucket {
-    fn call<T>(&self, run: impl Fn(&dyn Bucket) -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    fn call<T>(
+        &self,
+        what: fmt::Arguments<'_>,
+        run: impl Fn(&dyn Bucket) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
         self.late.deliver(self.plan.calls());
-        match self.plan.next()? {
+        match self.plan.next(what)? {
             Some(Fault::Io) => Err(io::Error::other("refused")),
             Some(Fault::IoLate | Fault::DeathWithin) => run(self.bucket.as_ref()).and(Err(lost())),
             Some(Fault::Twice) => run(self.bucket.as_ref()).and(run(self.bucket.as_ref())),
@@ -87,28 +92,32 @@ impl Bucket for FaultyBucket {
     }
 
     fn get(&self, name: &str) -> io::Result<Option<(Vec<u8>, Version)>> {
-        let name = name.to_owned();
-        self.call(move |bucket| bucket.get(&name))
+        let named = name.to_owned();
+        self.call(format_args!("get {name}"), move |bucket| bucket.get(&named))
     }
 
     fn create(&self, name: &str, bytes: &[u8]) -> io::Result<Created> {
-        let (name, bytes) = (name.to_owned(), bytes.to_vec());
-        self.call(move |bucket| bucket.create(&name, &bytes))
+        let (named, bytes) = (name.to_owned(), bytes.to_vec());
+        self.call(format_args!("create {name}"), move |bucket| bucket.create(&named, &bytes))
     }
 
     fn replace(&self, name: &str, bytes: &[u8], version: &Version) -> io::Result<Replaced> {
-        let (name, bytes, version) = (name.to_owned(), bytes.to_vec(), version.clone());
-        self.call(move |bucket| bucket.replace(&name, &bytes, &version))
+        let (named, bytes, version) = (name.to_owned(), bytes.to_vec(), version.clone());
+        self.call(format_args!("replace {name}"), move |bucket| bucket.replace(&named, &bytes, &version))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        let name = name.to_owned();
-        self.call(move |bucket| bucket.remove(&name))
+        let named = name.to_owned();
+        self.call(format_args!("remove {name}"), move |bucket| bucket.remove(&named))
     }
 
     fn list(&self, prefix: &str) -> io::Result<Vec<String>> {
-        let prefix = prefix.to_owned();
-        self.call(move |bucket| bucket.list(&prefix))
+        let named = prefix.to_owned();
+        self.call(format_args!("list {prefix}"), move |bucket| bucket.list(&named))
+    }
+
+    fn at_once(&self) -> usize {
+        self.at_once
     }
 }
 
@@ -127,8 +136,8 @@ struct FaultyJournal {
 
 /// A session carries out a call once or not at all, and never later than its own end: what is delayed is done, and the
 /// answer lost.
-fn call<T>(plan: &Plan, run: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-    match plan.next()? {
+fn call<T>(plan: &Plan, what: &str, run: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    match plan.next(format_args!("{what} the order"))? {
         Some(Fault::Io) => Err(io::Error::other("refused")),
         Some(Fault::IoLate | Fault::Delayed | Fault::DeathWithin) => run().and(Err(lost())),
         Some(Fault::Death) => Err(io::Error::other("this process ends")),
@@ -138,38 +147,38 @@ fn call<T>(plan: &Plan, run: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
 
 impl Connect for FaultyConnect {
     fn connect(&self, origin: &str) -> io::Result<Box<dyn Journal>> {
-        let journal = call(&self.plan, || self.order.connect(origin))?;
+        let journal = call(&self.plan, "connect to", || self.order.connect(origin))?;
         Ok(Box::new(FaultyJournal { journal, plan: Arc::clone(&self.plan) }))
     }
 }
 
 impl Journal for FaultyJournal {
     fn begin(&mut self, leaves: &[Hash]) -> io::Result<Turn> {
-        call(&self.plan, || self.journal.begin(leaves))
+        call(&self.plan, "begin", || self.journal.begin(leaves))
     }
 
     fn commit(&mut self, batch: &Batch) -> io::Result<()> {
-        call(&self.plan, || self.journal.commit(batch))
+        call(&self.plan, "commit", || self.journal.commit(batch))
     }
 
     fn pass(&mut self) -> io::Result<()> {
-        call(&self.plan, || self.journal.pass())
+        call(&self.plan, "pass", || self.journal.pass())
     }
 
     fn end(&mut self) -> io::Result<u64> {
-        call(&self.plan, || self.journal.end())
+        call(&self.plan, "end", || self.journal.end())
     }
 
     fn withhold(&mut self, what: &[u8], batch: Option<&Batch>) -> io::Result<u64> {
-        call(&self.plan, || self.journal.withhold(what, batch))
+        call(&self.plan, "withhold", || self.journal.withhold(what, batch))
     }
 
     fn withheld(&mut self, after: u64) -> io::Result<Vec<Vec<u8>>> {
-        call(&self.plan, || self.journal.withheld(after))
+        call(&self.plan, "withheld", || self.journal.withheld(after))
     }
 
     fn announce_erased(&mut self, withheld: u64) -> io::Result<()> {
-        call(&self.plan, || self.journal.announce_erased(withheld))
+        call(&self.plan, "announce_erased", || self.journal.announce_erased(withheld))
     }
 
     fn erased(&mut self) -> io::Result<u64> {
@@ -177,26 +186,26 @@ impl Journal for FaultyJournal {
     }
 
     fn read(&mut self, from: Option<u64>) -> io::Result<Ordered> {
-        call(&self.plan, || self.journal.read(from))
+        call(&self.plan, "read", || self.journal.read(from))
     }
 
     fn trim(&mut self, keep_from: u64) -> io::Result<()> {
-        call(&self.plan, || self.journal.trim(keep_from))
+        call(&self.plan, "trim", || self.journal.trim(keep_from))
     }
 
     fn lease(&mut self, duration: Duration) -> io::Result<bool> {
-        call(&self.plan, || self.journal.lease(duration))
+        call(&self.plan, "lease", || self.journal.lease(duration))
     }
 
     fn release(&mut self) -> io::Result<()> {
-        call(&self.plan, || self.journal.release())
+        call(&self.plan, "release", || self.journal.release())
     }
 
     fn announce(&mut self, published: u64) -> io::Result<()> {
-        call(&self.plan, || self.journal.announce(published))
+        call(&self.plan, "announce", || self.journal.announce(published))
     }
 
     fn announced(&mut self) -> io::Result<u64> {
-        call(&self.plan, || self.journal.announced())
+        call(&self.plan, "announced", || self.journal.announced())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::batch::Batch;
@@ -73,12 +73,9 @@ struct State {
     turn: Option<u64>,
 }
 
-/// A session waits for its turn no longer: another keeps it, and nothing can end this.
-const PATIENCE: Duration = Duration::from_secs(20);
-
 /// Clones are the same order.
 #[derive(Debug, Clone, Default)]
-pub struct MemoryOrder(Arc<(Mutex<State>, Condvar)>);
+pub struct MemoryOrder(Arc<Mutex<State>>);
 
 impl MemoryOrder {
     /// The lease's time is over, whatever its holder thinks.
@@ -92,21 +89,14 @@ impl MemoryOrder {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.0.lock().unwrap()
+        self.0.lock().unwrap()
     }
 
-    /// The state once nobody has the turn. Two may come at once, where the tiles of one publication are stored at once and
-    /// others cut in on both.
+    /// The state, of which nobody has the turn: those that share it here are on one thread, on which nothing could end it.
     fn free(&self) -> MutexGuard<'_, State> {
-        let is_taken = |state: &mut State| state.turn.is_some();
-        let (state, waited) = self.0.1.wait_timeout_while(self.state(), PATIENCE, is_taken).unwrap();
-        assert!(!waited.timed_out(), "session {:?} keeps the turn", state.turn);
+        let state = self.state();
+        assert_eq!(state.turn, None, "a session keeps the turn");
         state
-    }
-
-    /// The next session's turn may come.
-    fn passed(&self) {
-        self.0.1.notify_all();
     }
 }
 
@@ -129,7 +119,6 @@ impl Drop for Session {
         let mut state = self.order.state();
         state.holder = state.holder.filter(|holder| *holder != self.number);
         state.turn = state.turn.filter(|turn| *turn != self.number);
-        self.order.passed();
     }
 }
 
@@ -145,7 +134,6 @@ impl Journal for Session {
         let mut state = self.order.state();
         assert_eq!((state.turn.take(), batch.first), (Some(self.number), state.size));
         assert!(!state.ended, "a batch after the end");
-        self.order.passed();
         (batch.first..).zip(&batch.entries).for_each(|(index, entry)| {
             state.leaves.insert(entry.leaf, index);
         });
@@ -156,7 +144,6 @@ impl Journal for Session {
 
     fn pass(&mut self) -> io::Result<()> {
         self.order.state().turn = None;
-        self.order.passed();
         Ok(())
     }
 
@@ -169,7 +156,6 @@ impl Journal for Session {
     fn withhold(&mut self, what: &[u8], batch: Option<&Batch>) -> io::Result<u64> {
         let mut state = self.order.state();
         assert_eq!(state.turn.take(), Some(self.number));
-        self.order.passed();
         state.withheld.push(what.to_vec());
         if let Some(batch) = batch
             && let Some(there) = state.batches.iter_mut().find(|there| there.first == batch.first)
