@@ -72,7 +72,7 @@ on_each_store! {
     a_clock_that_jumps_back_takes_no_tree_head_with_it
     what_finds_the_queue_full_is_refused_and_what_waits_is_answered_before_the_log_stops
     a_witness_that_hangs_is_not_waited_for_and_not_asked_again
-    deduplication_is_made_anew_from_the_tree_at_every_start
+    duplicates_are_told_by_the_tree_at_a_start_whatever_was_done_to_the_leaves
     a_checkpoint_that_is_not_of_what_was_ordered_is_refused
     an_order_that_was_rolled_back_is_refused
     two_of_three_witnesses_are_enough_and_one_is_not

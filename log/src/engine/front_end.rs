@@ -11,6 +11,7 @@
 //! lock: there the others publish again when it works or dies.
 
 mod leading;
+mod leaves;
 mod withhold;
 
 use std::collections::HashMap;
@@ -89,6 +90,9 @@ impl FrontEnd {
             knew: None,
             metrics: Arc::default(),
         };
+        front_end.connect()?;
+        // Before it can be the one that publishes: others would wait for it.
+        front_end.check_leaves()?;
         front_end.join()?;
         Ok(front_end)
     }
@@ -97,7 +101,7 @@ impl FrontEnd {
     pub(super) fn heal(&mut self) -> Result<(), OpenError> {
         self.failed = Some(Instant::now());
         self.leave();
-        if let Err(error) = self.join() {
+        if let Err(error) = self.connect().and_then(|()| self.join()) {
             // Another front end may be able to do what this one is not.
             self.leave();
             return Err(error);
@@ -115,8 +119,12 @@ impl FrontEnd {
         }
     }
 
-    fn join(&mut self) -> Result<(), OpenError> {
+    fn connect(&mut self) -> Result<(), OpenError> {
         self.journal = Some(self.shared.journal.connect(self.config.signer.public().name())?);
+        Ok(())
+    }
+
+    fn join(&mut self) -> Result<(), OpenError> {
         self.contend()?;
         match self.lead() {
             // They are asked again after a while; until then the last checkpoint stands.

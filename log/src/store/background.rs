@@ -33,10 +33,19 @@ impl Background {
         &self,
         call: impl Future<Output = io::Result<T>> + Send + 'static,
     ) -> io::Result<T> {
+        self.wait_for(PATIENCE, call)
+    }
+
+    /// The same for a call that may take longer than others.
+    pub(super) fn wait_for<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        call: impl Future<Output = io::Result<T>> + Send + 'static,
+    ) -> io::Result<T> {
         let (sender, receiver) = mpsc::sync_channel(1);
         let runtime = self.0.as_ref().expect("taken out only when this is dropped");
         runtime.spawn(async move {
-            let answer = tokio::time::timeout(PATIENCE, call).await;
+            let answer = tokio::time::timeout(patience, call).await;
             // Nobody waits any more when the process ends.
             let _ = sender.send(answer.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())));
         });

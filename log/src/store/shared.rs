@@ -34,12 +34,18 @@ pub struct Ordered {
     pub withheld: u64,
 }
 
+/// Leaves that follow one another, and the index of the first.
+pub type Piece = (u64, Vec<Hash>);
+/// Such pieces, as far as they could be read.
+pub type Pieces<'a> = dyn Iterator<Item = io::Result<Piece>> + 'a;
+
 /// The order of one log, as one front end reaches it.
 ///
 /// After an error it is unknown whether the call was carried out, and the value is not used again.
 #[allow(clippy::missing_errors_doc, reason = "all errors are the database's or the way's to it")]
 pub trait Journal: Send + fmt::Debug {
-    /// Waits for the turn to extend the order; until [`Journal::commit`] or [`Journal::pass`], nobody else has it.
+    /// Waits for the turn to extend the order; until [`Journal::commit`] or [`Journal::pass`], nobody else has it. All leaves
+    /// are asked for of which the log may hold some, and that are to be committed.
     fn begin(&mut self, leaves: &[Hash]) -> io::Result<Turn>;
     /// Extends the order by this batch, which begins where [`Turn::next`] says; it is durable when this returns.
     fn commit(&mut self, batch: &Batch) -> io::Result<()>;
@@ -59,6 +65,13 @@ pub trait Journal: Send + fmt::Debug {
     fn announce_erased(&mut self, withheld: u64) -> io::Result<()>;
     /// The most of which that was said.
     fn erased(&mut self) -> io::Result<u64>;
+
+    /// Whether the leaves are still those that were committed with their batches, as far as their number, the last of their
+    /// indices and a sum over them show.
+    fn leaves_agree(&mut self) -> io::Result<bool>;
+    /// In one's turn, and ending it: puts these in the place of all leaves, or leaves all as it was. They are those of the
+    /// whole tree in order, in pieces, each with its first index.
+    fn renew_leaves(&mut self, pieces: &mut Pieces<'_>) -> io::Result<()>;
 
     /// The batches from this index on, or all that are kept if it is `None`.
     fn read(&mut self, from: Option<u64>) -> io::Result<Ordered>;

@@ -1,4 +1,6 @@
-//! Duplicates.
+//! Duplicates, and what they are told by.
+
+use std::path::Path;
 
 use sigveil_log::engine::{AppendError, Config, Log};
 
@@ -29,9 +31,34 @@ pub(crate) async fn a_recurring_leaf_is_a_duplicate_only_of_the_last(place: &Pla
     assert_eq!(log.append_recurring(vec![0; 65_536]).await.unwrap_err().reason(), "entry-too-large");
 }
 
-pub(crate) async fn deduplication_is_made_anew_from_the_tree_at_every_start(place: &Place) {
+/// What somebody could do to the leaves of an order.
+const ALTERATIONS: [&str; 7] = [
+    "DELETE FROM sigveil_leaf WHERE log = $LOG AND index = 7",
+    "DELETE FROM sigveil_leaf WHERE log = $LOG AND index = 601",
+    "UPDATE sigveil_leaf SET index = 3 WHERE log = $LOG AND index = 300",
+    // As many, and the same indices.
+    "UPDATE sigveil_leaf SET index = 9 - index WHERE log = $LOG AND index IN (4, 5)",
+    "UPDATE sigveil_leaf SET hash = sha256(hash) WHERE log = $LOG AND index = 550",
+    "DELETE FROM sigveil_leaf WHERE log = $LOG; DELETE FROM sigveil_leaf_sum WHERE log = $LOG",
+    "INSERT INTO sigveil_leaf SELECT log, sha256(hash), index FROM sigveil_leaf WHERE log = $LOG",
+];
+
+/// In a folder there is nothing to alter: what duplicates are told by is in memory, made from the tree at each start.
+fn nothing_else_is_kept(folder: &Path) {
+    let mut names: Vec<_> = std::fs::read_dir(folder.join("log"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["checkpoint", "lock", "tile", "wal"]);
+}
+
+pub(crate) async fn duplicates_are_told_by_the_tree_at_a_start_whatever_was_done_to_the_leaves(
+    place: &Place,
+) {
     let limited = || Config { wal_limit: 1, ..place.config() };
     let log = Log::open(limited()).unwrap();
+    log.append_recurring(b"first and last".to_vec()).await.unwrap();
     let append = |n: u32| {
         let log = log.clone();
         tokio::spawn(async move { log.append_opaque(n.to_be_bytes().to_vec()).await })
@@ -40,10 +67,31 @@ pub(crate) async fn deduplication_is_made_anew_from_the_tree_at_every_start(plac
     for task in (0..600).map(append).collect::<Vec<_>>() {
         places.push(task.await.unwrap().unwrap().index);
     }
+    assert_eq!(log.append_recurring(b"first and last".to_vec()).await.unwrap().index, 601);
     log.stop().await;
-    let log = Log::open(limited()).unwrap();
-    for (n, index) in (0u32..).zip(places) {
-        let again = log.append_opaque(n.to_be_bytes().to_vec()).await;
-        assert_eq!(again, Err(AppendError::Duplicate(index)));
+    for alteration in ALTERATIONS {
+        let altered = place.alter(alteration).await;
+        let log = reopen(limited).unwrap();
+        let told = |body: Vec<u8>| {
+            let log = log.clone();
+            tokio::spawn(async move { log.append_opaque(body).await })
+        };
+        let sent: Vec<_> = (0..600u32).map(|n| told(n.to_be_bytes().to_vec())).collect();
+        for (sent, index) in sent.into_iter().zip(&places) {
+            assert_eq!(sent.await.unwrap(), Err(AppendError::Duplicate(*index)), "{alteration}");
+        }
+        assert_eq!(told(b"first and last".to_vec()).await.unwrap(), Err(AppendError::Duplicate(601)));
+        log.stop().await;
+        if !altered {
+            return nothing_else_is_kept(place.path());
+        }
     }
+    // What was made anew is no alteration, and neither is what is taken after it.
+    let log = reopen(limited).unwrap();
+    assert_eq!(log.append_recurring(b"first and last".to_vec()).await, Err(AppendError::Duplicate(601)));
+    log.append_opaque(b"another".to_vec()).await.unwrap();
+    log.append_recurring(b"first and last".to_vec()).await.unwrap();
+    log.stop().await;
+    let order = place.config().shared.unwrap().journal;
+    assert!(order.connect(ORIGIN).unwrap().leaves_agree().unwrap());
 }

@@ -16,6 +16,7 @@ pub(super) mod disk;
 mod end;
 mod lead;
 mod place;
+mod leaves;
 mod remote;
 mod suite;
 mod together;

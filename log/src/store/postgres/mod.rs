@@ -6,17 +6,20 @@
 //! | `sigveil_batch` | a batch, as the write-ahead log writes it | when content of it is withheld; dropped behind full bundles |
 //! | `sigveil_withheld` | what is withheld of an entry | never |
 //! | `sigveil_leaf` | a leaf and its last index | when the leaf recurs |
+//! | `sigveil_leaf_sum` | a log: how many leaves it has, and their digest | by each batch |
 //! | `sigveil_lease` | who publishes, by number of terms, until when; what was published, and what is erased | by whoever does |
 //!
 //! A batch, its leaves and the log's size are one transaction: duplicates are told by what is committed, and there is
-//! nothing to bring in step after a crash. A lease is free when its time is over or when the session of its holder is: a
-//! holder keeps an advisory lock on its term, which the server drops with the connection, so that a process that dies is
-//! followed at once and one that hangs after the lease's time. Nothing rests on clocks but how soon that is.
+//! nothing to bring in step after a crash. Whether somebody else changed the leaves, their sum tells at a start. A lease
+//! is free when its time is over or when the session of its holder is: a holder keeps an advisory lock on its term, which
+//! the server drops with the connection, so that a process that dies is followed at once and one that hangs after the
+//! lease's time. Nothing rests on clocks but how soon that is.
 //!
 //! The server is trusted with the order and for durability: a session asks for `synchronous_commit`, and a server that
 //! runs with `fsync = off` is refused. Connections are not encrypted by this client: use a socket, loopback, or a
 //! network that is.
 
+mod leaves;
 mod schema;
 
 use std::collections::HashMap;
@@ -29,9 +32,10 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls, Row};
 
 use super::background::Background;
-use super::shared::{Connect, Journal, Ordered, Turn};
+use super::shared::{Connect, Journal, Ordered, Pieces, Turn};
 use crate::batch::Batch;
 use crate::hash::Hash;
+use leaves::Added;
 
 /// A database, by its address.
 #[derive(Debug, Clone)]
@@ -78,7 +82,7 @@ impl Connect for Postgres {
             let log = schema::open(&client, &origin).await?;
             Ok((client, log))
         })?;
-        Ok(Box::new(Session { background, client: Arc::new(client), log, term: None }))
+        Ok(Box::new(Session { background, client: Arc::new(client), log, term: None, known: HashMap::new() }))
     }
 }
 
@@ -107,38 +111,13 @@ struct Session {
     log: i64,
     /// The term of the lease that this session has or had.
     term: Option<i64>,
+    /// What this turn was told of leaves.
+    known: HashMap<Hash, u64>,
 }
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").field("log", &self.log).field("term", &self.term).finish_non_exhaustive()
-    }
-}
-
-/// What a batch's commit sends.
-struct Rows {
-    first: i64,
-    end: i64,
-    record: Vec<u8>,
-    leaves: Vec<Vec<u8>>,
-    indices: Vec<i64>,
-}
-
-impl Rows {
-    fn of(batch: &Batch) -> io::Result<Self> {
-        // Of a leaf that recurs within the batch, the last index.
-        let leaves: HashMap<Hash, u64> =
-            (batch.first..).zip(&batch.entries).map(|(index, entry)| (entry.leaf, index)).collect();
-        let mut leaves: Vec<_> = leaves.into_iter().collect();
-        // In the order of the table's index, and the same order in every session.
-        leaves.sort_unstable_by_key(|(leaf, _)| leaf.0);
-        Ok(Self {
-            first: signed(batch.first)?,
-            end: signed(batch.end())?,
-            record: batch.to_record(),
-            leaves: leaves.iter().map(|(leaf, _)| leaf.0.to_vec()).collect(),
-            indices: leaves.iter().map(|(_, index)| signed(*index)).collect::<io::Result<_>>()?,
-        })
     }
 }
 
@@ -168,7 +147,7 @@ impl Journal for Session {
     fn begin(&mut self, leaves: &[Hash]) -> io::Result<Turn> {
         let (client, log) = (Arc::clone(&self.client), self.log);
         let leaves: Vec<Vec<u8>> = leaves.iter().map(|leaf| leaf.0.to_vec()).collect();
-        self.background.wait(async move {
+        let turn = self.background.wait(async move {
             client.batch_execute("BEGIN").await.map_err(failed)?;
             let size = client.query_one(schema::TURN, &[&log]).await.map_err(failed)?;
             let rows = client.query(schema::KNOWN, &[&log, &leaves]).await.map_err(failed)?;
@@ -178,20 +157,25 @@ impl Journal for Session {
             };
             let known = rows.iter().map(known).collect::<io::Result<_>>()?;
             Ok(Turn { next: unsigned(&size, 0)?, known, ended: size.get(1) })
-        })
+        })?;
+        self.known.clone_from(&turn.known);
+        Ok(turn)
     }
 
     fn commit(&mut self, batch: &Batch) -> io::Result<()> {
-        let (client, log, rows) = (Arc::clone(&self.client), self.log, Rows::of(batch)?);
+        let (client, log, record) = (Arc::clone(&self.client), self.log, batch.to_record());
+        let (first, end, added) =
+            (signed(batch.first)?, signed(batch.end())?, Added::of(batch, &self.known)?);
         self.background.wait(async move {
-            let Rows { first, end, record, leaves, indices } = rows;
             // Each is awaited: a transaction that failed is rolled back by a COMMIT that succeeds.
             let extended = client.execute(schema::EXTEND, &[&log, &first, &end]).await.map_err(failed)?;
             if extended != 1 {
                 return Err(damaged("the batch is not at the log's end"));
             }
             client.execute(schema::BATCH, &[&log, &first, &end, &record]).await.map_err(failed)?;
-            client.execute(schema::LEAVES, &[&log, &leaves, &indices]).await.map_err(failed)?;
+            let Added { hashes, indices, number, digest } = added;
+            let leaves: [&(dyn ToSql + Sync); 5] = [&log, &hashes, &indices, &number, &digest];
+            client.execute(schema::LEAVES, &leaves).await.map_err(failed)?;
             client.batch_execute("COMMIT").await.map_err(failed)
         })
     }
@@ -233,6 +217,14 @@ impl Journal for Session {
 
     fn erased(&mut self) -> io::Result<u64> {
         self.number(schema::ERASED)
+    }
+
+    fn leaves_agree(&mut self) -> io::Result<bool> {
+        self.compare_leaves()
+    }
+
+    fn renew_leaves(&mut self, pieces: &mut Pieces<'_>) -> io::Result<()> {
+        self.replace_leaves(pieces)
     }
 
     fn read(&mut self, from: Option<u64>) -> io::Result<Ordered> {

@@ -30,6 +30,11 @@ CREATE TABLE IF NOT EXISTS sigveil_leaf (
     index bigint NOT NULL,
     PRIMARY KEY (log, hash)
 );
+CREATE TABLE IF NOT EXISTS sigveil_leaf_sum (
+    log bigint PRIMARY KEY,
+    number bigint NOT NULL,
+    digest bigint NOT NULL
+);
 CREATE TABLE IF NOT EXISTS sigveil_withheld (
     log bigint NOT NULL,
     number bigint NOT NULL,
@@ -57,9 +62,46 @@ pub(super) const KNOWN: &str = "SELECT hash, index FROM sigveil_leaf WHERE log =
 pub(super) const EXTEND: &str = "UPDATE sigveil_log SET size = $3 WHERE id = $1::bigint AND size = $2";
 pub(super) const END: &str = "UPDATE sigveil_log SET ended = true WHERE id = $1::bigint RETURNING size";
 pub(super) const BATCH: &str = "INSERT INTO sigveil_batch (log, first, next, record) VALUES ($1, $2, $3, $4)";
-pub(super) const LEAVES: &str = "
-INSERT INTO sigveil_leaf (log, hash, index) SELECT $1, * FROM unnest($2::bytea[], $3::bigint[])
-ON CONFLICT (log, hash) DO UPDATE SET index = excluded.index";
+
+macro_rules! put_leaves {
+    () => {
+        "INSERT INTO sigveil_leaf (log, hash, index) SELECT $1, * FROM unnest($2::bytea[], $3::bigint[])
+         ON CONFLICT (log, hash) DO UPDATE SET index = excluded.index"
+    };
+}
+
+/// The row of all leaves: their number and their digest, as `leaves.rs` says it.
+macro_rules! sum {
+    () => {
+        "count(*) AS number, coalesce(bit_xor(
+             ('x' || encode(substr(sha256(hash || int8send(index)), 1, 8), 'hex'))::bit(64)::bigint), 0) AS digest"
+    };
+}
+
+pub(super) const LEAVES: &str = concat!(
+    "WITH put AS (",
+    put_leaves!(),
+    ") INSERT INTO sigveil_leaf_sum AS had (log, number, digest) VALUES ($1, $4, $5) ON CONFLICT (log)
+     DO UPDATE SET number = had.number + excluded.number, digest = had.digest # excluded.digest"
+);
+pub(super) const AGREE: &str = concat!(
+    "SELECT last = size - 1 AND (size = 0 OR (found.number, found.digest) IS NOT DISTINCT FROM (had.number, had.digest))
+     FROM (SELECT coalesce(max(index), -1) AS last, ",
+    sum!(),
+    " FROM sigveil_leaf WHERE log = $1) AS found
+     CROSS JOIN sigveil_log LEFT JOIN sigveil_leaf_sum AS had ON log = id WHERE id = $1::bigint"
+);
+pub(super) const FORGET: &str = "DELETE FROM sigveil_leaf WHERE log = $1 AND hash >= $2 AND hash < $3";
+pub(super) const PUT: &str = put_leaves!();
+pub(super) const SUM: &str = concat!(
+    "INSERT INTO sigveil_leaf_sum (log, number, digest) SELECT $1, ",
+    sum!(),
+    " FROM sigveil_leaf WHERE log = $1
+     ON CONFLICT (log) DO UPDATE SET number = excluded.number, digest = excluded.digest"
+);
+/// Around the statements that read all leaves.
+pub(super) const UNHURRIED: &str = "SET statement_timeout = '10min'";
+pub(super) const HURRIED: &str = "SET statement_timeout = '10s'";
 
 pub(super) const WITHHOLD: &str =
     "UPDATE sigveil_log SET withheld = withheld + 1 WHERE id = $1::bigint RETURNING withheld";

@@ -9,7 +9,7 @@ use super::super::disk::{Fault, Plan};
 use crate::batch::Batch;
 use crate::hash::Hash;
 use crate::store::bucket::{Bucket, Created, Replaced, Version};
-use crate::store::shared::{Connect, Journal, Ordered, Turn};
+use crate::store::shared::{Connect, Journal, Ordered, Pieces, Turn};
 
 /// After how many more calls a delayed one is delivered: soon, or when much else has happened.
 fn delay(call: u64) -> u64 {
@@ -182,7 +182,15 @@ impl Journal for FaultyJournal {
     }
 
     fn erased(&mut self) -> io::Result<u64> {
-        call(&self.plan, || self.journal.erased())
+        call(&self.plan, "erased", || self.journal.erased())
+    }
+
+    fn leaves_agree(&mut self) -> io::Result<bool> {
+        call(&self.plan, "leaves_agree", || self.journal.leaves_agree())
+    }
+
+    fn renew_leaves(&mut self, pieces: &mut Pieces<'_>) -> io::Result<()> {
+        call(&self.plan, "renew_leaves", || self.journal.renew_leaves(pieces))
     }
 
     fn read(&mut self, from: Option<u64>) -> io::Result<Ordered> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::batch::Batch;
 use crate::hash::Hash;
 use crate::store::bucket::{Bucket, Created, Replaced, Version};
-use crate::store::shared::{Connect, Journal, Ordered, Turn};
+use crate::store::shared::{Connect, Journal, Ordered, Pieces, Turn};
 
 /// Clones are the same bucket.
 #[derive(Debug, Clone, Default)]
@@ -63,6 +63,8 @@ struct State {
     ended: bool,
     batches: Vec<Batch>,
     leaves: HashMap<Hash, u64>,
+    /// Whether somebody else changed those.
+    altered: bool,
     published: u64,
     withheld: Vec<Vec<u8>>,
     erased: u64,
@@ -81,6 +83,26 @@ impl MemoryOrder {
     /// The lease's time is over, whatever its holder thinks.
     pub fn expire(&self) {
         self.state().holder = None;
+    }
+
+    /// Somebody puts back what it was when it had so many entries, but for what is said of what was published.
+    pub fn roll_back(&self, size: u64) {
+        let mut state = self.state();
+        state.size = size;
+        state.batches.retain(|batch| batch.end() <= size);
+        state.leaves.retain(|_, index| *index < size);
+    }
+
+    /// The number of entries.
+    pub fn size(&self) -> u64 {
+        self.state().size
+    }
+
+    /// Somebody takes every other leaf for one at the beginning.
+    pub fn alter_leaves(&self) {
+        let mut state = self.state();
+        state.altered = true;
+        state.leaves.values_mut().filter(|index| index.is_multiple_of(2)).for_each(|index| *index = 0);
     }
 
     /// All batches that are kept, as records.
@@ -177,6 +199,22 @@ impl Journal for Session {
 
     fn erased(&mut self) -> io::Result<u64> {
         Ok(self.order.state().erased)
+    }
+
+    fn leaves_agree(&mut self) -> io::Result<bool> {
+        Ok(!self.order.state().altered)
+    }
+
+    fn renew_leaves(&mut self, pieces: &mut Pieces<'_>) -> io::Result<()> {
+        let mut leaves = HashMap::new();
+        for piece in pieces {
+            let (first, piece) = piece?;
+            leaves.extend(piece.into_iter().zip(first..));
+        }
+        let mut state = self.order.state();
+        assert_eq!(state.turn.take(), Some(self.number));
+        (state.leaves, state.altered) = (leaves, false);
+        Ok(())
     }
 
     fn read(&mut self, from: Option<u64>) -> io::Result<Ordered> {
