@@ -229,8 +229,13 @@ impl FrontEnd {
                 return Err((unplaced(batch), AppendError::Unavailable));
             }
         };
-        if turn.ended {
+        let is_rolled_back = turn.next < self.seen.0;
+        if turn.ended || is_rolled_back {
             let passed = self.journal.as_deref_mut().map_or(Ok(()), |journal| journal.pass());
+            if is_rolled_back {
+                tracing::error!(next = turn.next, published = self.seen.0, "the log's order was rolled back");
+                return Err((unplaced(batch), AppendError::Unavailable));
+            }
             return Err((unplaced(batch), passed.map_or(AppendError::Unavailable, |()| AppendError::Frozen)));
         }
         let mut placed = match self.config.layout {

@@ -97,7 +97,12 @@ impl Placed {
         metrics::add(&metrics.acknowledged, self.waiting.len() as u64);
         let tree = TileTree::new(tiles, checkpoint.size);
         for (index, leaf_hash, answer) in self.waiting {
-            let receipt = inclusion_proof(&tree, index, checkpoint.size).map(|proof| Receipt {
+            // Of an order that was rolled back, others may have published another entry there.
+            let proof = match tree.leaf(index) {
+                Ok(found) if found == leaf_hash => inclusion_proof(&tree, index, checkpoint.size).ok(),
+                _ => None,
+            };
+            let receipt = proof.ok_or(AppendError::Unavailable).map(|proof| Receipt {
                 index,
                 leaf_hash,
                 tree_size: checkpoint.size,
@@ -106,7 +111,7 @@ impl Placed {
                 checkpoint: note.clone(),
             });
             // Whoever went away finds the entry by its index or as a duplicate.
-            let _ = answer.send(receipt.map_err(|_| AppendError::Unavailable));
+            let _ = answer.send(receipt);
         }
     }
 }

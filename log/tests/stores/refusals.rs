@@ -57,6 +57,22 @@ pub(crate) async fn a_checkpoint_that_is_not_of_what_was_ordered_is_refused(plac
     log.stop().await;
 }
 
+pub(crate) async fn an_order_that_is_rolled_back_under_a_log_takes_nothing(place: &Place) {
+    let log = Log::open(place.config()).unwrap();
+    for n in 0..4u8 {
+        log.append_opaque(vec![n; 20]).await.unwrap();
+    }
+    // A folder's log has its order open.
+    if place.alter(ROLLED_BACK).await {
+        for n in 4..8u8 {
+            assert_eq!(log.append_opaque(vec![n; 20]).await, Err(AppendError::Unavailable));
+        }
+        let mut order = place.config().shared.unwrap().journal.connect(ORIGIN).unwrap();
+        assert_eq!(order.read(None).unwrap().size, 2);
+    }
+    log.stop().await;
+}
+
 /// As after a database, or a folder's write-ahead log, was put back from a copy.
 pub(crate) async fn an_order_that_was_rolled_back_is_refused(place: &Place) {
     four(place).await;

@@ -121,6 +121,27 @@ fn one_that_was_overtaken_answers_nothing_by_an_old_checkpoint() {
     assert_eq!(send(&mut first, 200..201), Some(AppendError::Unavailable));
 }
 
+/// An entry is not acknowledged by a tree that has another in its place.
+#[test]
+fn nobody_acknowledges_by_an_order_that_was_rolled_back() {
+    let shared = Shared::new();
+    let [mut first, mut second] = [(); 2].map(|()| shared.open(shared.by(&shared.bucket)));
+    (0..4).for_each(|body| assert_eq!(send(&mut first, body..body + 1), None));
+    shared.order.roll_back(2);
+    // It has not looked yet at what the other published.
+    assert_eq!(send(&mut second, 10..11), Some(AppendError::Unavailable));
+    // Now both know that more was published, and order nothing.
+    let size = shared.order.size();
+    assert!(size < 4);
+    for front_end in [&mut first, &mut second] {
+        assert_eq!(send(front_end, 11..12), Some(AppendError::Unavailable));
+    }
+    assert_eq!(shared.order.size(), size);
+    drop((first, second));
+    let opened = <FrontEnd as Engine>::open(shared.by(&shared.bucket));
+    assert_eq!(opened.err().unwrap().reason(), "log-published-ahead");
+}
+
 /// A witness that answers as it is told.
 struct Told {
     key: NoteKey,
