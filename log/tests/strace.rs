@@ -12,16 +12,21 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
+use common::certificates::{Holder, constraints};
 use common::*;
 use sigveil_log::Hash;
+use sigveil_log::ct::CertificateLog;
 use sigveil_log::engine::{Config, Coverage, Log, RedactionPolicy};
 use sigveil_log::entry::{Entry, Withholding};
+use sigveil_log::sct::{AcceptedRoots, EntryKind};
 use sigveil_log::store::disk::{Disk, DiskFile, Held, Kind, Open, Posix};
 use sigveil_log::store::files::Files;
 use sigveil_log::witness::Witness;
 
 /// Folder in which the child writes; without it, the child's test does nothing.
 const FOLDER: &str = "SIGVEIL_TEST_STRACE_FOLDER";
+/// Whether that is a certificate log's.
+const CERTIFICATES: &str = "SIGVEIL_TEST_STRACE_CERTIFICATES";
 
 type Counts = BTreeMap<String, u64>;
 
@@ -167,17 +172,40 @@ async fn work(folder: &Path, files: &Files) {
     log.freeze().await.unwrap();
 }
 
+/// The same of a certificate log, which keeps certificates of chains too.
+async fn work_on_certificates(folder: &Path, files: &Files) {
+    let root = Holder::root("CN=root", 1);
+    let key = p256::ecdsa::SigningKey::from_slice(&[5; 32]).unwrap();
+    let open = || {
+        let roots = AcceptedRoots::new([root.certificate.clone()]).unwrap();
+        let config = Config { files: files.clone(), wal_limit: 4 << 10, ..config(folder) };
+        CertificateLog::open(config, key.clone(), roots).unwrap()
+    };
+    let log = open();
+    let leaf =
+        |issuer: &Holder, n: u32| issuer.certify(&format!("CN=leaf {n}"), &key, vec![constraints(false)]);
+    for n in 0..260 {
+        log.issue(vec![leaf(&root, n)], EntryKind::Certificate).await.unwrap();
+    }
+    log.log().stop().await;
+    drop(log);
+    let (log, issuer) = (open(), root.issue("CN=issuer", 2, vec![constraints(true)]));
+    let chain = vec![leaf(&issuer, 260), issuer.certificate.clone()];
+    log.issue(chain, EntryKind::Certificate).await.unwrap();
+    log.log().freeze().await.unwrap();
+}
+
 /// Not a test by itself: what the child process runs. It says what it counted.
 #[test]
 fn child() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let counting = Counting::default();
     let files = Files::new(Arc::new(counting.clone()));
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(work(Path::new(&folder), &files));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    match std::env::var_os(CERTIFICATES) {
+        None => runtime.block_on(work(Path::new(&folder), &files)),
+        Some(_) => runtime.block_on(work_on_certificates(Path::new(&folder), &files)),
+    }
     for (call, count) in counting.0.lock().unwrap().iter() {
         println!("\ncounted {call} {count}");
     }
@@ -228,12 +256,12 @@ fn seen(trace: &str, folder: &str) -> Counts {
     counts
 }
 
-#[test]
-fn strace_sees_no_call_that_the_disk_did_not_count() {
+/// What a child counted of its calls, which are those that strace saw; `None` where that is missing.
+fn counted(of: Option<&str>) -> Option<Counts> {
     if Command::new("strace").arg("-V").output().is_err() {
         assert!(std::env::var("CI").as_deref() != Ok("true"), "CI needs strace");
         eprintln!("skipped: strace is not installed");
-        return;
+        return None;
     }
     let temporary = tempfile::tempdir().unwrap();
     let (folder, trace) = (temporary.path().join("store"), temporary.path().join("trace"));
@@ -244,6 +272,7 @@ fn strace_sees_no_call_that_the_disk_did_not_count() {
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", "child", "--nocapture", "--test-threads=1"])
         .env(FOLDER, &folder)
+        .envs(of.map(|of| (of, "1")))
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -258,6 +287,18 @@ fn strace_sees_no_call_that_the_disk_did_not_count() {
     // The folder above is synced too, because the log's is created in it.
     let seen = seen(&std::fs::read_to_string(&trace).unwrap(), &temporary.path().to_string_lossy());
     println!("{seen:?}");
-    assert!(counted["pwrite64"] > 100 && counted["unlink"] > 10 && counted.contains_key("link"));
     assert_eq!(seen, counted);
+    Some(counted)
+}
+
+#[test]
+fn strace_sees_no_call_that_the_disk_did_not_count() {
+    let Some(counted) = counted(None) else { return };
+    assert!(counted["pwrite64"] > 100 && counted["unlink"] > 10 && counted.contains_key("link"));
+}
+
+#[test]
+fn strace_sees_no_call_of_a_certificate_log_that_the_disk_did_not_count() {
+    let Some(counted) = counted(Some(CERTIFICATES)) else { return };
+    assert!(counted["pwrite64"] > 100 && counted["unlink"] > 10 && counted["mkdir"] > 3);
 }

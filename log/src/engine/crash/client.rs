@@ -27,7 +27,8 @@ use super::place::Place;
 /// A witness whose memory no crash touches.
 pub(super) struct Unforgetting {
     signer: NoteSigner,
-    seen: Mutex<Option<Seen>>,
+    log: NoteKey,
+    pub seen: Mutex<Option<Seen>>,
     /// All trees that the log had signed.
     pub roots: Mutex<BTreeMap<u64, Hash>>,
     /// What it was asked to cosign against what it had seen.
@@ -35,15 +36,37 @@ pub(super) struct Unforgetting {
 }
 
 impl Unforgetting {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(log: NoteKey) -> Self {
         let signer = NoteSigner::cosignature("witness.example", SigningKey::from_bytes(&[3; 32]));
         Self {
             signer: signer.expect("a valid name"),
+            log,
             seen: Mutex::default(),
             roots: Mutex::default(),
             forks: Mutex::default(),
         }
     }
+
+    /// Whether all that it cosigned are beginnings of this tree, and it was shown nothing else.
+    pub(super) fn agrees(&self, tree: &TileTree<Reader>) -> Result<(), String> {
+        let size = tree.size();
+        for (signed, known) in self.roots.lock().unwrap().iter() {
+            if *signed > size {
+                return Err(format!("a tree of {signed} was witnessed and {size} are published"));
+            }
+            if root(tree, *signed).map_err(|error| unreadable(&error))? != *known {
+                return Err(format!("fork: the tree of {signed} was another"));
+            }
+        }
+        match self.forks.lock().unwrap().first() {
+            Some(fork) => Err(format!("fork: {fork}")),
+            None => Ok(()),
+        }
+    }
+}
+
+pub(super) fn unreadable(error: &dyn std::fmt::Display) -> String {
+    format!("the folder cannot be read: {error}")
 }
 
 impl Cosigner for Unforgetting {
@@ -52,9 +75,8 @@ impl Cosigner for Unforgetting {
     }
 
     fn cosign(&self, request: &AddCheckpoint) -> Result<NoteSignature, CosignError> {
-        let logs = [common::log_signer().public().clone()];
         let mut seen = self.seen.lock().unwrap();
-        let decided = authenticate(&logs, request)
+        let decided = authenticate(std::slice::from_ref(&self.log), request)
             .and_then(|checkpoint| decide(*seen, &checkpoint, request).map(|()| checkpoint));
         match decided {
             Ok(checkpoint) => {
@@ -104,7 +126,7 @@ impl Run {
             files: place.files(),
             shared: place.shared(),
             folder: place.folder.clone(),
-            witness: Arc::new(Unforgetting::new()),
+            witness: Arc::new(Unforgetting::new(common::log_signer().public().clone())),
             acknowledged: BTreeMap::new(),
             refusal: None,
         }
@@ -186,24 +208,24 @@ impl Run {
     /// What anybody with the folder finds: all that was acknowledged, once, in order, and no tree signed that is not a
     /// beginning of the last.
     pub(super) fn check(&self) -> Result<(), String> {
-        let words = |error: &dyn std::fmt::Display| format!("the folder cannot be read: {error}");
         let reader = Reader::on(self.config().objects());
         let keys = [self.witness.key().clone()];
-        let bytes = reader.checkpoint().map_err(|error| words(&error))?;
+        let bytes = reader.checkpoint().map_err(|error| unreadable(&error))?;
         let log = common::log_signer().public().clone();
         let opened =
-            VerifiedCheckpoint::open_witnessed(&bytes, &log, &keys, 1).map_err(|error| words(&error))?;
+            VerifiedCheckpoint::open_witnessed(&bytes, &log, &keys, 1).map_err(|error| unreadable(&error))?;
         let (size, last) = (opened.checkpoint().size, opened.checkpoint().root);
         if let Some(shared) = &self.shared {
             // Front ends that do not publish answer by this.
             let order = shared.journal.connect(log.name());
-            let announced = order.and_then(|mut order| order.announced()).map_err(|error| words(&error))?;
+            let announced =
+                order.and_then(|mut order| order.announced()).map_err(|error| unreadable(&error))?;
             if announced != size {
                 return Err(format!("a tree of {size} is published, and {announced} are said to be"));
             }
         }
-        let tree = TileTree::open(reader.clone(), size, &last).map_err(|error| words(&error))?;
-        let entries = reader.entries(&tree, 0, size).map_err(|error| words(&error))?;
+        let tree = TileTree::open(reader.clone(), size, &last).map_err(|error| unreadable(&error))?;
+        let entries = reader.entries(&tree, 0, size).map_err(|error| unreadable(&error))?;
         let mut places = BTreeMap::new();
         for (index, entry) in (0u64..).zip(&entries) {
             let Stored::Body(bytes) = entry else { return Err("a body was withheld".to_owned()) };
@@ -222,21 +244,10 @@ impl Run {
         }
         if self.acknowledged.contains_key(&ATTACHED) {
             let index = self.acknowledged[&ATTACHED];
-            if reader.sealed(index).map_err(|error| words(&error))? != Some(attachment(ATTACHED)) {
+            if reader.sealed(index).map_err(|error| unreadable(&error))? != Some(attachment(ATTACHED)) {
                 return Err("lost: what is kept beside an entry".to_owned());
             }
         }
-        for (signed, known) in self.witness.roots.lock().unwrap().iter() {
-            if *signed > size {
-                return Err(format!("a tree of {signed} was witnessed and {size} are published"));
-            }
-            if root(&tree, *signed).map_err(|error| words(&error))? != *known {
-                return Err(format!("fork: the tree of {signed} was another"));
-            }
-        }
-        match self.witness.forks.lock().unwrap().first() {
-            Some(fork) => Err(format!("fork: {fork}")),
-            None => Ok(()),
-        }
+        self.witness.agrees(&tree)
     }
 }

@@ -11,14 +11,16 @@
 //! that run out (`lead`, `withhold`), which draw nothing.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod certificates;
 mod client;
 pub(super) mod disk;
 mod end;
 mod lead;
-mod place;
 mod leaves;
+mod place;
 mod remote;
 mod suite;
+mod syncs;
 mod together;
 mod withhold;
 mod witness;
@@ -331,40 +333,4 @@ fn each_call_goes_wrong_over_real_stores() {
     let every = if all() { 1 } else { 60 };
     suite::<FrontEnd>("S3, PostgreSQL", both, &REMOTE_FAULTS, &restarts, every, seed());
     suite::<FrontEnd>("POSIX folder, PostgreSQL", folder, &FAULTS, &restarts, 2 * every, seed());
-}
-
-/// The suite is worth what it finds: an engine that leaves out one sync must be caught by it.
-fn is_caught(new: impl Fn() -> Place) -> bool {
-    let calls = calls::<Sequencer>(&new());
-    let restarts = [Restart::Process, Restart::Power(Survival::Nothing), Restart::Power(Survival::Drawn(1))];
-    (0..calls).any(|call| {
-        restarts.iter().any(|restart| {
-            let case = Case { call, fault: Fault::Death, lasting: true, restart: *restart };
-            one::<Sequencer>(&new(), case).is_err()
-        })
-    })
-}
-
-#[test]
-fn an_engine_that_forgets_one_sync_is_caught() {
-    assert!(!is_caught(|| Place::forgetful(|_| false, |_| false)), "the suite refuses a sound engine");
-    assert!(is_caught(|| Place::forgetful(|path| path.ends_with("wal"), |_| false)), "append");
-    assert!(is_caught(|| Place::forgetful(|path| named(path, "wal."), |_| false)), "the trimmed log");
-    assert!(is_caught(|| Place::forgetful(|path| named(path, "tile/0/"), |_| false)), "a full tile");
-    assert!(is_caught(|| Place::forgetful(|path| named(path, "tile/entries/"), |_| false)), "a full bundle");
-    assert!(is_caught(|| Place::forgetful(|path| named(path, "/sealed/"), |_| false)), "an attachment");
-    assert!(is_caught(|| Place::forgetful(|_| false, |path| path.ends_with("log"))), "names in the folder");
-    assert!(is_caught(|| Place::forgetful(|_| false, |path| path.ends_with("tile/0"))), "names of tiles");
-    assert!(
-        is_caught(|| Place::forgetful(|_| false, |path| path.ends_with("tile"))),
-        "names of tiles' folders"
-    );
-    assert!(
-        is_caught(|| Place::forgetful(|_| false, |path| path.ends_with("sealed"))),
-        "names of attachments"
-    );
-}
-
-fn named(path: &std::path::Path, part: &str) -> bool {
-    path.to_string_lossy().contains(part)
 }

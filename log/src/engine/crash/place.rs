@@ -43,12 +43,20 @@ impl Place {
     }
 
     pub(super) fn memory() -> Self {
-        let memory = Memory::with_folder(Path::new("/store"));
+        Self::on(Memory::with_folder(Path::new("/store")))
+    }
+
+    pub(super) fn on(memory: Memory) -> Self {
         Self::new(Arc::new(memory.clone()), memory)
     }
 
     pub(super) fn forgetful(files: fn(&Path) -> bool, folders: fn(&Path) -> bool) -> Self {
-        let memory = Memory::with_folder(Path::new("/store"));
+        Self::memory().forgetting(files, folders)
+    }
+
+    /// On a disk that says of these files, and of the names in these folders, that they are durable when they are not.
+    pub(super) fn forgetting(self, files: fn(&Path) -> bool, folders: fn(&Path) -> bool) -> Self {
+        let memory = self.memory.expect("a disk in memory");
         Self::new(Arc::new(Forgetful { memory: memory.clone(), files, folders }), memory)
     }
 
@@ -92,6 +100,7 @@ impl Place {
         // fast this machine is.
         Some(Shared {
             lease: Duration::from_secs(3600),
+            contend: Duration::ZERO,
             patience: Duration::ZERO,
             ..Shared::new(journal, bucket)
         })
@@ -100,7 +109,6 @@ impl Place {
     /// The files as a process that has just begun sees them.
     pub(super) fn files(&self) -> Files {
         let faulty = Faulty::new(Arc::clone(&self.disk), Arc::clone(&self.plan), self.memory.clone());
-            contend: Duration::ZERO,
         Files::new(Arc::new(faulty.with(self.late.clone())))
     }
 }

@@ -37,7 +37,7 @@ impl Outcomes {
     }
 }
 
-/// Runs cases on a store, one in `every`, and prints the table.
+/// Runs cases of an engine on a store, one in `every`, and prints the table.
 pub(super) fn suite<E: Engine>(
     store: &str,
     new: impl Fn() -> Place,
@@ -46,8 +46,20 @@ pub(super) fn suite<E: Engine>(
     every: u32,
     seed: u64,
 ) {
+    let run = |case| one::<E>(&new(), case);
+    table(store, (calls::<E>(&new()), run), faults, restarts, every, seed);
+}
+
+/// The same of whatever makes so many calls, and is run by case.
+pub(super) fn table(
+    store: &str,
+    (calls, run): (u64, impl Fn(Case) -> Result<usize, String>),
+    faults: &[(&'static str, Fault)],
+    restarts: &[(&'static str, Restart)],
+    every: u32,
+    seed: u64,
+) {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    let calls = calls::<E>(&new());
     let mut rows: BTreeMap<(usize, bool, usize), Outcomes> = BTreeMap::new();
     for (row, (_, fault)) in faults.iter().copied().enumerate() {
         for (column, (_, restart)) in restarts.iter().enumerate() {
@@ -58,7 +70,7 @@ pub(super) fn suite<E: Engine>(
                 let drawn = (0..calls).filter(|_| rng.next_u32().is_multiple_of(every)).collect::<Vec<_>>();
                 for call in drawn {
                     let case = Case { call, fault, lasting, restart: *restart };
-                    rows.entry((row, lasting, column)).or_default().count(case, one::<E>(&new(), case));
+                    rows.entry((row, lasting, column)).or_default().count(case, run(case));
                 }
             }
         }

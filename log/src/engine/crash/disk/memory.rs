@@ -158,6 +158,16 @@ impl Memory {
         memory
     }
 
+    /// Another with what this one has, all of it durable.
+    pub fn copy(&self) -> Self {
+        self.lose_power(Survival::Everything);
+        let mut inodes = self.0.lock().unwrap().inodes.clone();
+        // What has no name any more is most of it.
+        let nameless = inodes.iter_mut().skip(1).filter(|inode| inode.links == 0);
+        nameless.for_each(|inode| *inode = Inode::new(inode.folder));
+        Self(Arc::new(Mutex::new(State { inodes, ..State::default() })))
+    }
+
     /// The power fails and comes back.
     pub fn lose_power(&self, survival: Survival) {
         let mut rng = match survival {
@@ -175,6 +185,11 @@ impl Memory {
         state.count_links();
     }
 
+    /// All locks are free, whatever their holders think.
+    pub fn break_locks(&self) {
+        self.0.lock().unwrap().locks.clear();
+    }
+
     /// A sync of this file has failed: what was pending is shown, and will never be durable.
     pub fn forget_pending(&self, path: &Path) {
         let mut state = self.0.lock().unwrap();
@@ -185,11 +200,6 @@ impl Memory {
 }
 
 #[derive(Debug)]
-    /// All locks are free, whatever their holders think.
-    pub fn break_locks(&self) {
-        self.0.lock().unwrap().locks.clear();
-    }
-
 struct MemoryFile {
     memory: Memory,
     id: Id,
