@@ -279,14 +279,6 @@ impl Connect for Labelled {
     }
 }
 
-/// What somebody does to a database past the engine: statements, in which `$LOG` is the number of this order.
-pub async fn alter(order: &Labelled, origin: &str, statements: &str) {
-    let (client, connection) = tokio_postgres::connect(&order.address, tokio_postgres::NoTls).await.unwrap();
-    tokio::spawn(connection);
-    let log = format!("(SELECT id FROM sigveil_log WHERE origin = '{origin} {}')", order.label);
-    client.batch_execute(&statements.replace("$LOG", &log)).await.unwrap();
-}
-
 /// Says something at once, whole, on standard output.
 pub fn say(line: &str) {
     std::io::stdout().lock().write_all(format!("\n{line}\n").as_bytes()).unwrap();

@@ -82,10 +82,19 @@ impl Place {
     pub(crate) async fn alter(&self, statements: &str) -> bool {
         #[cfg(all(feature = "postgres", feature = "s3"))]
         if let Some(order) = &self.order {
-            servers::alter(order, ORIGIN, statements).await;
+            alter(order, statements).await;
             return true;
         }
         let _ = statements;
         false
     }
+}
+
+/// What somebody does to a database past the engine: statements, in which `$LOG` is the number of this order.
+#[cfg(all(feature = "postgres", feature = "s3"))]
+async fn alter(order: &servers::Labelled, statements: &str) {
+    let (client, connection) = tokio_postgres::connect(&order.address, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let log = format!("(SELECT id FROM sigveil_log WHERE origin = '{ORIGIN} {}')", order.label);
+    client.batch_execute(&statements.replace("$LOG", &log)).await.unwrap();
 }
