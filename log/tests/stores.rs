@@ -75,6 +75,7 @@ on_each_store! {
     duplicates_are_told_by_the_tree_at_a_start_whatever_was_done_to_the_leaves
     a_checkpoint_that_is_not_of_what_was_ordered_is_refused
     an_order_that_was_rolled_back_is_refused
+    an_order_that_was_rolled_back_and_has_grown_again_is_refused
     an_order_that_is_rolled_back_under_a_log_takes_nothing
     two_of_three_witnesses_are_enough_and_one_is_not
     a_frozen_log_is_read_and_takes_nothing_also_when_it_is_opened_again

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::tree::RecentTiles;
 use super::{AppendError, Clock, Config, OpenError};
+use crate::batch::Batch;
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::merkle::{consistency_proof, root};
 use crate::note::{NoteKey, NoteSignature, NoteSigner, SignedNote};
@@ -23,8 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) struct Publisher {
     objects: Objects,
     standing: Standing,
-    signer: NoteSigner,
-    also_signed_by: Vec<NoteSigner>,
+    /// All that sign, the log's first key first.
+    signers: Vec<NoteSigner>,
     clock: Clock,
     /// Latest time signed.
     time: u64,
@@ -50,8 +51,7 @@ impl Publisher {
         Self {
             objects: config.objects(),
             standing: Standing::default(),
-            signer: config.signer.clone(),
-            also_signed_by: config.also_signed_by.clone(),
+            signers: config.signers().cloned().collect(),
             clock: Arc::clone(&config.clock),
             time: 0,
             witnesses: config.witnesses.iter().map(Arc::clone).map(asked).collect(),
@@ -77,15 +77,17 @@ impl Publisher {
         Ok(size)
     }
 
-    /// Compares what was published with the committed tree, and who has signed it with who is to.
-    pub(super) fn compare(&mut self, reader: &Reader) -> Result<(), OpenError> {
+    /// Compares what was published with what was ordered, before anything is stored of that, and who has signed it with who is
+    /// to.
+    pub(super) fn compare(&mut self, reader: Reader, batches: &[Batch]) -> Result<(), OpenError> {
         let Some(Published { checkpoint, note }) = &self.published else { return Ok(()) };
-        let committed = root(&TileTree::new(reader.clone(), checkpoint.size), checkpoint.size)?;
+        let tiles = RecentTiles::of(reader, batches, checkpoint.size)?;
+        let committed = root(&TileTree::new(tiles, checkpoint.size), checkpoint.size)?;
         if committed != checkpoint.root {
             return Err(OpenError::PublishedDiffers);
         }
         let note = SignedNote::parse(note.as_bytes()).map_err(CheckpointError::from)?;
-        let keys: Vec<_> = self.signers().map(|signer| signer.public().clone()).collect();
+        let keys: Vec<_> = self.signers.iter().map(|signer| signer.public().clone()).collect();
         // A line that does not verify is as none: it is made anew.
         let signed = |keys: &[NoteKey]| note.verify(keys).map_or(0, |lines| lines.len());
         self.whole = signed(&keys) == keys.len() && signed(&self.witness_keys()) >= self.threshold;
@@ -102,16 +104,12 @@ impl Publisher {
         self.published().filter(|published| self.whole && published.checkpoint.size == size)
     }
 
-    fn signers(&self) -> impl Iterator<Item = &NoteSigner> {
-        std::iter::once(&self.signer).chain(&self.also_signed_by)
-    }
-
     pub(super) fn witness_keys(&self) -> Vec<NoteKey> {
         self.witnesses.iter().map(|asked| asked.witness.key().clone()).collect()
     }
 
     pub(super) fn log_key(&self) -> &NoteKey {
-        self.signer.public()
+        self.signers[0].public()
     }
 
     /// Signs, has cosigned and publishes the tree of `size` leaves.
@@ -121,11 +119,11 @@ impl Publisher {
             tracing::error!(%error, "the committed tree cannot be read");
             AppendError::Unavailable
         })?;
-        let checkpoint = Checkpoint::new(self.signer.public().name(), size, root);
+        let checkpoint = Checkpoint::new(self.log_key().name(), size, root);
         let mut note = SignedNote::new(checkpoint.to_string()).map_err(|_| AppendError::Unavailable)?;
         // Clocks are set back; each tree head of a certificate log is later than the one before (RFC 6962 §3.5).
         self.time = self.time.saturating_add(1).max((self.clock)());
-        for signer in self.signers() {
+        for signer in &self.signers {
             note.add(signer.sign(&checkpoint, self.time));
         }
         let cosigned = self.cosign(&mut note, tiles, size);

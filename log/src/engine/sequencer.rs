@@ -92,8 +92,8 @@ struct Recovered {
     known: Known,
 }
 
-/// Reads what the folder holds and makes it consistent. If fewer entries are there than were published, nothing is
-/// changed.
+/// Reads what the folder holds and makes it consistent. If fewer entries are there than were published, or others, nothing
+/// is changed.
 fn recover(config: &Config) -> Result<Recovered, OpenError> {
     freeze::forget_attempt(config)?;
     let mut publisher = Publisher::new(config);
@@ -103,10 +103,10 @@ fn recover(config: &Config) -> Result<Recovered, OpenError> {
     if committed < published {
         return Err(OpenError::PublishedAhead { published, committed });
     }
+    let reader = config.reader();
+    publisher.compare(reader.clone(), &batches)?;
     wal.settle()?;
     let tree = CommittedTree::open(config.objects(), config.layout, &batches)?;
-    let reader = config.reader();
-    publisher.compare(&reader)?;
     let mut known = Known::with_capacity(if config.layout == Layout::TlogTiles { tree.size() } else { 0 });
     if config.layout == Layout::TlogTiles {
         leaves(&reader, tree.size(), |index, leaf| known.insert(&leaf, index))?;

@@ -191,6 +191,20 @@ impl RecentTiles {
         Self { reader, recent: Arc::default() }
     }
 
+    /// Those of the first `size` leaves, of which what these batches hold need not be stored yet, or may be stored otherwise.
+    pub(super) fn of(reader: Reader, batches: &[Batch], size: u64) -> Result<Self, TileError> {
+        let first = batches.first().map_or(0, |batch| batch.first);
+        let mut edge = Edge::recover(&reader, first.min(size))?;
+        let mut tiles = Vec::new();
+        let ordered = batches.iter().flat_map(|batch| &batch.entries);
+        let more = usize::try_from(size.saturating_sub(first)).unwrap_or(usize::MAX);
+        ordered.take(more).for_each(|entry| edge.push(entry.leaf, &mut tiles));
+        tiles.extend(edge.partial());
+        let recent = Self::new(reader);
+        recent.update(tiles.iter());
+        Ok(recent)
+    }
+
     fn update<'a>(&self, tiles: impl Iterator<Item = &'a EdgeTile>) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         if recent.len() > 64 {

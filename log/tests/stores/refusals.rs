@@ -1,8 +1,10 @@
 //! A log whose order does not have what it published does not start, and leaves everything as it is.
 
 use sigveil_log::Hash;
+use sigveil_log::batch::{Batch, Sequenced};
 use sigveil_log::checkpoint::Checkpoint;
 use sigveil_log::engine::{AppendError, Log};
+use sigveil_log::merkle::leaf_hash;
 use sigveil_log::note::{NoteSigner, SignedNote};
 
 use crate::common::*;
@@ -82,4 +84,25 @@ pub(crate) async fn an_order_that_was_rolled_back_is_refused(place: &Place) {
         std::fs::write(&path, &wal[..wal.len() / 2]).unwrap();
     }
     refused(place, "log-published-ahead");
+}
+
+/// The same, when other entries have come to stand where others than those were published.
+pub(crate) async fn an_order_that_was_rolled_back_and_has_grown_again_is_refused(place: &Place) {
+    four(place).await;
+    let others: Vec<_> = (4..7u8).map(|n| vec![n; 20]).collect();
+    if place.alter(ROLLED_BACK).await {
+        let mut order = place.config().shared.unwrap().journal.connect(ORIGIN).unwrap();
+        assert_eq!(order.begin(&[]).unwrap().next, 2);
+        let sequenced = |item: Vec<u8>| Sequenced { leaf: leaf_hash(&item), item, attachment: Vec::new() };
+        order.commit(&Batch { first: 2, entries: others.into_iter().map(sequenced).collect() }).unwrap();
+    } else {
+        let other = Place::folder().unwrap();
+        let log = Log::open(other.config()).unwrap();
+        for item in [vec![0; 20], vec![1; 20]].into_iter().chain(others) {
+            log.append_opaque(item).await.unwrap();
+        }
+        log.stop().await;
+        std::fs::copy(other.path().join("log/wal"), place.path().join("log/wal")).unwrap();
+    }
+    refused(place, "log-published-differs");
 }

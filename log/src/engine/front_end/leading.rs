@@ -47,13 +47,13 @@ impl Leading {
         if batches.is_empty() {
             batches.push(Batch { first: committed, entries: Vec::new() });
         }
+        publisher.compare(config.reader(), &batches)?;
         let erased = if withheld == 0 { 0 } else { journal.erased()? };
         // From here on the order does not have it any more, and what is stored must be as the order says.
         for intent in intents(journal, knew.map_or(erased, |knew| knew.min(erased)), withheld)? {
             intent.erase(&config.objects(), config.layout.bundle_kind())?;
         }
         let tree = CommittedTree::open(config.objects(), config.layout, &batches)?;
-        publisher.compare(&config.reader())?;
         // Whoever led before may have gone between publishing and saying so, and there may be nothing more to publish.
         journal.announce(published)?;
         if erased < withheld {
