@@ -1,6 +1,7 @@
 //! Cases on a store, and the table of what became of them.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write as _};
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
@@ -35,6 +36,11 @@ impl Outcomes {
             }
         }
     }
+}
+
+/// Past the capture of what tests print: it is told of those that pass, too.
+pub(super) fn say(text: &str) {
+    io::stdout().write_all(text.as_bytes()).unwrap();
 }
 
 /// Runs cases of an engine on a store, one in `every`, and prints the table.
@@ -75,19 +81,19 @@ pub(super) fn table(
             }
         }
     }
-    println!("\n{store}: {calls} calls, one run in {every}");
-    println!(
-        "| {:21} | {:8} | {:24} | {:>5} | {:>7} | {:>4} | {:>5} | {:>7} |",
+    let mut text = format!(
+        "\n{store}: {calls} calls, one run in {every}, seed {seed}\n| {:21} | {:8} | {:25} | {:>5} | {:>7} | {:>4} | {:>5} | {:>7} |\n",
         "fault", "how long", "then", "runs", "acked", "lost", "forks", "refused"
     );
     for ((row, lasting, column), outcomes) in &rows {
         let long = if *lasting { "for ever" } else { "once" };
         let (fault, then) = (faults[*row].0, restarts[*column].0);
         let Outcomes { runs, acknowledged, lost, forks, refused, .. } = outcomes;
-        println!(
-            "| {fault:21} | {long:8} | {then:24} | {runs:5} | {acknowledged:7} | {lost:4} | {forks:5} | {refused:7} |"
+        text += &format!(
+            "| {fault:21} | {long:8} | {then:25} | {runs:5} | {acknowledged:7} | {lost:4} | {forks:5} | {refused:7} |\n"
         );
     }
+    say(&text);
     let wrong: Vec<_> = rows.values().filter_map(|outcomes| outcomes.first.as_ref()).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
