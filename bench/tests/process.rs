@@ -78,7 +78,7 @@ fn workload(samples: usize) -> String {
          [sign]\nrounds = 1\nsignings = 1\nspan = 1\n\
          [log]\nentries = 20\nrounds = 3\nconnections = [1]\nrates = []\nslow_connections = []\nspan = 1\nslow_span = 1\nidle_span = 1\n\
          [sweep]\nrates = [20]\nissue_rates = []\nspan = 1\n\
-         [growth]\nlogs = [100, 200, 400]\nauthorities = [20, 40, 80]\nblocks = 1\nrate = 10\nspan = 1\n"
+         [growth]\nlogs = [100, 200, 400]\nauthorities = [20, 40, 80]\nlarge = 500\nblocks = 1\nrate = 10\nspan = 1\n"
     )
 }
 
