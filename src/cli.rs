@@ -8,6 +8,8 @@ mod export;
 mod index;
 #[cfg(feature = "service")]
 mod log;
+#[cfg(feature = "service")]
+mod logging;
 pub mod output;
 mod owner;
 mod plain;
@@ -65,7 +67,7 @@ fn disclose(command: &Disclose, progress: &Progress) -> Result<Report, Failure> 
 
 /// Of a command that serves.
 #[cfg(feature = "service")]
-fn logging(command: &Command) -> Option<&args::Logging> {
+fn said_meanwhile(command: &Command) -> Option<&args::Logging> {
     match command {
         Command::Serve(arguments) => Some(&arguments.logging),
         Command::Log(args::Log::Replica(arguments)) => Some(&arguments.logging),
@@ -83,8 +85,8 @@ fn service(
     cache: Option<&std::path::Path>,
     progress: &Progress,
 ) -> Result<Report, Failure> {
-    if let Some(logging) = logging(&command) {
-        crate::service::logging::start(logging)?;
+    if let Some(arguments) = said_meanwhile(&command) {
+        logging::start(arguments)?;
     }
     match command {
         Command::Demo(arguments) => crate::service::demo::run(&arguments, cache, progress),

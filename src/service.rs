@@ -9,7 +9,6 @@ pub mod folder;
 pub mod instance;
 pub mod issuer;
 pub mod keys;
-pub mod logging;
 pub mod login;
 pub mod logs;
 pub mod material;

@@ -4,7 +4,9 @@ use crate::support::{run, run_json, scratch, sigveil};
 
 #[test]
 fn wrong_calls_have_status_2_and_say_nothing_on_stdout() {
-    for call in [vec!["no-such-command"], vec!["verify"], vec!["search"], vec!["demo", "--token", "x"]] {
+    let loud = vec!["log", "serve", "--print-config", "--log-filter", "sigveil=loud"];
+    for call in [vec!["no-such-command"], vec!["verify"], vec!["search"], vec!["demo", "--token", "x"], loud]
+    {
         let output = run(&call);
         assert_eq!(output.status.code(), Some(2), "{call:?}");
         assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{call:?}");

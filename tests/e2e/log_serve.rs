@@ -13,6 +13,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use p256::ecdsa::signature::hazmat::PrehashSigner as _;
@@ -110,6 +111,11 @@ fn refusal(config: &str) -> String {
 
 /// Submits an entry as stock clients do; the status.
 fn submit(url: &str, artifact: &str) -> u16 {
+    answered(url, artifact).unwrap()
+}
+
+/// The same, if there is an answer.
+fn answered(url: &str, artifact: &str) -> Option<u16> {
     let key = SigningKey::from_slice(&[4; 32]).unwrap();
     let digest: [u8; 32] = Sha256::digest(artifact).into();
     let content: DerSignature = key.sign_prehash(&digest).unwrap();
@@ -122,7 +128,7 @@ fn submit(url: &str, artifact: &str) -> u16 {
     let body = HashedRekord::new(digest.to_vec(), signature).unwrap().to_request();
     let client = reqwest::blocking::Client::new();
     let answer = client.post(format!("{url}/api/v2/log/entries")).body(body).send();
-    answer.unwrap().status().as_u16()
+    Some(answer.ok()?.status().as_u16())
 }
 
 /// How many entries a served log has by this key, if it is the log's; otherwise why not.
@@ -286,15 +292,6 @@ fn a_database_that_asks_for_a_password_gets_the_one_in_the_environment() {
 }
 
 #[test]
-fn an_instance_removes_what_a_killed_one_left_among_its_keys() {
-    let instance = Served::embedded("log-serve-leftovers", |config| config.scheme = Scheme::Hashed);
-    let partial = instance.dir.join("store/keys/.sigveil-partial-abc");
-    std::fs::write(&partial, "half").unwrap();
-    let _instance = instance.restart();
-    assert!(!partial.exists());
-}
-
-#[test]
 fn an_instance_is_a_witness_for_the_logs_that_it_is_told() {
     let folder = fresh("log-serve-witness");
     let key = make_key(&configure(folder.path(), |_| {}));
@@ -324,4 +321,32 @@ fn an_instance_is_a_witness_for_the_logs_that_it_is_told() {
         log.folder = folder.path().join("stranger");
     }));
     assert_eq!(submit(&url, "one"), 503, "it has no cosignature, so it publishes nothing");
+}
+
+/// What was taken is answered when a signal ends the process: no entry is in the log whose sender does not know.
+#[test]
+fn a_signal_ends_it_once_it_has_answered_what_it_took() {
+    let folder = fresh("log-serve-signal");
+    let config = configure(folder.path(), |_| {});
+    let key = make_key(&config);
+    let (running, url) = serve(&config);
+    let taken = AtomicU64::new(0);
+    let status = std::thread::scope(|scope| {
+        for sender in 0..8 {
+            let (url, taken) = (&url, &taken);
+            scope.spawn(move || {
+                for number in 0.. {
+                    let Some(status) = answered(url, &format!("{sender} {number}")) else { break };
+                    assert_eq!(status, 201);
+                    taken.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+        }
+        until("entries are taken", || taken.load(Ordering::SeqCst) > 50);
+        running.terminate()
+    });
+    assert!(status.success(), "{status}");
+    let log = folder.path().join("log");
+    let (status, answer) = run_json(["log", "verify", "--dir", text(&log), "--log-key", &key]);
+    assert_eq!((status, answer["entries"].as_u64()), (0, Some(taken.into_inner())), "{answer}");
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sigveil::service::config::{Config, Ports};
+use sigveil::trust::Scheme;
 
 use crate::alteration::Altered;
 use crate::leak;
@@ -154,6 +155,15 @@ fn a_served_instance_signs_for_our_client_and_for_a_stock_one() {
     }
     redact_by_url(&served);
     what_it_says_names_nobody(&served);
+}
+
+#[test]
+fn an_instance_removes_what_a_killed_one_left_among_its_keys() {
+    let instance = Served::embedded("service-leftovers", |config| config.scheme = Scheme::Hashed);
+    let partial = instance.dir.join("store/keys/.sigveil-partial-abc");
+    std::fs::write(&partial, "half").unwrap();
+    let _instance = instance.restart();
+    assert!(!partial.exists());
 }
 
 /// Each line is an object with its time, level and module; all that it says is in them, and nobody's address.

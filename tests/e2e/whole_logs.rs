@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -102,6 +102,15 @@ fn another_key_a_witness_that_did_not_sign_and_a_logs_own_folder_are_refused() {
 
 /// A process that is stopped when the test ends.
 pub struct Running(Child);
+
+impl Running {
+    /// Asks it to end; how it did.
+    pub fn terminate(mut self) -> ExitStatus {
+        let asked = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.0.id())).status();
+        assert!(asked.unwrap().success());
+        self.0.wait().unwrap()
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use nix::sys::resource::{UsageWho, getrusage};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
@@ -98,9 +98,7 @@ impl Process {
             if !self.is_alive() {
                 return Ok(());
             }
-            let id = Pid::from_raw(self.id).context("a process id is positive")?;
-            // Gone in between is as good.
-            kill_process(id, signal).ok();
+            self.send(signal)?;
             let asked = Instant::now();
             while self.is_alive() && asked.elapsed() < GRACE {
                 std::thread::sleep(Duration::from_millis(20));
@@ -109,6 +107,19 @@ impl Process {
         if self.is_alive() {
             bail!("{} (process {}) does not end", self.name, self.id);
         }
+        Ok(())
+    }
+
+    /// Ends it at once, whatever it is at.
+    pub(crate) fn kill(&self) -> anyhow::Result<()> {
+        ensure!(self.is_alive(), "{} (process {}) has died", self.name, self.id);
+        self.send(Signal::KILL)
+    }
+
+    fn send(&self, signal: Signal) -> anyhow::Result<()> {
+        let id = Pid::from_raw(self.id).context("a process id is positive")?;
+        // Gone in between is as good.
+        kill_process(id, signal).ok();
         Ok(())
     }
 
@@ -236,6 +247,21 @@ mod tests {
         assert!(process.is_alive() && process.usage().is_ok());
         process.stop().unwrap();
         assert!(!process.is_alive() && process.usage().is_err());
+    }
+
+    #[test]
+    fn what_is_below_a_process_is_counted_without_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sh");
+        let command = command.args(["-c", "sleep 60; true"]);
+        let process = Process::start("shell", command, &folder.path().join("log"), Words::Piped).unwrap();
+        let parents = [u32::try_from(process.id).unwrap()];
+        let begun = Instant::now();
+        while children(process.id).is_empty() && begun.elapsed() < PATIENCE {}
+        let child = children(process.id)[0];
+        assert!(below(&parents).rss > 0.0 && below(&parents).rss <= usage_of(child).unwrap().peak_rss);
+        process.kill().unwrap();
+        kill_process(Pid::from_raw(child).unwrap(), Signal::KILL).unwrap();
     }
 
     #[test]

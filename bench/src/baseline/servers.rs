@@ -28,17 +28,23 @@ pub(crate) struct Served {
     /// The processes whose use of the machine is this role's.
     pub(crate) processes: Vec<Process>,
     /// Those whose children's is, as they come and go.
-    pub(super) parents: Vec<u32>,
+    parents: Vec<u32>,
     /// Where its data is.
     pub(crate) data: PathBuf,
     /// Bytes there when it began: databases begin with some megabytes.
-    pub(super) empty: f64,
+    empty: f64,
 }
 
 impl Served {
-    pub(super) fn new(url: String, processes: Vec<Process>, data: PathBuf) -> Self {
+    fn new(url: String, processes: Vec<Process>, data: PathBuf) -> Self {
         let empty = disk::stored(&data);
         Self { url, processes, parents: Vec::new(), data, empty }
+    }
+
+    /// Several as one, where the first answers, with what is below these processes.
+    pub(super) fn together(several: &[Self; 2], parents: &[u32]) -> Self {
+        let processes = several.iter().flat_map(|one| one.processes.clone()).collect();
+        Self { processes, parents: parents.to_vec(), ..several[0].clone() }
     }
 
     /// Bytes that it has on disk for what it was given.

@@ -1,10 +1,8 @@
 //! Our log by two front ends: its order in PostgreSQL, its tiles in a bucket of an S3 server, all on this machine.
 
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
-use rustix::process::{Pid, Signal, kill_process};
+use anyhow::ensure;
 
 use super::install::Missing;
 use super::servers::Served;
@@ -19,7 +17,7 @@ struct Stores {
 
 /// A log that two processes serve.
 pub(crate) struct SharedLog {
-    stores: Rc<Stores>,
+    stores: Stores,
     /// Each front end.
     pub(crate) front_ends: [Served; 2],
     begun: usize,
@@ -31,17 +29,15 @@ impl SharedLog {
         let of = "a log of two front ends";
         let database = Server::postgres(&[]).ok_or(Missing::Tool { tool: "npm", of })?;
         let objects = Server::s3().ok_or(Missing::Tool { tool: "go", of })?;
-        let stores = Rc::new(Stores { database, objects });
+        let stores = Stores { database, objects };
         let front_ends = [stores.front_end(stack, 0)?, stores.front_end(stack, 1)?];
         Ok(Self { stores, front_ends, begun: 2 })
     }
 
     /// Both as one server, with the stores' use of the machine.
     pub(crate) fn served(&self) -> Served {
-        let [one, other] = &self.front_ends;
-        let processes = [&one.processes[..], &other.processes].concat();
-        let parents = vec![self.stores.database.id(), self.stores.objects.id()];
-        Served { processes, parents, ..one.clone() }
+        let parents = [self.stores.database.id(), self.stores.objects.id()];
+        Served::together(&self.front_ends, &parents)
     }
 
     /// Kills the front end that publishes, and another takes its place once `answered` by the one that is left; how long that
@@ -54,9 +50,8 @@ impl SharedLog {
         let publishing = self.publishing()?;
         let left = self.front_ends[1 - publishing].clone();
         let killed = &self.front_ends[publishing].processes[0];
-        let id = Pid::from_raw(killed.id).context("a process id is positive")?;
         let begun = Instant::now();
-        kill_process(id, Signal::KILL)?;
+        killed.kill()?;
         answered(&left)?;
         let took = begun.elapsed();
         ensure!(!killed.is_alive(), "{} was killed and runs", killed.name);

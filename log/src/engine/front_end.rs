@@ -229,14 +229,15 @@ impl FrontEnd {
                 return Err((unplaced(batch), AppendError::Unavailable));
             }
         };
-        let is_rolled_back = turn.next < self.seen.0;
-        if turn.ended || is_rolled_back {
+        let refused = if turn.next < self.seen.0 {
+            tracing::error!(next = turn.next, published = self.seen.0, "the log's order was rolled back");
+            Some(AppendError::Unavailable)
+        } else {
+            turn.ended.then_some(AppendError::Frozen)
+        };
+        if let Some(refused) = refused {
             let passed = self.journal.as_deref_mut().map_or(Ok(()), |journal| journal.pass());
-            if is_rolled_back {
-                tracing::error!(next = turn.next, published = self.seen.0, "the log's order was rolled back");
-                return Err((unplaced(batch), AppendError::Unavailable));
-            }
-            return Err((unplaced(batch), passed.map_or(AppendError::Unavailable, |()| AppendError::Frozen)));
+            return Err((unplaced(batch), passed.map_or(AppendError::Unavailable, |()| refused)));
         }
         let mut placed = match self.config.layout {
             Layout::StaticCt => place(batch, turn.next, &mut Distinct),

@@ -3,7 +3,8 @@
 
 use std::time::Instant;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
+use sigveil_log::tile::TILE_WIDTH;
 use tokio::runtime::Runtime;
 
 use super::{METRICS, Side, log_side};
@@ -58,7 +59,8 @@ fn measure(
         figures.insert("peak_rss".to_owned(), process.usage()?.peak_rss);
         if index == 0 {
             figures.insert("bytes_per_entry".to_owned(), occupied / amount.large as f64);
-            figures.insert("bytes_over_needed".to_owned(), occupied / needed(amount.large)?);
+            let body = Bodies::new()?.body(0)?.len();
+            figures.insert("bytes_over_needed".to_owned(), occupied / needed(amount.large, body));
         }
         ledger.add(name, index, figures)?;
         process.stop()?;
@@ -68,10 +70,29 @@ fn measure(
 }
 
 /// Bytes of bodies, each with its length, and of the hashes of all levels' tiles (C2SP tlog-tiles).
-fn needed(entries: u64) -> anyhow::Result<f64> {
-    let body = Bodies::new()?.body(0)?.len() as f64;
-    ensure!(entries > 0, "a log without entries needs nothing");
-    let hashes =
-        std::iter::successors(Some(entries), |below| Some(below / 256)).take_while(|level| *level > 0);
-    Ok(entries as f64 * (body + 2.0) + 32.0 * hashes.sum::<u64>() as f64)
+fn needed(entries: u64, body: usize) -> f64 {
+    let levels = std::iter::successors(Some(entries), |below| Some(below / TILE_WIDTH));
+    let hashes: u64 = levels.take_while(|level| *level > 0).sum();
+    (entries * (body as u64 + 2) + 32 * hashes) as f64
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_needed_is_bodies_and_the_hashes_of_every_level() {
+        assert_eq!(needed(255, 100), 255.0 * (102.0 + 32.0));
+        assert_eq!(needed(256, 100), 256.0 * (102.0 + 32.0) + 32.0);
+        assert_eq!(needed(65_536, 0), 65_536.0 * 34.0 + 256.0 * 32.0 + 32.0);
+    }
+
+    #[test]
+    fn the_bodies_of_a_filled_log_are_entries_of_one_length() {
+        let bodies = Bodies::new().unwrap();
+        let [one, other] = [0, 9_999_999].map(|number| bodies.body(number).unwrap());
+        assert!(one != other && one.len() == other.len());
+        sigveil_log::entry::Entry::parse(&one).unwrap();
+    }
 }

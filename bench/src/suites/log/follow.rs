@@ -58,3 +58,36 @@ impl Follower {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// A feed that tells of two entries, in pieces that end within a word.
+    fn feed() -> String {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = server.local_addr().unwrap().to_string();
+        std::thread::spawn(move || {
+            let (mut reader, _) = server.accept().unwrap();
+            reader.set_nodelay(true).unwrap();
+            for piece in ["id: 0\nevent: en", "try\ndata: {}\n\nid: 1\neve", "nt: entry\ndata: {}\n\n"] {
+                reader.write_all(piece.as_bytes()).unwrap();
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            // Until the reader goes.
+            while let Ok(1..) = reader.read(&mut [0; 256]) {}
+        });
+        address
+    }
+
+    #[test]
+    fn each_entry_counts_once_however_it_comes() {
+        Follower::from(&feed(), 0).unwrap().finish(2).unwrap();
+        let refused = Follower::from(&feed(), 0).unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+        assert!(refused.finish(1).unwrap_err().to_string().contains("told of 2"));
+    }
+}

@@ -12,7 +12,7 @@ use super::client::{Unforgetting, unreadable};
 use super::disk::{Memory, Survival};
 use super::place::Place;
 use super::suite::table;
-use super::{Case, FAULTS, Restart, all, seed};
+use super::{Case, FAULTS, Restart, all, restarts, seed};
 use crate::checkpoint::VerifiedCheckpoint;
 use crate::ct::CertificateLog;
 use crate::engine::common::{self, certificates::*};
@@ -265,13 +265,6 @@ fn leaves(reader: &Reader, tree: &TileTree<Reader>) -> Result<Vec<TileLeaf>, Str
 #[test]
 fn each_call_of_a_certificate_log_goes_wrong_on_a_disk_that_loses_what_was_not_synced() {
     let seed = seed();
-    let restarts = [
-        ("opened anew in place", Restart::InPlace),
-        ("process restarts", Restart::Process),
-        ("power lost, all unsynced", Restart::Power(Survival::Nothing)),
-        ("power lost, drawn", Restart::Power(Survival::Drawn(seed))),
-        ("power lost, none unsynced", Restart::Power(Survival::Everything)),
-    ];
     let prepared = Certificates::new();
     let run = |case| prepared.one(&prepared.place(), case);
     let every = if all() { 1 } else { 20 };
@@ -279,7 +272,7 @@ fn each_call_of_a_certificate_log_goes_wrong_on_a_disk_that_loses_what_was_not_s
         "POSIX model, certificates",
         (prepared.calls(&prepared.place()), run),
         &FAULTS,
-        &restarts,
+        &restarts(seed),
         every,
         seed,
     );

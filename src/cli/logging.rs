@@ -8,7 +8,7 @@ use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::cli::args::{LogFormat, Logging};
+use super::args::{LogFormat, Logging};
 use crate::failure::Failure;
 
 /// Begins with it, for the rest of the process.
