@@ -1,9 +1,11 @@
-//! Two processes serve one log, over real stores, and one of them is killed, again and again. What either acknowledged is
-//! there, once and in its place, and no size has two trees.
+//! Two processes serve one log, over real stores, and one of them is killed, or one of those, again and again. What either
+//! acknowledged is there, once and in its place, and no size has two trees.
 #![cfg(all(feature = "postgres", feature = "s3"))]
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
+#[path = "front_ends/stores.rs"]
+mod stores;
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -13,15 +15,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use common::acknowledged::{self, Acknowledged};
-use common::servers::{self, Labelled};
+use common::servers::{self, Labelled, Server};
 use common::*;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore as _, SeedableRng as _};
 use sigveil_log::checkpoint::VerifiedCheckpoint;
 use sigveil_log::engine::{AppendError, Config, Log, Shared};
-use sigveil_log::store::bucket::{Bucket, Created, Replaced};
-use sigveil_log::store::postgres::Postgres;
-use sigveil_log::store::shared::Connect as _;
 use sigveil_log::witness::{AddCheckpoint, CosignError, Cosigner, Refusal, Seen, authenticate, decide};
 
 /// The address of a child's stores: folder, database, label, and object store if there is one, one a line. Without it
@@ -196,13 +195,18 @@ fn listen(
     }
 }
 
-fn killed_in_turn(objects: bool) {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(stores) = Stores::new(folder.path(), objects) else { return };
+/// What is drawn by lot.
+fn lots() -> ChaCha20Rng {
     let seed = std::env::var("SIGVEIL_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| rand_core::OsRng.next_u64());
     println!("SIGVEIL_TEST_SEED={seed}");
-    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    ChaCha20Rng::seed_from_u64(seed)
+}
+
+fn killed_in_turn(objects: bool) {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(stores) = Stores::new(folder.path(), objects) else { return };
+    let mut rng = lots();
     let mut acknowledged = Acknowledged::default();
     let (sender, said) = channel();
     let start = |number| FrontEnd::start(&stores, number, sender.clone());
@@ -246,84 +250,42 @@ fn one_of_two_front_ends_is_killed_over_a_folder_and_postgres() {
     killed_in_turn(false);
 }
 
-/// How many of eight that try at once succeed.
-fn race<B: Bucket + 'static>(
-    bucket: &Arc<B>,
-    run: impl Fn(&B, u8) -> bool + Clone + Send + 'static,
-) -> usize {
-    let one = |n| {
-        let (bucket, run) = (Arc::clone(bucket), run.clone());
-        std::thread::spawn(move || run(&bucket, n))
+/// Both front ends go on with what is there when the servers below them have died under their writers and come back.
+#[test]
+fn the_database_and_the_object_store_are_killed_under_two_front_ends() {
+    let (Some(mut database), Some(mut objects)) = (Server::postgres(&[]), Server::s3()) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let stores = Stores {
+        folder: folder.path().to_str().unwrap().to_owned(),
+        database: database.address(),
+        label: servers::fresh(),
+        endpoint: Some(objects.endpoint()),
     };
-    let racing: Vec<_> = (0..8).map(one).collect();
-    racing.into_iter().map(|one| one.join().unwrap()).filter(|won| *won).count()
-}
-
-/// The conditions that the engine asks of a bucket, asked of the real one, eight at a time.
-#[test]
-fn a_bucket_creates_once_and_replaces_what_is_known() {
-    let Some(server) = servers::s3() else { return };
-    let bucket = Arc::new(servers::bucket(&server.endpoint(), &servers::fresh()));
-    for _ in 0..5 {
-        assert_eq!(bucket.get("a/b").unwrap(), None);
-        let created = race(&bucket, |bucket, n| matches!(bucket.create("a/b", &[n]), Ok(Created::Now(_))));
-        assert_eq!(created, 1);
-        let (_, version) = bucket.get("a/b").unwrap().unwrap();
-        let replaced = race(&bucket, move |bucket, n| {
-            matches!(bucket.replace("a/b", &[100 + n], &version), Ok(Replaced::Now(_)))
-        });
-        assert_eq!(replaced, 1);
-        let (bytes, version) = bucket.get("a/b").unwrap().unwrap();
-        assert!(bytes[0] >= 100);
-        assert!(matches!(bucket.replace("a/b", b"new", &version).unwrap(), Replaced::Now(_)));
-        assert_eq!(bucket.replace("a/b", b"newer", &version).unwrap(), Replaced::Other);
-        assert_eq!(bucket.replace("a/x", b"newer", &version).unwrap(), Replaced::Other);
-        assert_eq!(bucket.list("a/").unwrap(), ["a/b"]);
-        bucket.remove("a/b").unwrap();
-        bucket.remove("a/b").unwrap();
+    let mut rng = lots();
+    let mut acknowledged = Acknowledged::default();
+    let (sender, said) = channel();
+    let both = [0, 1].map(|number| FrontEnd::start(&stores, number, sender.clone()));
+    let mut dead = Instant::now();
+    for round in 0..=ROUNDS {
+        for front_end in [0, 1] {
+            listen(&said, &mut acknowledged, |number, at| number == front_end && at > dead);
+        }
+        if round < ROUNDS {
+            std::thread::sleep(Duration::from_millis(u64::from(rng.next_u32() % 200)));
+            if round % 2 == 0 {
+                database.crash()
+            } else {
+                objects.crash()
+            }
+            dead = Instant::now();
+        }
     }
-    let Some(other) = servers::Server::s3() else { return };
-    let gone = servers::bucket(&other.endpoint(), "gone");
-    other.stop();
-    assert!(gone.get("checkpoint").is_err() && gone.create("checkpoint", b"").is_err());
-}
-
-#[test]
-fn a_lease_goes_to_the_next_when_its_holder_ends_or_its_time_is_over() {
-    let Some(server) = servers::postgres() else { return };
-    let order = Labelled::new(&server.address(), &servers::fresh());
-    let (long, short) = (Duration::from_secs(600), Duration::from_millis(50));
-    let connect = || order.connect("log.example").unwrap();
-    let (mut one, mut two) = (connect(), connect());
-    assert!(one.lease(long).unwrap() && one.lease(long).unwrap(), "prolonged");
-    assert!(!two.lease(long).unwrap(), "held by another");
-    one.release().unwrap();
-    assert!(two.lease(long).unwrap(), "given up");
-    assert!(!one.lease(long).unwrap());
-    drop(two);
-    while !one.lease(short).unwrap() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let mut three = connect();
-    while !three.lease(long).unwrap() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    assert!(!one.lease(long).unwrap(), "its time was over, and it learns so");
-    assert_eq!(three.announced().unwrap(), 0);
-    three.announce(7).unwrap();
-    one.announce(5).unwrap();
-    assert_eq!(one.announced().unwrap(), 7, "the largest counts");
-}
-
-#[test]
-fn a_database_that_forgets_is_refused() {
-    let Some(server) = servers::Server::postgres(&["fsync=off"]) else { return };
-    let error = Postgres::new(&server.address()).unwrap().connect("log.example").unwrap_err();
-    assert!(error.to_string().contains("fsync"), "{error}");
-    assert!(Postgres::new("host=127.0.0.1 port=many").is_err());
-    let address = server.address();
-    server.stop();
-    assert!(Postgres::new(&address).unwrap().connect("log.example").is_err());
+    both.into_iter().for_each(FrontEnd::kill);
+    drop(sender);
+    said.iter().for_each(|(_, _, line)| acknowledged.note(&line));
+    let said = acknowledged.check(&Log::open(stores.config(1000)).unwrap());
+    assert!(!folder.path().join("fork").exists(), "no witness was shown a fork");
+    println!("servers killed: {said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

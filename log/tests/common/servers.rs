@@ -4,7 +4,7 @@
 //! Without npm or go the tests that need them say so and pass; with CI=true that is a failure.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
@@ -126,7 +126,8 @@ fn as_nobody(command: &mut Command) -> &mut Command {
     if is_root() { command.uid(NOBODY).gid(NOBODY) } else { command }
 }
 
-/// A server, and the shell that stops it by its process number and removes its folder once its own input ends.
+/// A server, and the shell that kills it and starts it anew at each line of its input, and once that ends stops it by its
+/// process number and removes its folder.
 pub struct Server {
     shell: Child,
     pub port: u16,
@@ -134,9 +135,10 @@ pub struct Server {
 
 impl Server {
     fn start(command: &mut Command, folder: &Path, port: u16) -> Self {
+        // Of SIGQUIT the object store dies, and the database with its children: it recovers from its log when it starts again.
         const WATCH: &str = r#"folder=$1; shift
-"$@" & server=$!
-read -r _
+"$@" > /dev/null & server=$!
+while read -r _; do kill -QUIT "$server"; wait "$server"; echo; "$@" > /dev/null & server=$!; done
 kill -TERM "$server"; kill -INT "$server"; wait "$server"; rm -rf "$folder""#;
         let mut shell = Command::new("sh");
         shell.args(["-c", WATCH, "sh"]).arg(folder).arg(command.get_program()).args(command.get_args());
@@ -146,15 +148,26 @@ kill -TERM "$server"; kill -INT "$server"; wait "$server"; rm -rf "$folder""#;
             .current_dir("/")
             .process_group(0)
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null());
-        let shell = as_nobody(&mut shell).spawn().unwrap();
+        let server = Self { shell: as_nobody(&mut shell).spawn().unwrap(), port };
+        server.wait_until_it_listens();
+        server
+    }
+
+    fn wait_until_it_listens(&self) {
         let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(60), "{command:?} does not listen");
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "nobody listens on {}", self.port);
             std::thread::sleep(Duration::from_millis(20));
         }
-        Self { shell, port }
+    }
+
+    /// Has it die, and begin again with what it had stored. It may not answer yet.
+    pub fn crash(&mut self) {
+        self.shell.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
+        self.shell.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        self.wait_until_it_listens();
     }
 
     /// PostgreSQL with an empty database; `None` where it may be missing.
