@@ -221,7 +221,9 @@ fn stat(id: i32) -> Option<Stat> {
     let text = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     let fields = after_name(&text);
     let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
-    Some(Stat { ended: matches!(*fields.first()?, "Z" | "X"), started: number(19)? })
+    // Its first thread may have ended before others, which have its files and locks until they do.
+    let ended = matches!(*fields.first()?, "Z" | "X") && number(17)? <= 1;
+    Some(Stat { ended, started: number(19)? })
 }
 
 fn field_of(id: i32, file: &str, field: &str) -> Option<f64> {
@@ -247,6 +249,27 @@ mod tests {
         assert!(process.is_alive() && process.usage().is_ok());
         process.stop().unwrap();
         assert!(!process.is_alive() && process.usage().is_err());
+    }
+
+    #[test]
+    fn a_process_of_which_one_thread_is_left_has_not_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let exit = if cfg!(target_arch = "x86_64") { 60 } else { 93 };
+        let script = format!(
+            "import ctypes, threading, time\n\
+             threading.Thread(target=time.sleep, args=(60,)).start()\n\
+             ctypes.CDLL(None).syscall({exit}, 0)"
+        );
+        let mut command = Command::new("python3");
+        let command = command.args(["-c", &script]);
+        let process = Process::start("threads", command, &folder.path().join("log"), Words::Piped).unwrap();
+        let first_ended =
+            || after_name(&fs::read_to_string(format!("/proc/{}/stat", process.id)).unwrap())[0] == "Z";
+        let begun = Instant::now();
+        while !first_ended() && begun.elapsed() < PATIENCE {}
+        assert!(first_ended() && process.is_alive());
+        process.stop().unwrap();
+        assert!(!process.is_alive());
     }
 
     #[test]
