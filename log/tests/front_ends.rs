@@ -17,8 +17,7 @@ use std::time::{Duration, Instant};
 use common::acknowledged::{self, Acknowledged};
 use common::servers::{self, Labelled, Server};
 use common::*;
-use rand_chacha::ChaCha20Rng;
-use rand_core::{RngCore as _, SeedableRng as _};
+use rand_core::RngCore as _;
 use sigveil_log::checkpoint::VerifiedCheckpoint;
 use sigveil_log::engine::{AppendError, Config, Log, Shared};
 use sigveil_log::witness::{AddCheckpoint, CosignError, Cosigner, Refusal, Seen, authenticate, decide};
@@ -40,9 +39,13 @@ struct Stores {
 
 impl Stores {
     fn new(folder: &Path, objects: bool) -> Option<Self> {
-        let endpoint = if objects { Some(servers::s3()?.endpoint()) } else { None };
-        let (folder, database) = (folder.to_str().unwrap().to_owned(), servers::postgres()?.address());
-        Some(Self { folder, database, label: servers::fresh(), endpoint })
+        let objects = if objects { Some(servers::s3()?) } else { None };
+        Some(Self::over(folder, servers::postgres()?, objects))
+    }
+
+    fn over(folder: &Path, database: &Server, objects: Option<&Server>) -> Self {
+        let (folder, database) = (folder.to_str().unwrap().to_owned(), database.address());
+        Self { folder, database, label: servers::fresh(), endpoint: objects.map(Server::endpoint) }
     }
 
     fn to_text(&self) -> String {
@@ -195,12 +198,18 @@ fn listen(
     }
 }
 
-/// What is drawn by lot.
-fn lots() -> ChaCha20Rng {
-    let seed = std::env::var("SIGVEIL_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(|| rand_core::OsRng.next_u64());
-    println!("SIGVEIL_TEST_SEED={seed}");
-    ChaCha20Rng::seed_from_u64(seed)
+/// Ends both, and holds all that was acknowledged against the log; how much that was, in words.
+fn settle(
+    both: [FrontEnd; 2],
+    said: &Receiver<(u32, Instant, String)>,
+    mut acknowledged: Acknowledged,
+    stores: &Stores,
+) -> String {
+    both.into_iter().for_each(FrontEnd::kill);
+    said.try_iter().for_each(|(_, _, line)| acknowledged.note(&line));
+    let said = acknowledged.check(&Log::open(stores.config(1000)).unwrap());
+    assert!(!Path::new(&stores.folder).join("fork").exists(), "no witness was shown a fork");
+    said
 }
 
 fn killed_in_turn(objects: bool) {
@@ -228,12 +237,7 @@ fn killed_in_turn(objects: bool) {
         taken.push(next - begun);
         both = [left, start(round)];
     }
-    both.into_iter().for_each(FrontEnd::kill);
-    drop(sender);
-    said.iter().for_each(|(_, _, line)| acknowledged.note(&line));
-    let log = Log::open(stores.config(1000)).unwrap();
-    let said = acknowledged.check(&log);
-    assert!(!folder.path().join("fork").exists(), "no witness was shown a fork");
+    let said = settle(both, &said, acknowledged, &stores);
     taken.sort();
     let (median, longest) = (taken[taken.len() / 2], taken[taken.len() - 1]);
     let store = if objects { "S3 and PostgreSQL" } else { "folder and PostgreSQL" };
@@ -255,12 +259,7 @@ fn one_of_two_front_ends_is_killed_over_a_folder_and_postgres() {
 fn the_database_and_the_object_store_are_killed_under_two_front_ends() {
     let (Some(mut database), Some(mut objects)) = (Server::postgres(&[]), Server::s3()) else { return };
     let folder = tempfile::tempdir().unwrap();
-    let stores = Stores {
-        folder: folder.path().to_str().unwrap().to_owned(),
-        database: database.address(),
-        label: servers::fresh(),
-        endpoint: Some(objects.endpoint()),
-    };
+    let stores = Stores::over(folder.path(), &database, Some(&objects));
     let mut rng = lots();
     let mut acknowledged = Acknowledged::default();
     let (sender, said) = channel();
@@ -272,20 +271,12 @@ fn the_database_and_the_object_store_are_killed_under_two_front_ends() {
         }
         if round < ROUNDS {
             std::thread::sleep(Duration::from_millis(u64::from(rng.next_u32() % 200)));
-            if round % 2 == 0 {
-                database.crash()
-            } else {
-                objects.crash()
-            }
+            let server = if round % 2 == 0 { &mut database } else { &mut objects };
+            server.crash();
             dead = Instant::now();
         }
     }
-    both.into_iter().for_each(FrontEnd::kill);
-    drop(sender);
-    said.iter().for_each(|(_, _, line)| acknowledged.note(&line));
-    let said = acknowledged.check(&Log::open(stores.config(1000)).unwrap());
-    assert!(!folder.path().join("fork").exists(), "no witness was shown a fork");
-    println!("servers killed: {said}");
+    println!("servers killed: {}", settle(both, &said, acknowledged, &stores));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,15 +17,13 @@ use std::time::Duration;
 use common::acknowledged::Acknowledged;
 use common::*;
 use rand_chacha::ChaCha20Rng;
-use rand_core::{RngCore as _, SeedableRng as _};
+use rand_core::RngCore as _;
 use sigveil_log::engine::{Config, Log};
 
 /// Folder in which a child writes; without it, the child's test does nothing.
 const FOLDER: &str = "SIGVEIL_TEST_KILL_FOLDER";
 /// Number of the child, so that all bodies differ.
 const ROUND: &str = "SIGVEIL_TEST_KILL_ROUND";
-/// A seed to replay; without it, a random one is drawn and printed.
-const SEED: &str = "SIGVEIL_TEST_SEED";
 const ROUNDS: u32 = 24;
 /// Entries that a soak has acknowledged before it ends.
 const SOAK: &str = "SIGVEIL_TEST_SOAK";
@@ -103,10 +101,7 @@ fn run_and_kill(folder: &Path, round: u32, rng: &mut ChaCha20Rng, acknowledged: 
 
 #[test]
 fn what_was_acknowledged_survives_a_kill_at_any_moment() {
-    let seed = std::env::var(SEED).ok().and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(|| rand_core::OsRng.next_u64());
-    println!("{SEED}={seed}");
-    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let mut rng = lots();
     let folder = tempfile::tempdir().unwrap();
     let mut acknowledged = Acknowledged::default();
     let mut round = 0;

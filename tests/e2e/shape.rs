@@ -125,15 +125,19 @@ fn tests_named_in(text: &str) -> Vec<(&str, &str)> {
     quoted.filter_map(|name| name.split_once("::")).filter(|(path, _)| path.ends_with(".rs")).collect()
 }
 
-/// Whether a source has this function, and either marks it a test or lists it among those run on each store.
-fn is_test(source: &str, name: &str) -> bool {
+/// Whether a source has this function, and either marks it a test or it is listed, there or in the file above, among those run
+/// on each store.
+fn is_test(source: &str, above: &str, name: &str) -> bool {
     let Some(function) = source.find(&format!("fn {name}(")) else { return false };
     // Attributes stand above the function, behind the end of whatever comes before it.
-    let above = &source[..function];
-    let above = &above[above.rfind("\n\n").unwrap_or(0)..];
-    let on_each_store = source.split_once("\non_each_store! {").and_then(|(_, rest)| rest.split_once('}'));
-    ["#[test]", "#[tokio::test"].iter().any(|mark| above.contains(mark))
-        || on_each_store.is_some_and(|(listed, _)| listed.split_whitespace().any(|other| other == name))
+    let before = &source[..function];
+    let attributes = &before[before.rfind("\n\n").unwrap_or(0)..];
+    let on_each_store = |source: &str| {
+        let listed = source.split_once("\non_each_store! {").and_then(|(_, rest)| rest.split_once('}'));
+        listed.is_some_and(|(listed, _)| listed.split_whitespace().any(|other| other == name))
+    };
+    ["#[test]", "#[tokio::test"].iter().any(|mark| attributes.contains(mark))
+        || [source, above].into_iter().any(on_each_store)
 }
 
 #[test]
@@ -143,11 +147,11 @@ fn the_threat_model_names_tests_that_exist() {
     let named = tests_named_in(&text);
     assert!(named.len() > 50, "the paper was read");
     for (path, name) in named {
-        let mut source =
-            std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
-        // Those that are run on each store are listed by the file above.
-        let above = root.join(path).parent().unwrap().with_extension("rs");
-        source += &std::fs::read_to_string(above).unwrap_or_default();
-        assert!(is_test(&source, name), "{path}: {name} is no test");
+        let path = root.join(path);
+        let source =
+            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let above = path.parent().unwrap().with_extension("rs");
+        let above = std::fs::read_to_string(above).unwrap_or_default();
+        assert!(is_test(&source, &above, name), "{}: {name} is no test", path.display());
     }
 }

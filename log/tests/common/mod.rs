@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use p256::ecdsa::signature::hazmat::PrehashSigner as _;
+use rand_chacha::ChaCha20Rng;
+use rand_core::{RngCore as _, SeedableRng as _};
 use sigveil_log::Hash;
 use sigveil_log::checkpoint::VerifiedCheckpoint;
 use sigveil_log::engine::{Config, Coverage, Log, OpenError, Receipt, RedactionPolicy};
@@ -23,6 +25,14 @@ use spki::EncodePublicKey as _;
 
 pub const ORIGIN: &str = "log.example";
 pub const NOW: u64 = 1_790_000_000_000;
+
+/// What is drawn by lot: from the seed to replay, or from a random one, which is printed.
+pub fn lots() -> ChaCha20Rng {
+    let seed = std::env::var("SIGVEIL_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = seed.unwrap_or_else(|| rand_core::OsRng.next_u64());
+    println!("SIGVEIL_TEST_SEED={seed}");
+    ChaCha20Rng::seed_from_u64(seed)
+}
 
 /// Serves a router on a free port; its URL.
 pub async fn serve(router: axum::Router) -> String {

@@ -38,11 +38,6 @@ impl Outcomes {
     }
 }
 
-/// Past the capture of what tests print: it is told of those that pass, too.
-pub(super) fn say(text: &str) {
-    io::stdout().write_all(text.as_bytes()).unwrap();
-}
-
 /// Runs cases of an engine on a store, one in `every`, and prints the table.
 pub(super) fn suite<E: Engine>(
     store: &str,
@@ -93,7 +88,8 @@ pub(super) fn table(
             "| {fault:21} | {long:8} | {then:25} | {runs:5} | {acknowledged:7} | {lost:4} | {forks:5} | {refused:7} |\n"
         );
     }
-    say(&text);
+    // Past the capture of what tests print: it is told of those that pass, too.
+    io::stdout().write_all(text.as_bytes()).unwrap();
     let wrong: Vec<_> = rows.values().filter_map(|outcomes| outcomes.first.as_ref()).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
