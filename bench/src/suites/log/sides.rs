@@ -173,12 +173,13 @@ impl Side {
     }
 
     /// Whether rates are raised on it: what answers every ten seconds would have tens of thousands waiting. On the server that
-    /// does nothing they find what the harness itself can ask for beside a server.
+    /// does nothing they find what the harness itself can ask for beside a server. A log with others' stores beside it is
+    /// asked at the loads that its goal names.
     pub(super) fn is_swept(&self) -> bool {
         match self.kind {
-            Kind::Null | Kind::Ours | Kind::Shared(_) | Kind::Rekor1 => true,
+            Kind::Null | Kind::Ours | Kind::Rekor1 => true,
             Kind::Rekor2(interval) => interval == SHORT_INTERVAL,
-            Kind::Certificates(..) => false,
+            Kind::Shared(_) | Kind::Certificates(..) => false,
         }
     }
 
