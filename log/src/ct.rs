@@ -172,12 +172,14 @@ impl CertificateLog {
         let timestamp = (self.clock)();
         let placed = Arc::new(OnceLock::new());
         let (logged, place) = (entry.clone(), Arc::clone(&placed));
+        // Of a precertificate what is signed, too, which is no longer.
+        let bytes = 2 * entry.der().len() + 32 * chain.len();
         let build = move |leaf_index| {
             let _ = place.set(leaf_index);
             let leaf = TileLeaf { entry: logged, timestamp, leaf_index, chain };
             (leaf.to_bytes(), leaf.leaf_hash())
         };
-        let receipt = self.log.append_indexed(build).await;
+        let receipt = self.log.append_indexed(bytes, build).await;
         let standing = match &receipt {
             Ok(_) => Standing::Published,
             Err(AppendError::Unwitnessed) => Standing::Durable,

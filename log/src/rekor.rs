@@ -22,8 +22,9 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use serde::Deserialize;
 
-use crate::checkpoint::VerifiedCheckpoint;
+use crate::checkpoint::{VerifiedCheckpoint, parse_decimal};
 use crate::engine::{AppendError, Log, Receipt};
 use crate::entry::{Entry, EntryError, HashedRekord, SealedPayload, Stored};
 use crate::http::{answer as read, guard, problem, watched};
@@ -130,7 +131,20 @@ fn stored(log: &Log, index: u64) -> Result<Option<Stored>, ReadError> {
 const KEPT_NOWHERE: [(header::HeaderName, &str); 2] =
     [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
 
-async fn read_entry(State(log): State<Log>, Path(index): Path<u64>) -> Response {
+/// An index as it stands in an address, in its one form.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Index(u64);
+
+impl TryFrom<String> for Index {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        parse_decimal(&text).map(Self).ok_or("an index is a decimal number")
+    }
+}
+
+async fn read_entry(State(log): State<Log>, Path(Index(index)): Path<Index>) -> Response {
     let found = |stored| match stored {
         Stored::Body(body) => (KEPT_NOWHERE, body).into_response(),
         Stored::Withheld(tombstone) => (StatusCode::GONE, KEPT_NOWHERE, tombstone.body()).into_response(),
@@ -139,7 +153,7 @@ async fn read_entry(State(log): State<Log>, Path(index): Path<u64>) -> Response 
     read(move || stored(&log, index), found, missing).await
 }
 
-async fn read_sealed(State(log): State<Log>, Path(index): Path<u64>) -> Response {
+async fn read_sealed(State(log): State<Log>, Path(Index(index)): Path<Index>) -> Response {
     let reader = log.reader().clone();
     let found = |payload: Vec<u8>| (KEPT_NOWHERE, payload).into_response();
     read(move || reader.sealed(index), found, ("sealed-none", "no openings are kept for this entry")).await

@@ -10,7 +10,7 @@ mod timestamps;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -24,12 +24,13 @@ use serde_json::{Value, json};
 use sigveil_log::Hash;
 use sigveil_log::checkpoint::VerifiedCheckpoint;
 use sigveil_log::ct::CertificateLog;
+use sigveil_log::engine::{Clock, Config};
 use sigveil_log::note::{NoteKey, NoteSignature, NoteSigner};
 use sigveil_log::sct::{
     AcceptedRoots, AddChainAnswer, EntryKind, LoggedCertificate, PrecertEntry, SctError,
     SignedCertificateTimestamp, SignedEntry, TileLeaf, embedded, extension_value, parse_list,
 };
-use sigveil_log::tile::{TileKind, TilePath, TileSource as _};
+use sigveil_log::tile::{TILE_WIDTH, TileKind, TilePath, TileSource as _};
 use sigveil_log::witness::{AddCheckpoint, CosignError, Cosigner, Witness};
 
 fn log_key() -> SigningKey {
@@ -296,6 +297,55 @@ async fn a_chain_whose_answer_was_lost_is_not_logged_again() {
     log.log().published().wait_for(|size| *size == 1).await.unwrap();
     let sct = log.issue(chain(), EntryKind::Certificate).await.unwrap();
     assert_eq!((sct.leaf_index(), size(&log)), (Some(0), 1));
+}
+
+/// A clock that says these, one after the other, and the last for ever.
+fn saying(times: &'static [u64]) -> Clock {
+    let next = AtomicUsize::new(0);
+    Arc::new(move || times[next.fetch_add(1, Ordering::SeqCst).min(times.len() - 1)])
+}
+
+/// RFC 6962 §3.5.
+#[tokio::test]
+async fn a_tree_head_is_no_older_than_the_newest_promise_in_it() {
+    let root = Holder::root("CN=root", 1);
+    let roots = || AcceptedRoots::new([root.certificate.clone()]).unwrap();
+    let chain = |name: &str| vec![root.certify(name, &subject_key(), vec![])];
+    let head = |log: &CertificateLog| {
+        let log = log.log();
+        VerifiedCheckpoint::open(&log.checkpoint().unwrap(), log.key(), &[]).unwrap().log_time()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let signer = NoteSigner::rfc6962(ORIGIN, log_key()).unwrap();
+    let watched = witness(&folder.path().join("witness"), vec![signer.public().clone()]);
+    let outage = Arc::new(Outage(watched, AtomicBool::new(true)));
+    let configured = |clock| {
+        // Nothing stays in the write-ahead log but what follows the last full tile.
+        let config = Config { clock, wal_limit: 1, witness_threshold: 1, ..config(folder.path()) };
+        Config { witnesses: vec![outage.clone()], ..config }
+    };
+    // The empty tree, the promise, the tree with it: the clock was set back in between.
+    let log = CertificateLog::open(configured(saying(&[1_000, 9_000, 2_000])), log_key(), roots()).unwrap();
+    let sct = log.issue(chain("CN=a"), EntryKind::Certificate).await.unwrap();
+    assert_eq!((sct.timestamp, head(&log)), (9_000, Some(9_000)));
+    // Nobody cosigns, the process ends, and the clock is set back before it is started again; the first time within a tile
+    // and the second at its end.
+    let mut log = log;
+    for (clock, back, to) in
+        [(saying(&[20_000]), saying(&[3_000]), 3), (saying(&[40_000]), saying(&[4_000]), TILE_WIDTH)]
+    {
+        outage.1.store(false, Ordering::SeqCst);
+        log.log().stop().await;
+        log = CertificateLog::open(configured(clock.clone()), log_key(), roots()).unwrap();
+        for number in size(&log)..to {
+            let refused = log.issue(chain(&format!("CN={number}")), EntryKind::Certificate).await;
+            assert_eq!(refused.unwrap_err().reason(), "log-unwitnessed");
+        }
+        outage.1.store(true, Ordering::SeqCst);
+        log.log().stop().await;
+        log = CertificateLog::open(configured(back), log_key(), roots()).unwrap();
+        assert_eq!((size(&log), head(&log)), (to, Some(clock())));
+    }
 }
 
 /// A witness that is down until it is told otherwise.

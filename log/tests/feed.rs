@@ -136,6 +136,19 @@ async fn only_so_many_follow_at_once() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_was_told_all_of_a_log_that_has_ended_is_not_asked_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(config(folder.path())).unwrap();
+    log.append_opaque(body(0)).await.unwrap();
+    log.freeze().await.unwrap();
+    let url = serve(sigveil_log::rekor::router(log.clone())).await;
+    let mut follower = Follower::new(&url, "?from=0", None).await;
+    assert_eq!(follower.next().await.0, 0);
+    assert_eq!(Follower::begin(&url, "", Some("0")).await.status(), 204);
+    assert_eq!(Follower::begin(&url, "?from=1", None).await.status(), 204);
+}
+
 /// A witness that is down until it is told otherwise.
 struct Outage(Witness, AtomicBool);
 

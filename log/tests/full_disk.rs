@@ -136,9 +136,9 @@ async fn a_log_on_a_full_disk_takes_nothing_and_goes_on_by_itself_when_there_is_
         assert!(disk.0.load(Ordering::SeqCst) == 0, "it is the disk that is full");
         tokio::time::sleep(Duration::from_millis(20)).await;
         assert_eq!(log.append_opaque(b"while it is full".to_vec()).await, Err(AppendError::Unavailable));
-        assert!(!log.metrics().is_ready());
+        assert!(!log.is_ready());
         disk.0.store(usize::MAX, Ordering::SeqCst);
-        while !log.metrics().is_ready() {
+        while !log.is_ready() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }

@@ -10,6 +10,8 @@ mod submissions;
 #[path = "http/witness.rs"]
 mod witness;
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use common::*;
@@ -115,7 +117,7 @@ async fn what_is_not_in_the_tree_is_not_found() {
         assert_eq!(get(format!("sigveil/v1/sealed/{index}")).await, missing("sealed-none"));
     }
     assert_eq!(get("sigveil/v1/sealed/0".into()).await, missing("sealed-none"));
-    for index in ["18446744073709551616", "-1", "0x0", "1.0", "%00", "..%2f0"] {
+    for index in ["18446744073709551616", "-1", "+0", "00", "0x0", "1.0", "%00", "..%2f0"] {
         let malformed = (400, "request-malformed".to_owned());
         assert_eq!(get(format!("sigveil/v1/entries/{index}")).await, malformed, "{index}");
         assert_eq!(get(format!("sigveil/v1/sealed/{index}")).await, malformed, "{index}");
@@ -261,6 +263,7 @@ async fn a_log_tells_what_it_counts_and_whether_it_is_ready() {
     for body in [b"one".to_vec(), b"two".to_vec(), b"one".to_vec()] {
         let _ = log.append_opaque(body).await;
     }
+    assert_eq!(reqwest::get(format!("{url}/readyz")).await.unwrap().status(), 200);
     // What was counted after the last answer shows with the next.
     log.stop().await;
     let answer = reqwest::get(format!("{url}/metrics")).await.unwrap();
@@ -275,7 +278,7 @@ async fn a_log_tells_what_it_counts_and_whether_it_is_ready() {
         let line = format!("sigveil_log_{name}{{origin=\"{ORIGIN}\"}} {value}\n");
         assert!(text.contains(&line), "{line} in {text}");
     }
-    assert_eq!(reqwest::get(format!("{url}/readyz")).await.unwrap().status(), 200);
+    assert_eq!(reqwest::get(format!("{url}/readyz")).await.unwrap().status(), 503, "it has stopped");
     assert_eq!(reqwest::get(format!("{url}/healthz")).await.unwrap().status(), 200);
 
     // A log whose witnesses are away has something to publish.
@@ -283,8 +286,11 @@ async fn a_log_tells_what_it_counts_and_whether_it_is_ready() {
     alone.witness_threshold = 1;
     let log = Log::open(alone).unwrap();
     let url = serve(sigveil_log::rekor::router(log.clone())).await;
+    assert_eq!(reqwest::get(format!("{url}/readyz")).await.unwrap().status(), 200);
     let _ = log.append_opaque(b"three".to_vec()).await;
-    log.stop().await;
+    while reqwest::get(format!("{url}/readyz")).await.unwrap().status() == 200 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     assert_eq!(
         refusal(reqwest::get(format!("{url}/readyz")).await.unwrap()).await,
         (503, "log-unavailable".to_owned())

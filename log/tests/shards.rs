@@ -6,17 +6,20 @@ mod common;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::*;
 use ed25519_dalek::SigningKey;
+use sigveil_log::Hash;
 use sigveil_log::checkpoint::VerifiedCheckpoint;
 use sigveil_log::engine::{AppendError, Config, Log, OpenError};
 use sigveil_log::entry::Entry;
 use sigveil_log::note::NoteSigner;
 use sigveil_log::shards::{Period, Shards};
-use sigveil_log::whole::{Identity, LocalCopy, Remote, Replica, verify};
+use sigveil_log::store::{ReadError, Reader};
+use sigveil_log::tile::{TileError, TilePath, TileSource};
+use sigveil_log::whole::{Identity, LocalCopy, Remote, Replica, Source, verify};
 
 fn request(artifact: &[u8]) -> Vec<u8> {
     let Entry::HashedRekord(entry) = rekord(artifact) else { panic!("a hashedrekord") };
@@ -135,6 +138,43 @@ async fn a_shard_that_cannot_be_frozen_keeps_no_other_from_it() {
     let shards = Shards::open(vec![first, second], Arc::new(|| 200)).unwrap();
     assert_eq!(shards.freeze_past().await.unwrap_err().reason(), "log-unwitnessed");
     assert!(!shards.all()[0].log().is_frozen() && shards.all()[1].log().is_frozen());
+}
+
+/// A log whose reading ends the thread that reads, once it is told to.
+struct Fatal(Reader, Arc<AtomicBool>);
+
+impl TileSource for Fatal {
+    fn read_tile(&self, path: &TilePath) -> Result<Vec<u8>, TileError> {
+        self.0.read_tile(path)
+    }
+}
+
+impl Source for Fatal {
+    fn checkpoint(&self) -> Result<Vec<u8>, ReadError> {
+        assert!(!self.1.load(Ordering::SeqCst), "the thread that follows ends here");
+        self.0.checkpoint()
+    }
+
+    fn issuer(&self, fingerprint: &Hash) -> Result<Option<Vec<u8>>, ReadError> {
+        self.0.issuer(fingerprint)
+    }
+}
+
+#[tokio::test]
+async fn a_replica_whose_thread_has_ended_is_not_ready() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(config(folder.path())).unwrap();
+    let (identity, ends) = (Identity::new(log.key().clone()), Arc::new(AtomicBool::new(false)));
+    let copy = LocalCopy::open(&folder.path().join("replica"), identity.clone()).unwrap();
+    let source = Fatal(log.reader().clone(), ends.clone());
+    let replica = Replica::start(copy, &identity, source, Duration::from_millis(5)).unwrap();
+    let url = serve(replica.router()).await;
+    for (end, status) in [(false, 200), (true, 503)] {
+        ends.store(end, Ordering::SeqCst);
+        while get(format!("{url}/readyz")).await.0 != status {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

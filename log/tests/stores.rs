@@ -140,13 +140,15 @@ async fn a_clock_that_jumps_back_takes_no_tree_head_with_it(place: &Place) {
 async fn what_finds_the_queue_full_is_refused_and_what_waits_is_answered_before_the_log_stops(place: &Place) {
     let witness = witness(&place.path().join("witness"), vec![log_signer().public().clone()]);
     let held = Arc::new(Held(witness, AtomicBool::new(true), AtomicU64::new(0)));
-    let mut limited = Config { queue: 2, batch_size: 1, ..place.config() };
+    let mut limited = Config { queue: 2, batch_size: 1, queue_bytes: 1_000, ..place.config() };
     limited.witnesses = vec![held.clone()];
     limited.witness_threshold = 1;
     if let Some(shared) = &mut limited.shared {
         shared.lease = Duration::from_secs(60);
     }
     let log = Log::open(limited).unwrap();
+    assert_eq!(log.append_opaque(vec![0; 1_001]).await, Err(AppendError::Busy));
+    log.append_opaque(vec![0; 1_000]).await.unwrap();
     held.1.store(false, Ordering::SeqCst);
     let mut waiting = Vec::new();
     // One is with the sequencer sooner or later, two wait; the next is refused at once.
@@ -169,6 +171,7 @@ async fn what_finds_the_queue_full_is_refused_and_what_waits_is_answered_before_
     }
     stopping.await.unwrap();
     assert_eq!(log.append_opaque(b"late".to_vec()).await, Err(AppendError::Unavailable));
+    assert!(!log.is_ready(), "nobody is there to take anything");
     // The folder is free at once, not some time later.
     Log::open(place.config()).unwrap();
 }
@@ -228,7 +231,7 @@ async fn a_frozen_log_is_read_and_takes_nothing_also_when_it_is_opened_again(pla
     let last = log.checkpoint().unwrap();
     drop(log);
     let log = reopen(|| place.config()).unwrap();
-    assert!(log.is_frozen() && log.metrics().is_ready());
+    assert!(log.is_frozen() && log.is_ready());
     assert_eq!(log.append_opaque(b"late".to_vec()).await, Err(AppendError::Frozen));
     assert_eq!(log.checkpoint().unwrap(), last);
     assert_eq!(*log.published().borrow(), taken);

@@ -76,8 +76,12 @@ pub struct Config {
     pub batch_age: Duration,
     /// Most entries of a batch.
     pub batch_size: usize,
+    /// Bytes of entries, and of what is kept beside them, at which a batch is whole.
+    pub batch_bytes: usize,
     /// Most entries that wait for a batch; further ones are refused with [`super::AppendError::Busy`].
     pub queue: usize,
+    /// And most bytes of them.
+    pub queue_bytes: usize,
     /// Time for tree heads that carry one.
     pub clock: Clock,
     /// Redaction authorities; without them no redaction record is accepted.
@@ -111,7 +115,7 @@ impl Shared {
 }
 
 impl Config {
-    /// A log of the Rekor face, with the defaults: no witnesses, batches of at most 20 ms or 2,048 entries.
+    /// A log of the Rekor face, with the defaults: no witnesses, batches of at most 20 ms, 2,048 entries or 8 MiB.
     pub fn new(folder: &Path, signer: NoteSigner, clock: Clock) -> Self {
         Self {
             folder: folder.to_owned(),
@@ -126,7 +130,9 @@ impl Config {
             wal_limit: 16 << 20,
             batch_age: Duration::from_millis(20),
             batch_size: 2048,
+            batch_bytes: 8 << 20,
             queue: 8192,
+            queue_bytes: 64 << 20,
             clock,
             redaction: None,
             shared: None,

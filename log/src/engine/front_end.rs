@@ -12,32 +12,26 @@
 
 mod leading;
 mod leaves;
+mod ordering;
 mod withhold;
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::command::{Answer, Draft};
 use super::freeze::FreezeError;
 use super::metrics::{self, Metrics};
-use super::place::{Distinct, Leaves, Placed, place};
 use super::publish::{Published, Publisher};
 use super::redact::{Coverage, RedactError, Redacted};
-use super::run::Writer;
-use super::sequencer::{Answer, Draft};
+use super::run::{BACKLOG, Writer};
 use super::tree::RecentTiles;
-use super::{AppendError, Config, Layout, OpenError, Shared};
-use crate::batch::{Batch, Sequenced};
-use crate::hash::Hash;
+use super::{AppendError, Config, OpenError, Shared};
 use crate::store::shared::Journal;
 use leading::Leading;
 
 /// How often a front end that waits for a checkpoint looks for it.
 const LOOK: Duration = Duration::from_millis(4);
-/// Entries that may be ordered and not published: nothing more is taken while there are as many, since whoever leads next
-/// reads all of them at once.
-const BACKLOG: u64 = 1 << 16;
 
 /// Everything that the log's thread owns.
 pub(super) struct FrontEnd {
@@ -48,6 +42,8 @@ pub(super) struct FrontEnd {
     leading: Option<Leading>,
     /// When the lease was last looked at.
     looked: Instant,
+    /// When it was last tried to publish what is ordered.
+    led: Instant,
     /// When storage failed or was last tried again.
     failed: Option<Instant>,
     /// What this front end last saw published, and committed.
@@ -55,24 +51,6 @@ pub(super) struct FrontEnd {
     /// How much of what was withheld it knew when it last led, until it has looked after what it then stored.
     knew: Option<u64>,
     metrics: Arc<Metrics>,
-}
-
-/// What the database says of the leaves of a batch, and the batch itself.
-struct Told(HashMap<Hash, u64>);
-
-impl Leaves for Told {
-    fn find(&self, leaf: &Hash, _: &[Sequenced]) -> Result<Option<u64>, AppendError> {
-        Ok(self.0.get(leaf).copied())
-    }
-
-    fn insert(&mut self, leaf: &Hash, index: u64) {
-        self.0.insert(*leaf, index);
-    }
-}
-
-fn unplaced(batch: Vec<(Draft, Answer)>) -> Placed {
-    let waiting = batch.into_iter().map(|(_, answer)| (0, Hash([0; 32]), answer)).collect();
-    Placed { waiting, ..Placed::default() }
 }
 
 impl FrontEnd {
@@ -85,6 +63,7 @@ impl FrontEnd {
             journal: None,
             leading: None,
             looked: now,
+            led: now,
             failed: None,
             seen: (0, 0),
             knew: None,
@@ -194,6 +173,7 @@ impl FrontEnd {
     fn lead(&mut self) -> Option<Result<Published, AppendError>> {
         let (leading, journal) = (self.leading.as_mut()?, self.journal.as_deref_mut()?);
         let published = leading.lead(&self.config, journal);
+        self.led = Instant::now();
         self.seen.1 = leading.tree.size();
         self.knew = Some(leading.erased);
         match &published {
@@ -212,50 +192,6 @@ impl FrontEnd {
             self.seen.0 = self.seen.0.max(journal.announced()?);
         }
         Ok(is_far(self.seen))
-    }
-
-    /// Gives a batch its places; or says why it has none.
-    fn order(&mut self, batch: Vec<(Draft, Answer)>) -> Result<Placed, (Placed, AppendError)> {
-        let leaf = |(draft, _): &(Draft, Answer)| match draft {
-            Draft::Fixed { entry, .. } => Some(entry.leaf),
-            Draft::Indexed(_) => None,
-        };
-        let leaves: Vec<_> = batch.iter().filter_map(leaf).collect();
-        let turn = self.journal.as_deref_mut().map(|journal| journal.begin(&leaves));
-        let turn = match turn {
-            Some(Ok(turn)) => turn,
-            other => {
-                tracing::error!(error = ?other, "the log's order cannot be reached");
-                return Err((unplaced(batch), AppendError::Unavailable));
-            }
-        };
-        let refused = if turn.next < self.seen.0 {
-            tracing::error!(next = turn.next, published = self.seen.0, "the log's order was rolled back");
-            Some(AppendError::Unavailable)
-        } else {
-            turn.ended.then_some(AppendError::Frozen)
-        };
-        if let Some(refused) = refused {
-            let passed = self.journal.as_deref_mut().map_or(Ok(()), |journal| journal.pass());
-            return Err((unplaced(batch), passed.map_or(AppendError::Unavailable, |()| refused)));
-        }
-        let mut placed = match self.config.layout {
-            Layout::StaticCt => place(batch, turn.next, &mut Distinct),
-            Layout::TlogTiles => place(batch, turn.next, &mut Told(turn.known)),
-        };
-        let batch = Batch { first: turn.next, entries: std::mem::take(&mut placed.entries) };
-        let done = match self.journal.as_deref_mut() {
-            Some(journal) if batch.entries.is_empty() => journal.pass(),
-            Some(journal) => journal.commit(&batch),
-            None => Ok(()),
-        };
-        match done {
-            Ok(()) => Ok(placed),
-            Err(error) => {
-                tracing::error!(%error, "whether a batch is in the log's order is unknown");
-                Err((placed, AppendError::Unavailable))
-            }
-        }
     }
 
     /// Waits until a tree of this size is published, by this front end or another.
@@ -306,7 +242,7 @@ impl Writer for FrontEnd {
     fn due(&self) -> Option<Instant> {
         Some(match (self.failed, &self.leading) {
             (Some(since), _) => since + self.config.storage_retry,
-            (None, Some(_)) => Instant::now() + self.config.batch_age,
+            (None, Some(_)) => self.led + self.config.batch_age,
             (None, None) => self.looked + self.shared.contend,
         })
     }

@@ -30,8 +30,8 @@ pub(super) fn set(gauge: &AtomicU64, value: u64) {
 }
 
 impl Metrics {
-    /// Whether entries are accepted now, and what is committed is published.
-    pub fn is_ready(&self) -> bool {
+    /// Whether storage works, and what is committed is published.
+    pub(super) fn is_ready(&self) -> bool {
         let read = |gauge: &AtomicU64| gauge.load(Ordering::Relaxed);
         read(&self.storage_failing) == 0 && read(&self.published) >= read(&self.committed)
     }

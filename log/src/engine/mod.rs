@@ -10,8 +10,10 @@
 //! Deduplication is derived from the leaf hashes at every start and kept in memory, eight to ten bytes an entry. Of several
 //! front ends it is the order's, and each that starts compares it with the order.
 //!
-//! The queue before the sequencer is bounded: what finds it full is refused at once, to be sent again later.
+//! The queue before the sequencer is bounded in entries and in bytes: what finds it full is refused at once, to be sent again
+//! later.
 
+mod command;
 #[cfg(test)]
 #[path = "../../tests/common/mod.rs"]
 mod common;
@@ -38,7 +40,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 pub use config::{Clock, Config, Layout, RedactionPolicy, Shared};
 pub use error::{AppendError, OpenError};
@@ -49,9 +51,11 @@ pub use redact::{Coverage, RedactError, Redacted};
 use crate::entry::{Entry, EntryError, ProofReceipt, SealedPayload};
 use crate::hash::Hash;
 use crate::note::NoteKey;
+use crate::store::bucket::ensure_conditional;
 use crate::store::{ReadError, Reader};
+use command::{Command, Draft, Interlude};
 use front_end::FrontEnd;
-use sequencer::{Command, Draft, Interlude, Sequencer};
+use sequencer::Sequencer;
 
 /// What an acknowledged entry gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +87,8 @@ struct Handle {
     redaction: Option<RedactionPolicy>,
     metrics: Arc<Metrics>,
     published: watch::Receiver<u64>,
+    /// Bytes that more drafts may have while others wait.
+    room: Arc<Semaphore>,
     /// Set before the log's thread ends, so that nobody takes an end for a failure.
     frozen: Arc<AtomicBool>,
 }
@@ -109,6 +115,7 @@ impl Log {
         let handle = Handle {
             metrics: Arc::clone(&metrics),
             published: seen,
+            room: Arc::new(Semaphore::new(config.queue_bytes)),
             reader: config.reader(),
             keys: config.keys(),
             redaction: config.redaction.clone(),
@@ -123,6 +130,7 @@ impl Log {
             run::start(Sequencer::open(config)?, metrics, published, receiver)?;
             return Ok(Self { commands, handle: Arc::new(handle) });
         };
+        shared.bucket.as_deref().map_or(Ok(()), ensure_conditional)?;
         let mut front_end = FrontEnd::open(config, shared)?;
         match front_end.is_frozen()? {
             Some(size) => handle.end(&published, size),
@@ -203,22 +211,25 @@ impl Log {
         self.send(Draft::recurring(body)).await
     }
 
-    /// Appends a leaf that depends on its index; `build` gives the bundle's item and the leaf hash.
+    /// Appends a leaf of some `bytes` that depends on its index; `build` gives the bundle's item and the leaf hash.
     pub(crate) async fn append_indexed(
         &self,
+        bytes: usize,
         build: impl FnOnce(u64) -> (Vec<u8>, Hash) + Send + 'static,
     ) -> Result<Receipt, AppendError> {
-        self.send(Draft::Indexed(Box::new(build))).await
+        self.send(Draft::Indexed { bytes, build: Box::new(build) }).await
     }
 
     async fn send(&self, draft: Draft) -> Result<Receipt, AppendError> {
+        let busy = || {
+            metrics::add(&self.handle.metrics.refused_busy, 1);
+            AppendError::Busy
+        };
         let (answer, receiver) = oneshot::channel();
-        let command = Command::Append { draft, answer };
-        self.commands.try_send(command).map_err(|error| match error {
-            TrySendError::Full(_) => {
-                metrics::add(&self.handle.metrics.refused_busy, 1);
-                AppendError::Busy
-            }
+        let bytes = u32::try_from(draft.bytes()).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.handle.room).try_acquire_many_owned(bytes).map_err(|_| busy())?;
+        self.commands.try_send(Command::Append { draft, answer, room }).map_err(|error| match error {
+            TrySendError::Full(_) => busy(),
             TrySendError::Closed(_) => self.ended(),
         })?;
         receiver.await.map_err(|_| self.ended())?
@@ -275,6 +286,12 @@ impl Log {
         let redact = Interlude::Redact { record, coverage: Box::new(coverage), answer };
         self.commands.send(Command::Interlude(redact)).await.map_err(|_| RedactError::Unavailable)?;
         receiver.await.map_err(|_| RedactError::Unavailable)?
+    }
+
+    /// Whether entries are accepted now, and what is committed is published; of a log that has ended, whether it is whole.
+    pub fn is_ready(&self) -> bool {
+        // Its thread's gauges say nothing of a thread that is gone.
+        (self.is_frozen() || !self.commands.is_closed()) && self.handle.metrics.is_ready()
     }
 
     /// What the log counts.

@@ -1,8 +1,8 @@
 //! Giving the entries of a batch their indices, telling duplicates, and answering.
 
+use super::command::{Answer, Draft};
 use super::metrics::{self, Metrics};
 use super::publish::Published;
-use super::sequencer::{Answer, Draft};
 use super::{AppendError, Receipt};
 use crate::batch::Sequenced;
 use crate::hash::Hash;
@@ -49,7 +49,7 @@ pub(super) fn place(batch: Vec<(Draft, Answer)>, next: u64, leaves: &mut impl Le
         let index = next + placed.entries.len() as u64;
         let (entry, recurring) = match draft {
             Draft::Fixed { entry, recurring } => (entry, recurring),
-            Draft::Indexed(build) => {
+            Draft::Indexed { build, .. } => {
                 let (item, leaf) = build(index);
                 (Sequenced { leaf, item, attachment: Vec::new() }, false)
             }

@@ -1,11 +1,11 @@
 //! Signing a checkpoint, having it cosigned, and publishing it.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use super::tree::RecentTiles;
+use super::tree::{CommittedTree, RecentTiles};
 use super::{AppendError, Clock, Config, OpenError};
 use crate::batch::Batch;
 use crate::checkpoint::{Checkpoint, CheckpointError};
@@ -47,7 +47,7 @@ pub(super) struct Published {
 
 impl Publisher {
     pub(super) fn new(config: &Config) -> Self {
-        let asked = |witness| Asked { witness, known: 0, busy: Arc::default() };
+        let asked = |witness| Asked { witness, known: Arc::default(), busy: Arc::default() };
         Self {
             objects: config.objects(),
             standing: Standing::default(),
@@ -56,8 +56,8 @@ impl Publisher {
             time: 0,
             witnesses: config.witnesses.iter().map(Arc::clone).map(asked).collect(),
             threshold: config.witness_threshold,
-            // A lease that ran out meanwhile would have another front end ask the same ones.
-            patience: config.shared.as_ref().map_or(PATIENCE, |shared| PATIENCE.min(shared.lease / 3)),
+            // A lease that ran out meanwhile would have another front end ask the same ones. It is prolonged at a third.
+            patience: config.shared.as_ref().map_or(PATIENCE, |shared| PATIENCE.min(shared.lease / 2)),
             published: None,
             whole: false,
         }
@@ -72,7 +72,7 @@ impl Publisher {
         let checkpoint = opened.checkpoint().clone();
         let size = checkpoint.size;
         self.time = opened.log_time().unwrap_or(0);
-        self.witnesses.iter_mut().for_each(|asked| asked.known = checkpoint.size);
+        self.witnesses.iter().for_each(|asked| asked.known.store(checkpoint.size, Ordering::SeqCst));
         self.published = Some(Published { checkpoint, note: opened.note().to_string().into() });
         Ok(size)
     }
@@ -112,8 +112,9 @@ impl Publisher {
         self.signers[0].public()
     }
 
-    /// Signs, has cosigned and publishes the tree of `size` leaves.
-    pub(super) fn publish(&mut self, tiles: &RecentTiles, size: u64) -> Result<Published, AppendError> {
+    /// Signs, has cosigned and publishes a tree.
+    pub(super) fn publish(&mut self, tree: &CommittedTree) -> Result<Published, AppendError> {
+        let (tiles, size, latest) = (&tree.tiles(), tree.size(), tree.latest());
         let tree = TileTree::new(tiles.clone(), size);
         let root = root(&tree, size).map_err(|error| {
             tracing::error!(%error, "the committed tree cannot be read");
@@ -121,8 +122,9 @@ impl Publisher {
         })?;
         let checkpoint = Checkpoint::new(self.log_key().name(), size, root);
         let mut note = SignedNote::new(checkpoint.to_string()).map_err(|_| AppendError::Unavailable)?;
-        // Clocks are set back; each tree head of a certificate log is later than the one before (RFC 6962 §3.5).
-        self.time = self.time.saturating_add(1).max((self.clock)());
+        // Clocks are set back, and those of front ends differ; each tree head of a certificate log is later than the one
+        // before, and no older than the newest promise in it (RFC 6962 §3.5).
+        self.time = self.time.saturating_add(1).max((self.clock)()).max(latest);
         for signer in &self.signers {
             note.add(signer.sign(&checkpoint, self.time));
         }
@@ -159,15 +161,14 @@ impl Publisher {
             let left = deadline.saturating_duration_since(Instant::now());
             // An end comes when all have answered.
             let Ok((place, answer)) = answers.recv_timeout(left) else { return cosigned };
-            let asked = &mut self.witnesses[place];
             match answer {
                 Ok(signature) => {
-                    asked.known = size;
                     note.add(signature);
                     cosigned += 1;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, witness = asked.witness.key().name(), "no cosignature");
+                    let witness = self.witnesses[place].witness.key().name();
+                    tracing::warn!(%error, witness, "no cosignature");
                 }
             }
         }
@@ -177,8 +178,8 @@ impl Publisher {
 /// A witness as it is asked.
 struct Asked {
     witness: Arc<dyn Cosigner>,
-    /// The size it last cosigned, as far as is known.
-    known: u64,
+    /// The size it last cosigned, as far as is known: from its answer, also one that came too late to be waited for.
+    known: Arc<AtomicU64>,
     /// Whether it has not answered yet.
     busy: Arc<AtomicBool>,
 }
@@ -199,10 +200,10 @@ impl Asked {
             return Err(io::Error::new(io::ErrorKind::WouldBlock, "it has not answered the last time yet"));
         }
         let free = Free(Arc::clone(&self.busy));
-        let (witness, known) = (Arc::clone(&self.witness), self.known);
+        let (witness, known) = (Arc::clone(&self.witness), Arc::clone(&self.known));
         let thread = std::thread::Builder::new().name("witness".to_owned());
         let asked = move || {
-            let answer = ask(witness.as_ref(), known, &note, &tree);
+            let answer = ask(witness.as_ref(), &known, &note, &tree);
             // Whoever takes the answer may ask again at once.
             drop(free);
             let _ = answers.send((place, answer));
@@ -220,10 +221,10 @@ impl Drop for Free {
     }
 }
 
-/// Asks one witness; if it is at another size than thought, once more from there.
+/// Asks one witness; if it is at another size than thought, once more from there. What it says of its size is kept.
 fn ask(
     witness: &dyn Cosigner,
-    known: u64,
+    known: &AtomicU64,
     note: &SignedNote,
     tree: &TileTree<RecentTiles>,
 ) -> Result<NoteSignature, CosignError> {
@@ -236,14 +237,21 @@ fn ask(
         };
         witness.cosign(&AddCheckpoint { old_size: old, proof, note: note.clone() })
     };
-    let signature = match request(known) {
-        Err(CosignError::Conflict(size)) if size != known && size <= tree.size() => request(size),
+    let thought = known.load(Ordering::SeqCst);
+    let signature = match request(thought) {
+        Err(CosignError::Conflict(size)) if size != thought && size <= tree.size() => {
+            known.store(size, Ordering::SeqCst);
+            request(size)
+        }
         answer => answer,
     }?;
     let mut check = SignedNote::new(note.text().to_owned()).map_err(|e| CosignError::Other(e.to_string()))?;
     check.add(signature.clone());
     match check.verify(std::slice::from_ref(witness.key())) {
-        Ok(verified) if verified.len() == 1 => Ok(signature),
+        Ok(verified) if verified.len() == 1 => {
+            known.store(tree.size(), Ordering::SeqCst);
+            Ok(signature)
+        }
         _ => Err(CosignError::Other("its cosignature does not verify".to_owned())),
     }
 }

@@ -7,10 +7,14 @@ use std::time::Instant;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 
+use super::command::{Answer, Command, Draft, Interlude};
 use super::freeze::FreezeError;
 use super::metrics::{self, Metrics};
-use super::sequencer::{Answer, Command, Draft, Interlude};
 use super::{Config, Coverage, OpenError, RedactError, Redacted};
+
+/// Entries that may be ordered and not published: nothing more is taken while there are as many, since witnesses that are
+/// away for long would have storage fill, and of several front ends whoever leads next reads all of them at once.
+pub(super) const BACKLOG: u64 = 1 << 16;
 
 /// What a log's thread drives.
 pub(super) trait Writer: Send + Sized + 'static {
@@ -97,13 +101,18 @@ fn run(
     }
 }
 
-/// The next command. Until there is one, what is due is done.
+/// The next command. Until there is one, what is due is done; and once before it, so that a queue that is never empty keeps
+/// nothing from being done.
 fn next(
     writer: &mut impl Writer,
     timer: &Runtime,
     published: &watch::Sender<u64>,
     commands: &mut mpsc::Receiver<Command>,
 ) -> Option<Command> {
+    if writer.due().is_some_and(|due| due <= Instant::now()) {
+        writer.tend();
+        tell(writer, published);
+    }
     loop {
         let Some(due) = writer.due() else { return commands.blocking_recv() };
         match timer.block_on(async { tokio::time::timeout_at(due.into(), commands.recv()).await }) {
@@ -122,14 +131,18 @@ fn gather(
     first: Command,
     commands: &mut mpsc::Receiver<Command>,
 ) -> (Vec<(Draft, Answer)>, Option<Interlude>) {
-    let (mut batch, opened) = (Vec::new(), Instant::now());
+    let (mut batch, mut bytes, opened) = (Vec::new(), 0, Instant::now());
     let mut command = first;
     loop {
         match command {
-            Command::Append { draft, answer } => batch.push((draft, answer)),
+            Command::Append { draft, answer, room } => {
+                bytes += draft.bytes();
+                batch.push((draft, answer));
+                drop(room);
+            }
             Command::Interlude(interlude) => return (batch, Some(interlude)),
         }
-        if batch.len() >= config.batch_size {
+        if batch.len() >= config.batch_size || bytes >= config.batch_bytes {
             return (batch, None);
         }
         command = loop {
@@ -141,5 +154,103 @@ fn gather(
                 Err(_) => return (batch, None),
             }
         };
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::sync::{Semaphore, oneshot};
+
+    use super::super::common;
+    use super::*;
+
+    /// Counts how often it did what was due.
+    struct Due {
+        config: Config,
+        metrics: Arc<Metrics>,
+        at: Instant,
+        tended: usize,
+    }
+
+    impl Due {
+        fn new(config: Config, at: Instant) -> Self {
+            Self { config, metrics: Arc::default(), at, tended: 0 }
+        }
+    }
+
+    impl Writer for Due {
+        fn config(&self) -> &Config {
+            &self.config
+        }
+
+        fn metrics(&mut self) -> &mut Arc<Metrics> {
+            &mut self.metrics
+        }
+
+        fn due(&self) -> Option<Instant> {
+            Some(self.at)
+        }
+
+        fn tend(&mut self) {
+            self.tended += 1;
+        }
+
+        fn process(&mut self, _: Vec<(Draft, Answer)>) {}
+
+        fn redact(&mut self, _: u64, _: &dyn Coverage) -> Result<Redacted, RedactError> {
+            Err(RedactError::Unavailable)
+        }
+
+        fn freeze(&mut self) -> Result<(), FreezeError> {
+            Err(FreezeError::Unavailable)
+        }
+
+        fn measure(&self) {}
+    }
+
+    /// So many commands that wait, of as many bytes each.
+    fn waiting(count: usize, bytes: usize) -> mpsc::Receiver<Command> {
+        let (sender, receiver) = mpsc::channel(count);
+        for _ in 0..count {
+            let room = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+            let (answer, draft) = (oneshot::channel().0, Draft::fixed(vec![0; bytes], Vec::new()));
+            assert!(sender.try_send(Command::Append { draft, answer, room }).is_ok());
+        }
+        receiver
+    }
+
+    #[test]
+    fn what_is_due_is_done_though_the_queue_is_never_empty() {
+        let timer = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (published, _seen) = watch::channel(0);
+        let mut commands = waiting(3, 1);
+        let mut writer = Due::new(common::config(folder.path()), Instant::now());
+        for tended in 1..=2 {
+            assert!(next(&mut writer, &timer, &published, &mut commands).is_some());
+            assert_eq!(writer.tended, tended, "once for each");
+        }
+        writer.at = Instant::now() + Duration::from_secs(3600);
+        assert!(next(&mut writer, &timer, &published, &mut commands).is_some());
+        assert_eq!(writer.tended, 2, "not before it is due");
+    }
+
+    #[test]
+    fn a_batch_is_whole_at_its_entries_or_its_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let gathered = |batch_size, batch_bytes| {
+            let batch_age = Duration::from_secs(3600);
+            let config = Config { batch_size, batch_bytes, batch_age, ..common::config(folder.path()) };
+            let mut commands = waiting(9, 100);
+            let first = commands.try_recv().unwrap();
+            gather(&config, first, &mut commands).0.len()
+        };
+        assert_eq!(gathered(4, usize::MAX), 4);
+        assert_eq!(gathered(usize::MAX, 201), 3);
+        // Nobody sends more: there is nothing to wait for.
+        assert_eq!(gathered(usize::MAX, usize::MAX), 9);
     }
 }

@@ -3,11 +3,9 @@
 use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use tokio::sync::oneshot;
-
+use super::command::{Answer, Draft};
 use super::freeze::{self, FreezeError};
 use super::intent::Intent;
 use super::known::Known;
@@ -15,58 +13,14 @@ use super::metrics::{self, Metrics};
 use super::place::{Distinct, Leaves, place};
 use super::publish::{Published, Publisher};
 use super::redact::{self, Coverage, RedactError, Redacted};
-use super::run::Writer;
+use super::run::{BACKLOG, Writer};
 use super::tree::{CommittedTree, leaves};
-use super::{AppendError, Config, Layout, OpenError, Receipt};
+use super::{AppendError, Config, Layout, OpenError};
 use crate::batch::{Batch, Sequenced};
 use crate::hash::Hash;
-use crate::merkle::leaf_hash;
 use crate::store::files::FolderLock;
 use crate::store::wal::WriteAheadLog;
 use crate::tile::TILE_WIDTH;
-
-/// An entry before it has its index.
-pub(super) enum Draft {
-    /// Refused when the log holds the same leaf: anywhere, or, if it may recur, in the last place.
-    Fixed {
-        entry: Sequenced,
-        recurring: bool,
-    },
-    Indexed(Box<dyn FnOnce(u64) -> (Vec<u8>, Hash) + Send>),
-}
-
-impl Draft {
-    pub(super) fn fixed(item: Vec<u8>, attachment: Vec<u8>) -> Self {
-        Self::Fixed { entry: Sequenced { leaf: leaf_hash(&item), item, attachment }, recurring: false }
-    }
-
-    pub(super) fn recurring(item: Vec<u8>) -> Self {
-        Self::Fixed {
-            entry: Sequenced { leaf: leaf_hash(&item), item, attachment: Vec::new() },
-            recurring: true,
-        }
-    }
-}
-
-pub(super) type Answer = oneshot::Sender<Result<Receipt, AppendError>>;
-
-pub(super) enum Command {
-    Append { draft: Draft, answer: Answer },
-    Interlude(Interlude),
-}
-
-/// What is not appended, and ends a batch.
-pub(super) enum Interlude {
-    Redact {
-        record: u64,
-        coverage: Box<dyn Coverage + Send>,
-        answer: oneshot::Sender<Result<Redacted, RedactError>>,
-    },
-    /// What was sent before is processed, and what comes after is not.
-    Stop { answer: oneshot::Sender<()> },
-    /// The same for ever.
-    Freeze { ended: Arc<AtomicBool>, answer: oneshot::Sender<Result<(), FreezeError>> },
-}
 
 /// Everything that the log's thread owns.
 pub(super) struct Sequencer {
@@ -80,6 +34,8 @@ pub(super) struct Sequencer {
     known: Known,
     /// When storage failed or was last tried again: what is on disk is unknown until the folder is opened anew.
     failed: Option<Instant>,
+    /// When witnesses were last asked.
+    asked: Instant,
     metrics: Arc<Metrics>,
     _lock: FolderLock,
 }
@@ -126,6 +82,7 @@ impl Sequencer {
             publisher,
             known,
             failed: None,
+            asked: Instant::now(),
             metrics: Arc::default(),
             _lock: lock,
         };
@@ -136,6 +93,8 @@ impl Sequencer {
     /// Opens the folder anew after storage failed; the lock is kept.
     pub(super) fn heal(&mut self) -> Result<(), OpenError> {
         self.failed = Some(Instant::now());
+        // Two of them at once would take twice the memory.
+        self.known = Known::with_capacity(0);
         let Recovered { wal, publisher, tree, known } = recover(&self.config)?;
         (self.wal, self.publisher, self.tree, self.known) = (wal, publisher, tree, known);
         self.trim_at = self.config.wal_limit;
@@ -202,7 +161,8 @@ impl Sequencer {
     }
 
     fn publish(&mut self) -> Result<Published, AppendError> {
-        let published = self.publisher.publish(&self.tree.tiles(), self.tree.size());
+        let published = self.publisher.publish(&self.tree);
+        self.asked = Instant::now();
         match published {
             Err(AppendError::Unavailable) => self.fail(),
             Err(AppendError::Unwitnessed) => metrics::add(&self.metrics.unwitnessed, 1),
@@ -253,7 +213,7 @@ impl Writer for Sequencer {
     fn due(&self) -> Option<Instant> {
         match self.failed {
             Some(since) => Some(since + self.config.storage_retry),
-            None if self.is_behind() => Some(Instant::now() + self.config.witness_retry),
+            None if self.is_behind() => Some(self.asked + self.config.witness_retry),
             None => None,
         }
     }
@@ -273,8 +233,15 @@ impl Writer for Sequencer {
     }
 
     fn process(&mut self, batch: Vec<(Draft, Answer)>) {
-        if self.failed.is_some() {
-            batch.into_iter().for_each(|(_, answer)| drop(answer.send(Err(AppendError::Unavailable))));
+        let published = self.publisher.published().map_or(0, |published| published.checkpoint.size);
+        let refused = match self.tree.size().saturating_sub(published) {
+            _ if self.failed.is_some() => Some(AppendError::Unavailable),
+            // What is tried again at each batch while there is room is now tried at intervals.
+            BACKLOG.. => Some(AppendError::Busy),
+            _ => None,
+        };
+        if let Some(error) = refused {
+            batch.into_iter().for_each(|(_, answer)| drop(answer.send(Err(error.clone()))));
             return;
         }
         let mut placed = match self.config.layout {

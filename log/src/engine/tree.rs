@@ -26,6 +26,8 @@ pub(crate) struct CommittedTree {
     /// Partial tiles that are stored, removed when the next are.
     partials: Vec<TilePath>,
     recent: RecentTiles,
+    /// The latest timestamp of its leaves, where leaves have one.
+    latest: u64,
 }
 
 impl CommittedTree {
@@ -36,8 +38,9 @@ impl CommittedTree {
         let reader = Reader::on(objects.clone());
         let edge = Edge::recover(&reader, first)?;
         let items = read_items(&reader, layout, first)?;
+        let latest = read_latest(&reader, layout, first)?;
         let recent = RecentTiles::new(reader);
-        let mut tree = Self { objects, layout, edge, items, partials: Vec::new(), recent };
+        let mut tree = Self { objects, layout, edge, items, partials: Vec::new(), recent, latest };
         tree.append(batches)?;
         tree.objects.remove_stray_partials(&tree.partials)?;
         Ok(tree)
@@ -45,6 +48,11 @@ impl CommittedTree {
 
     pub(crate) fn size(&self) -> u64 {
         self.edge.size()
+    }
+
+    /// The latest timestamp of its leaves, Unix milliseconds; of a log whose leaves have none, 0.
+    pub(super) fn latest(&self) -> u64 {
+        self.latest
     }
 
     /// The leaf hash at an index; `None` where it cannot be read.
@@ -69,12 +77,15 @@ impl CommittedTree {
         Ok(!filled.is_empty())
     }
 
-    /// Takes a batch into the edge and writes what became full, which it returns.
+    /// Takes a batch into the edge and writes what is kept beside it and what became full, which it returns.
     fn integrate(&mut self, batch: &Batch) -> Result<Vec<EdgeTile>, io::Error> {
-        let mut filled = Vec::new();
+        let (mut filled, mut beside) = (Vec::new(), Vec::new());
         for (index, entry) in (batch.first..).zip(&batch.entries) {
             if !entry.attachment.is_empty() {
-                self.objects.ensure_durable(&sealed(index), &entry.attachment)?;
+                beside.push((sealed(index), entry.attachment.as_slice()));
+            }
+            if self.layout == Layout::StaticCt {
+                self.latest = self.latest.max(TileLeaf::timestamp_of(&entry.item).unwrap_or(0));
             }
             self.items.push(entry.item.clone());
             self.edge.push(entry.leaf, &mut filled);
@@ -84,8 +95,9 @@ impl CommittedTree {
                 filled.push(bundle);
             }
         }
-        let contents: Vec<_> =
-            filled.iter().map(|tile| (tile.path.to_string(), tile.bytes.as_slice())).collect();
+        // All at once: one by one they would hold up whoever else is in the batch.
+        let tiles = filled.iter().map(|tile| (tile.path.to_string(), tile.bytes.as_slice()));
+        let contents: Vec<_> = beside.into_iter().chain(tiles).collect();
         self.objects.ensure_all_durable(&contents)?;
         Ok(filled)
     }
@@ -163,17 +175,29 @@ fn read_items(reader: &Reader, layout: Layout, size: u64) -> Result<Vec<Vec<u8>>
             let (items, _) = bundle::split_prefix(&bytes, width)?;
             Ok(items.into_iter().map(<[u8]>::to_vec).collect())
         }
-        Layout::StaticCt => {
-            let mut rest = &bytes[..];
-            let mut items = Vec::new();
-            for _ in 0..width {
-                let (leaf, tail) = TileLeaf::parse_prefix(rest).ok_or(bundle::BundleError)?;
-                items.push(leaf.to_bytes());
-                rest = tail;
-            }
-            Ok(items)
-        }
+        Layout::StaticCt => Ok(tile_leaves(&bytes, width)?.iter().map(TileLeaf::to_bytes).collect()),
     }
+}
+
+/// The latest timestamp in the bundle that ends before `size` or in which it lies, where leaves have one: earlier ones are
+/// older by more than clocks differ.
+fn read_latest(reader: &Reader, layout: Layout, size: u64) -> Result<u64, OpenError> {
+    let (Layout::StaticCt, Some(last)) = (layout, size.checked_sub(1)) else { return Ok(0) };
+    let path = TilePath { kind: layout.bundle_kind(), number: last / TILE_WIDTH, width: 256 };
+    let count = usize::try_from(last % TILE_WIDTH + 1).unwrap_or(0);
+    let leaves = tile_leaves(&reader.read_tile(&path)?, count)?;
+    Ok(leaves.iter().map(|leaf| leaf.timestamp).max().unwrap_or(0))
+}
+
+/// The first so many leaves of a data tile.
+fn tile_leaves(mut bytes: &[u8], count: usize) -> Result<Vec<TileLeaf>, bundle::BundleError> {
+    let mut leaves = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (leaf, rest) = TileLeaf::parse_prefix(bytes).ok_or(bundle::BundleError)?;
+        leaves.push(leaf);
+        bytes = rest;
+    }
+    Ok(leaves)
 }
 
 /// Bytes of tiles by kind and number.

@@ -11,6 +11,8 @@
 //! data: {"index":17,"leafHash":"…","treeSize":20}
 //! ```
 //!
+//! Of a log that has ended, a reader who has been told all is answered 204, after which `EventSource` does not come back.
+//!
 //! The event is sent once a checkpoint of `treeSize` entries is published. What it says is as good as the server is:
 //! whoever needs proof reads the tree.
 
@@ -24,7 +26,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body as Answer, Bytes};
 use axum::extract::{Query, State};
-use axum::http::{Extensions, HeaderMap, header};
+use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use hyper::body::{Body, Frame};
@@ -150,6 +152,10 @@ async fn events(
         (None, Some(Some(from))) => from,
         (None, None) => *feed.published.borrow(),
     };
+    if next >= *feed.published.borrow() && feed.published.has_changed().is_err() {
+        // Nothing will ever come: this status has an EventSource ask no more.
+        return StatusCode::NO_CONTENT.into_response();
+    }
     let client = extensions.get::<Client>().copied();
     let Ok(own) = client.map(|client| feed.clients.hold(client)).transpose() else {
         return problem(429, "too-many-connections", "this address follows this log often enough already");

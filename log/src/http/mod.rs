@@ -94,7 +94,7 @@ fn problem_body(status: StatusCode, reason: &str, detail: &str) -> String {
 pub(crate) fn watched(log: &Log) -> Router {
     let (ready, metrics) = (log.clone(), log.clone());
     let readiness = move || async move {
-        if ready.metrics().is_ready() {
+        if ready.is_ready() {
             "ready\n".into_response()
         } else {
             problem(503, "log-unavailable", "the log does not accept entries now, or has some to publish")

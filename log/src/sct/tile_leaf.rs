@@ -39,6 +39,11 @@ impl TileLeaf {
         bytes
     }
 
+    /// The timestamp of one item.
+    pub(crate) fn timestamp_of(item: &[u8]) -> Option<u64> {
+        item.first_chunk().copied().map(u64::from_be_bytes)
+    }
+
     /// Reads one item from the beginning of a data tile, and what follows it. Its one extension is `leaf_index`, since
     /// static-ct-api knows no other.
     pub fn parse_prefix(bytes: &[u8]) -> Option<(Self, &[u8])> {

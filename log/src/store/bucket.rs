@@ -50,3 +50,26 @@ pub trait Bucket: Send + Sync + fmt::Debug {
     /// Names that begin so.
     fn list(&self, prefix: &str) -> io::Result<Vec<String>>;
 }
+
+/// The object by which a store shows that it keeps conditions.
+const PROBE: &str = "conditions";
+const PROBE_TEXT: &[u8] =
+    b"Whoever writes this log asks here whether the store keeps If-None-Match and If-Match.\n";
+
+/// Has a store show that it keeps both conditions of puts: without them an object that several front ends write would be
+/// that of whoever came last, and a checkpoint an older one. Everybody who asks writes the same.
+///
+/// # Errors
+/// [`io::ErrorKind::Unsupported`] of a store that does not; others are the store's or the way's to it.
+pub(crate) fn ensure_conditional(bucket: &dyn Bucket) -> io::Result<()> {
+    bucket.create(PROBE, PROBE_TEXT)?;
+    let created = bucket.create(PROBE, PROBE_TEXT)?;
+    let replaced = bucket.replace(PROBE, PROBE_TEXT, &Version("\"none\"".to_owned()))?;
+    match (created, replaced) {
+        (Created::Before, Replaced::Other) => Ok(()),
+        _ => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            format!("{} overwrites objects that it was asked to leave", bucket.name()),
+        )),
+    }
+}

@@ -12,6 +12,8 @@ use super::disk::{Disk, DiskFile, Held, Kind, Open, Posix};
 const TEMPORARY: &str = "tmp~";
 /// How often an interrupted call is repeated. A signal interrupts one now and then, not this often in a row.
 const INTERRUPTIONS: usize = 100;
+/// How many files are open at once while they are made durable together.
+const AT_ONCE: usize = 64;
 
 fn temporary(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -187,8 +189,12 @@ impl Files {
         }
     }
 
-    /// As [`Files::ensure_durable`] for several files, with each folder synced once.
+    /// As [`Files::ensure_durable`] for several files, with each folder synced once for every [`AT_ONCE`] of them.
     pub(crate) fn ensure_all_durable(&self, contents: &[(PathBuf, &[u8])]) -> io::Result<()> {
+        contents.chunks(AT_ONCE).try_for_each(|some| self.ensure_some_durable(some))
+    }
+
+    fn ensure_some_durable(&self, contents: &[(PathBuf, &[u8])]) -> io::Result<()> {
         let mut temporaries = Vec::new();
         for (path, bytes) in contents {
             if self.read_optional(path)?.is_some() {

@@ -77,7 +77,8 @@ impl Objects {
                 contents.chunks(bucket.at_once().max(1)).try_for_each(|some| match some {
                     [one] => put(one),
                     some => std::thread::scope(|scope| {
-                        let puts: Vec<_> = some.iter().map(|one| scope.spawn(|| put(one))).collect();
+                        let start = |one| std::thread::Builder::new().spawn_scoped(scope, move || put(one));
+                        let puts = some.iter().map(start).collect::<io::Result<Vec<_>>>()?;
                         let failed = |_| Err(io::Error::other("a put's thread failed"));
                         puts.into_iter().try_for_each(|put| put.join().unwrap_or_else(failed))
                     }),

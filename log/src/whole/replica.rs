@@ -103,7 +103,8 @@ async fn read_issuer(State(replica): State<Replica>, Path(fingerprint): Path<Str
 }
 
 async fn ready(State(replica): State<Replica>) -> Response {
-    if replica.follows.load(Ordering::SeqCst) {
+    // Whoever follows has the channel's other end until its thread is gone.
+    if replica.follows.load(Ordering::SeqCst) && replica.published.has_changed().is_ok() {
         "ready\n".into_response()
     } else {
         problem(503, "log-unavailable", "the log cannot be followed now")

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::thread::{Builder, ScopedJoinHandle};
 
 use super::{Source, WholeError};
 use crate::bundle;
@@ -123,15 +124,18 @@ fn right_edge<'a>(
 /// Runs on several threads, and gives the results in order.
 fn in_parallel<T: Send>(numbers: Range<u64>, run: impl Fn(u64) -> Vec<T> + Sync) -> Vec<T> {
     let each = (numbers.end - numbers.start).div_ceil(READERS).max(1);
-    let run = &run;
+    let (run, end) = (&run, numbers.end);
+    let part = move |first: u64| (first..end.min(first + each)).flat_map(run).collect::<Vec<_>>();
     std::thread::scope(|scope| {
-        let some = numbers.clone().step_by(usize::try_from(each).unwrap_or(1));
-        let threads: Vec<_> = some
-            .map(|first| {
-                scope.spawn(move || (first..numbers.end.min(first + each)).flat_map(run).collect::<Vec<_>>())
-            })
-            .collect();
-        threads.into_iter().flat_map(|thread| thread.join().expect("it does not panic")).collect()
+        let some = numbers.step_by(usize::try_from(each).unwrap_or(1));
+        let start = |first| (first, Builder::new().spawn_scoped(scope, move || part(first)).ok());
+        let threads: Vec<_> = some.map(start).collect();
+        let finish = |(first, thread): (u64, Option<ScopedJoinHandle<'_, Vec<T>>>)| match thread {
+            Some(thread) => thread.join().expect("it does not panic"),
+            // Where no thread can be had, here.
+            None => part(first),
+        };
+        threads.into_iter().flat_map(finish).collect()
     })
 }
 

@@ -1,7 +1,7 @@
 //! Witnesses elsewhere as a log asks them: what their answers count for, and how many are enough.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -66,6 +66,56 @@ async fn a_witness_over_http_cosigns_and_slow_or_lying_ones_do_not_get_in() {
         let receipt = log.append_opaque(b"entry".to_vec()).await.unwrap();
         assert!(!receipt.checkpoint.contains("witness.example"), "case {n}");
     }
+}
+
+/// A witness that answers once it may.
+struct Late {
+    witness: Witness,
+    may: AtomicBool,
+    asked: AtomicU64,
+    conflicts: AtomicU64,
+}
+
+impl Cosigner for Late {
+    fn key(&self) -> &NoteKey {
+        self.witness.key()
+    }
+
+    fn cosign(&self, request: &AddCheckpoint) -> Result<NoteSignature, CosignError> {
+        while !self.may.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let answer = self.witness.cosign(request);
+        self.conflicts
+            .fetch_add(u64::from(matches!(answer, Err(CosignError::Conflict(_)))), Ordering::SeqCst);
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        answer
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_witness_that_answered_too_late_is_next_asked_from_where_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let witness = witness(&folder.path().join("witness"), vec![log_signer().public().clone()]);
+    let (may, asked, conflicts) = (AtomicBool::new(true), AtomicU64::new(0), AtomicU64::new(0));
+    let late = Arc::new(Late { witness, may, asked, conflicts });
+    let mut late_config = config(folder.path());
+    late_config.witnesses = vec![late.clone()];
+    let log = Log::open(late_config).unwrap();
+    let empty = late.asked.load(Ordering::SeqCst);
+    late.may.store(false, Ordering::SeqCst);
+    let receipt = log.append_opaque(b"first".to_vec()).await.unwrap();
+    assert!(!receipt.checkpoint.contains("witness.example"));
+    late.may.store(true, Ordering::SeqCst);
+    for n in 0u64.. {
+        // While it has not answered, it is not asked again.
+        let receipt = log.append_opaque(n.to_be_bytes().to_vec()).await.unwrap();
+        if receipt.checkpoint.contains("witness.example") {
+            break;
+        }
+    }
+    assert!(late.asked.load(Ordering::SeqCst) >= empty + 2);
+    assert_eq!(late.conflicts.load(Ordering::SeqCst), 0);
 }
 
 /// The witness of this number.

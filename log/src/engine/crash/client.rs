@@ -9,9 +9,9 @@ use ed25519_dalek::SigningKey;
 use tokio::sync::oneshot;
 
 use crate::checkpoint::VerifiedCheckpoint;
+use crate::engine::command::Draft;
 use crate::engine::common;
 use crate::engine::run::Writer;
-use crate::engine::sequencer::Draft;
 use crate::engine::{AppendError, Config, Shared};
 use crate::entry::Stored;
 use crate::hash::Hash;

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -11,9 +11,10 @@ use super::Engine;
 use super::client::Run;
 use super::place::Place;
 use super::remote::{MemoryBucket, MemoryOrder};
+use crate::engine::command::Draft;
 use crate::engine::front_end::FrontEnd;
-use crate::engine::run::Writer as _;
-use crate::engine::sequencer::Draft;
+use crate::engine::run::Writer;
+use crate::engine::sequencer::Sequencer;
 use crate::engine::{AppendError, Config};
 use crate::note::{NoteKey, NoteSignature};
 use crate::store::bucket::{Bucket, Created, Replaced, Version};
@@ -42,14 +43,14 @@ impl Shared {
 }
 
 /// What the senders of these bodies are told, if all are told the same.
-pub(super) fn send(front_end: &mut FrontEnd, bodies: impl Iterator<Item = u64>) -> Option<AppendError> {
+pub(super) fn send(writer: &mut impl Writer, bodies: impl Iterator<Item = u64>) -> Option<AppendError> {
     let (drafts, answers): (Vec<_>, Vec<_>) = bodies
         .map(|body| {
             let (answer, receiver) = oneshot::channel();
             ((Draft::fixed(body.to_be_bytes().to_vec(), Vec::new()), answer), receiver)
         })
         .unzip();
-    front_end.process(drafts);
+    writer.process(drafts);
     let mut told: Vec<_> = answers.into_iter().map(|mut answer| answer.try_recv().unwrap().err()).collect();
     told.dedup();
     let [told] = <[_; 1]>::try_from(told).unwrap();
@@ -168,22 +169,64 @@ pub(super) fn unwitnessed(shared: &Shared, hangs: &Arc<AtomicBool>) -> Config {
     Config { witnesses: vec![Arc::new(Told { key, hangs: Arc::clone(hangs) })], ..config }
 }
 
+/// Batches until no more is taken.
+const FULL: u64 = 32;
+
+/// Takes what is taken while there is no witness.
+fn fill(writer: &mut impl Writer) {
+    for batch in 0..FULL {
+        let told = send(writer, batch * 2_048..(batch + 1) * 2_048);
+        assert_eq!(told, Some(AppendError::Unwitnessed), "batch {batch}");
+    }
+    assert_eq!(send(writer, 70_000..70_001), Some(AppendError::Busy));
+}
+
+/// A witness that is down until it is told otherwise.
+struct Outage(Arc<dyn Cosigner>, AtomicBool);
+
+impl Cosigner for Outage {
+    fn key(&self) -> &NoteKey {
+        self.0.key()
+    }
+
+    fn cosign(&self, request: &AddCheckpoint) -> Result<NoteSignature, CosignError> {
+        let up = self.1.load(Ordering::SeqCst);
+        if up { self.0.cosign(request) } else { Err(CosignError::Other("down".to_owned())) }
+    }
+}
+
+/// What it is due to do has to be done between batches that are all refused.
+fn goes_on_when_its_witness_is_back<W: Engine>(config: Config) {
+    let outage = Arc::new(Outage(Arc::clone(&config.witnesses[0]), AtomicBool::new(false)));
+    let mut writer = W::open(Config { witnesses: vec![outage.clone()], ..config }).unwrap();
+    fill(&mut writer);
+    outage.1.store(true, Ordering::SeqCst);
+    let due = writer.due().unwrap();
+    std::thread::sleep(due.saturating_duration_since(Instant::now()));
+    assert_eq!(send(&mut writer, 70_000..70_001), Some(AppendError::Busy));
+    assert_eq!(writer.due(), Some(due), "it does not recede while others ask");
+    writer.tend();
+    assert_eq!(send(&mut writer, 70_000..70_001), None);
+}
+
+#[test]
+fn a_log_that_is_full_goes_on_when_its_witness_is_back() {
+    goes_on_when_its_witness_is_back::<Sequencer>(Run::new(&Place::memory()).config());
+    let shared = Shared::new();
+    goes_on_when_its_witness_is_back::<FrontEnd>(shared.by(&shared.bucket));
+}
+
 #[test]
 fn nothing_more_is_ordered_than_the_next_leader_can_read() {
     let shared = Shared::new();
     let mut front_end = shared.open(unwitnessed(&shared, &Arc::default()));
-    let batches = 32;
-    for batch in 0..batches {
-        let told = send(&mut front_end, batch * 2_048..(batch + 1) * 2_048);
-        assert_eq!(told, Some(AppendError::Unwitnessed), "batch {batch}");
-    }
-    assert_eq!(send(&mut front_end, 70_000..70_001), Some(AppendError::Busy));
+    fill(&mut front_end);
     drop(front_end);
     // With its witness back all is published, and the log goes on behind it.
     let mut front_end = shared.open(shared.by(&shared.bucket));
     assert_eq!(send(&mut front_end, 0..1), Some(AppendError::Duplicate(0)));
     assert_eq!(send(&mut front_end, 70_000..70_001), None);
-    assert_eq!(send(&mut front_end, 70_000..70_001), Some(AppendError::Duplicate(batches * 2_048)));
+    assert_eq!(send(&mut front_end, 70_000..70_001), Some(AppendError::Duplicate(FULL * 2_048)));
 }
 
 #[test]

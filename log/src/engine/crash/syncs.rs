@@ -1,16 +1,22 @@
 //! The suite is worth what it finds: an engine that leaves out one sync must be caught by it.
 
 use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
 
 use super::certificates::Certificates;
 use super::client::Run;
-use super::disk::{Fault, Survival};
+use super::disk::{Fault, Faulty, Plan, Survival};
 use super::place::Place;
 use super::witness::remembers;
 use super::{Case, Restart, calls, one};
-use crate::engine::freeze;
+use crate::engine::command::Draft;
 use crate::engine::run::Writer as _;
 use crate::engine::sequencer::Sequencer;
+use crate::engine::{Config, common, freeze};
+use crate::store::disk::Posix;
+use crate::store::files::Files;
 
 const RESTARTS: [Restart; 3] =
     [Restart::Process, Restart::Power(Survival::Nothing), Restart::Power(Survival::Drawn(1))];
@@ -50,6 +56,27 @@ fn an_engine_that_forgets_one_sync_is_caught() {
 
 fn named(path: &Path, part: &str) -> bool {
     path.to_string_lossy().contains(part)
+}
+
+#[test]
+fn what_is_kept_beside_a_batch_is_made_durable_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Arc::new(Plan::default());
+    let files = Files::new(Arc::new(Faulty::new(Arc::new(Posix), Arc::clone(&plan), None)));
+    let mut log = Sequencer::open(Config { files, ..common::config(folder.path()) }).unwrap();
+    plan.trace();
+    let kept = |number: u8| (Draft::fixed(vec![number], vec![number; 9]), oneshot::channel().0);
+    log.process((0..40).map(kept).collect());
+    let calls = plan.traced();
+    let beside = log.config.folder.join("sealed");
+    // At which of them each of these calls was.
+    let at = |what: &str, end: &str| -> Vec<usize> {
+        let begins = format!("{what} {}{end}", beside.display());
+        calls.iter().enumerate().filter(|(_, call)| call.starts_with(&begins)).map(|(at, _)| at).collect()
+    };
+    assert_eq!((at("rename", "/").len(), at("sync_folder", "").len()), (40, 1));
+    // All are written before the first is waited for.
+    assert!(at("write", "/").last() < at("sync", "/").first());
 }
 
 /// A log that is frozen, and whose machine then loses its power.

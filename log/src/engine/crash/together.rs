@@ -20,46 +20,69 @@ use super::place::Place;
 use super::remote::{MemoryBucket, MemoryOrder};
 use super::{Engine, FAULTS, REMOTE_FAULTS, all, is_death, seed};
 use crate::checkpoint::VerifiedCheckpoint;
+use crate::engine::command::Draft;
 use crate::engine::front_end::FrontEnd;
 use crate::engine::run::Writer as _;
-use crate::engine::sequencer::Draft;
 use crate::engine::{Config, common};
 use crate::store::Objects;
-use crate::store::bucket::{Bucket, Created, Replaced, Version};
+use crate::store::bucket::{Bucket, Created, Replaced, Version, ensure_conditional};
 use crate::store::files::Files;
 
-/// A bucket that overwrites whatever stands there.
+/// A bucket that overwrites whatever stands there, asked to create it or to replace another version, or both.
 #[derive(Debug)]
-struct Careless(MemoryBucket);
+struct Careless {
+    bucket: MemoryBucket,
+    creates: bool,
+    replaces: bool,
+}
 
 impl Bucket for Careless {
     fn name(&self) -> String {
-        self.0.name()
+        self.bucket.name()
     }
 
     fn get(&self, name: &str) -> io::Result<Option<(Vec<u8>, Version)>> {
-        self.0.get(name)
+        self.bucket.get(name)
     }
 
     fn create(&self, name: &str, bytes: &[u8]) -> io::Result<Created> {
-        self.0.remove(name)?;
-        self.0.create(name, bytes)
+        if self.creates {
+            self.bucket.remove(name)?;
+        }
+        self.bucket.create(name, bytes)
     }
 
-    fn replace(&self, name: &str, bytes: &[u8], _: &Version) -> io::Result<Replaced> {
-        self.0.remove(name)?;
-        Ok(match self.0.create(name, bytes)? {
+    fn replace(&self, name: &str, bytes: &[u8], version: &Version) -> io::Result<Replaced> {
+        if !self.replaces {
+            return self.bucket.replace(name, bytes, version);
+        }
+        self.bucket.remove(name)?;
+        Ok(match self.bucket.create(name, bytes)? {
             Created::Now(version) => Replaced::Now(version),
             Created::Before => Replaced::Other,
         })
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        self.0.remove(name)
+        self.bucket.remove(name)
     }
 
     fn list(&self, prefix: &str) -> io::Result<Vec<String>> {
-        self.0.list(prefix)
+        self.bucket.list(prefix)
+    }
+}
+
+#[test]
+fn a_store_that_overwrites_is_found_out() {
+    let careless = |creates, replaces| Careless { bucket: MemoryBucket::default(), creates, replaces };
+    for (creates, replaces, sound) in
+        [(false, false, true), (true, false, false), (false, true, false), (true, true, false)]
+    {
+        let bucket = careless(creates, replaces);
+        // Whoever comes later finds what the one before has left.
+        for _ in 0..2 {
+            assert_eq!(ensure_conditional(&bucket).is_ok(), sound, "{bucket:?}");
+        }
     }
 }
 
@@ -251,7 +274,13 @@ fn one_seed_makes_the_same_calls_each_time() {
 
 #[test]
 fn a_bucket_that_keeps_no_conditions_is_caught() {
-    let careless = || World::with_bucket(Arc::new(Careless(MemoryBucket::default())));
+    let careless = || {
+        World::with_bucket(Arc::new(Careless {
+            bucket: MemoryBucket::default(),
+            creates: true,
+            replaces: true,
+        }))
+    };
     assert!((0..200).any(|seed| together(&mut ChaCha20Rng::seed_from_u64(seed), &careless()).is_err()));
 }
 

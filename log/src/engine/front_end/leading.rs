@@ -102,7 +102,7 @@ impl Leading {
         if self.again.is_some_and(|again| Instant::now() < again) {
             return Err(AppendError::Unwitnessed);
         }
-        let published = self.publisher.publish(&self.tree.tiles(), self.tree.size());
+        let published = self.publisher.publish(&self.tree);
         let unwitnessed = matches!(published, Err(AppendError::Unwitnessed));
         self.again = unwitnessed.then(|| Instant::now() + config.witness_retry);
         let published = published?;
