@@ -11,6 +11,7 @@ use super::common;
 use super::common::Covered;
 use super::crash::disk::{Fault, Faulty, Memory, Plan, Survival};
 use super::freeze;
+use super::intent::Intent;
 use super::redact::RedactError;
 use super::run::Writer as _;
 use super::sequencer::Sequencer;
@@ -139,6 +140,32 @@ fn interrupted_everywhere(others: u32, withheld: Withholding) {
             return;
         }
     }
+}
+
+#[test]
+fn a_start_goes_through_the_write_ahead_log_once_for_all_that_is_withheld() {
+    let reads = |withheld: u64| {
+        let folder = tempfile::tempdir().unwrap();
+        let body = |index: u64| format!("to be withheld: {index}").into_bytes();
+        let mut log = Sequencer::open(config(folder.path())).unwrap();
+        log.commit((0..9).map(|index| sequenced(body(index), Vec::new())).collect()).unwrap();
+        drop(log);
+        let beside = folder.path().join("log/withheld");
+        fs::create_dir(&beside).unwrap();
+        for index in 0..withheld {
+            let (leaf_hash, withheld) = (leaf_hash(&body(index)), Withholding::WholeBody);
+            let intent = Intent { index, leaf_hash, record: 8, withheld }.to_bytes().unwrap();
+            fs::write(beside.join(index.to_string()), intent).unwrap();
+        }
+        let plan = Arc::new(Plan::default());
+        plan.trace();
+        drop(Sequencer::open(faulty(folder.path(), &plan)).unwrap());
+        for index in 0..9 {
+            assert_eq!(holds(folder.path(), &[body(index)]), index >= withheld, "{index}");
+        }
+        plan.traced().iter().filter(|call| call.starts_with("read ") && call.ends_with("/wal")).count()
+    };
+    assert_eq!(reads(5), reads(1));
 }
 
 #[test]

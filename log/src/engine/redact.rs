@@ -8,6 +8,7 @@
 //! Of several front ends whichever is asked notes the intent in the order, where it is taken out of the batch at once, and
 //! the one that publishes erases what is stored ([`super::front_end`]).
 
+use std::collections::BTreeMap;
 use std::io;
 
 use super::Config;
@@ -136,7 +137,7 @@ pub(super) fn redact(
     let first = files.read_optional(&path)?.map(|bytes| Intent::read(&bytes)).transpose()?;
     let intent = first.filter(|first| first.covers(&intent)).unwrap_or(intent);
     files.ensure_durable(&path, &intent.to_bytes()?)?;
-    sequencer.withhold(&intent)?;
+    sequencer.withhold(&[(intent.index, intent.clone())].into())?;
     Ok(intent.into())
 }
 
@@ -173,13 +174,14 @@ fn check_redactable(stored: &Stored, withheld: &Withholding) -> Result<(), Redac
 /// Repeats the erasures of all intents.
 pub(super) fn complete_interrupted(sequencer: &mut Sequencer) -> Result<(), RedactError> {
     let (files, folder) = (sequencer.config.files.clone(), sequencer.config.folder.join("withheld"));
+    let mut intents = BTreeMap::new();
     for (name, _) in files.list(&folder)? {
         let path = folder.join(name);
         let bytes = files.read(&path)?;
         let intent = Intent::read(&bytes)?;
         // It may be there without being durable yet.
         files.ensure_durable(&path, &bytes)?;
-        sequencer.withhold(&intent)?;
+        intents.insert(intent.index, intent);
     }
-    Ok(())
+    Ok(sequencer.withhold(&intents)?)
 }

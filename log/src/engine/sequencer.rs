@@ -1,6 +1,7 @@
 //! The one writer of a log that lies in a folder.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
@@ -155,9 +156,14 @@ impl Sequencer {
     }
 
     /// Takes what is withheld out of every file.
-    pub(super) fn withhold(&mut self, intent: &Intent) -> io::Result<()> {
-        self.wal.rewrite(intent.index, |entry| intent.strike(entry))?;
-        self.tree.withhold(intent)
+    pub(super) fn withhold(&mut self, intents: &BTreeMap<u64, Intent>) -> io::Result<()> {
+        if intents.is_empty() {
+            return Ok(());
+        }
+        let strike =
+            |index, entry: &mut Sequenced| intents.get(&index).map_or(Ok(()), |intent| intent.strike(entry));
+        self.wal.rewrite(strike)?;
+        intents.values().try_for_each(|intent| self.tree.withhold(intent))
     }
 
     fn publish(&mut self) -> Result<Published, AppendError> {

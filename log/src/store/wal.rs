@@ -81,20 +81,20 @@ impl WriteAheadLog {
         self.replace(&batches)
     }
 
-    /// Changes one entry, if the log holds it, and overwrites the old bytes.
+    /// Hands each entry that it holds to `change`, with its index; where one was changed, overwrites the old bytes.
     ///
     /// # Errors
     /// From the file system. What is on disk is then unknown: the caller must stop and open it again.
     pub fn rewrite(
         &mut self,
-        index: u64,
-        change: impl FnOnce(&mut Sequenced) -> io::Result<()>,
+        mut change: impl FnMut(u64, &mut Sequenced) -> io::Result<()>,
     ) -> io::Result<()> {
-        let mut batches = self.read_back()?;
-        let Some(entry) = batches.iter_mut().find_map(|batch| batch.entry_mut(index)) else { return Ok(()) };
-        let before = entry.clone();
-        change(entry)?;
-        if *entry == before { Ok(()) } else { self.replace(&batches) }
+        let before = self.read_back()?;
+        let mut batches = before.clone();
+        for batch in &mut batches {
+            (batch.first..).zip(&mut batch.entries).try_for_each(|(index, entry)| change(index, entry))?;
+        }
+        if batches == before { Ok(()) } else { self.replace(&batches) }
     }
 
     /// What was appended, all of it: whoever rewrites the log from less would lose the rest.
