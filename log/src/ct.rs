@@ -9,8 +9,8 @@
 //! | `GET /healthz`, `/readyz`, `/metrics` | as in `docs/metrics.md` |
 //!
 //! The SCT exists only once the entry is durable and in a published checkpoint. Chains are public, so that anybody can
-//! submit one again: of the last 65,536 submissions each then gets the SCT it had (RFC 6962 §3). It is logged again where
-//! it is older, where the log was started anew since, or while it is being logged.
+//! submit one again: of the last 65,536 submissions each then gets the SCT it had (RFC 6962 §3), also after a restart. It is
+//! logged again where it is older, or while it is being logged.
 //! [`CertificateLog::issue`] is what a CA in the same process calls.
 
 mod lately;
@@ -90,13 +90,18 @@ impl CertificateLog {
         config.signer = signer.expect("the name of a signer is a valid name");
         config.layout = Layout::StaticCt;
         let clock = Arc::clone(&config.clock);
+        let log = Log::open(config)?;
+        let (mut lately, size) = (Lately::default(), *log.published().borrow());
+        if let Err(error) = lately.recall(log.reader(), size) {
+            tracing::warn!(%error, "what was logged lately cannot be read, and may be logged again");
+        }
         Ok(Self {
-            log: Log::open(config)?,
+            log,
             key,
             clock,
             roots: Arc::new(roots),
             issuers: Arc::default(),
-            lately: Arc::default(),
+            lately: Arc::new(Mutex::new(lately)),
         })
     }
 

@@ -252,11 +252,15 @@ async fn a_chain_that_comes_again_gets_the_timestamp_it_had() {
     assert_eq!((size(&log), leaves(&log, 2).len()), (2, 2));
     let counted = reqwest::get(format!("{url}/metrics")).await.unwrap().text().await.unwrap();
     assert!(counted.contains("\nsigveil_log_duplicates_total{origin=\"log.example\"} 4\n"), "{counted}");
-    // Remembered while the log runs.
+    // Also when the log is started again.
     log.log().stop().await;
     let log = open(folder.path(), &[&root.certificate]);
-    let again = log.issue(vec![certificate.clone()], EntryKind::Certificate).await.unwrap();
-    assert_eq!((again.leaf_index(), size(&log)), (Some(2), 3));
+    for (certificate, kind, had) in
+        [(&certificate, EntryKind::Certificate, &first), (&precertificate, EntryKind::Precertificate, &other)]
+    {
+        assert_eq!(&log.issue(vec![certificate.clone()], kind).await.unwrap(), had);
+    }
+    assert_eq!(size(&log), 2);
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! Two processes serve one log, over real stores, and one of them is killed, or one of those, again and again. What either
-//! acknowledged is there, once and in its place, and no size has two trees.
+//! acknowledged is there, once and in its place, and no size has two trees. `SIGVEIL_TEST_SOAK` has it go on as in `kill`.
 #![cfg(all(feature = "postgres", feature = "s3"))]
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
@@ -26,7 +26,11 @@ use sigveil_log::witness::{AddCheckpoint, CosignError, Cosigner, Refusal, Seen, 
 /// the child's test does nothing.
 const STORES: &str = "SIGVEIL_TEST_FRONT_END";
 const ROUNDS: u32 = 8;
-const WRITERS: u32 = 8;
+
+/// Tasks of a child that write, and the longest time that both work before one is killed, milliseconds.
+fn load() -> (u32, u32) {
+    if soak().is_some() { (512, 4_000) } else { (8, 200) }
+}
 
 /// Where two processes' logs lie.
 #[derive(Clone)]
@@ -72,7 +76,7 @@ impl Stores {
             witnesses: vec![witness],
             witness_threshold: 1,
             storage_retry: Duration::from_millis(200),
-            batch_size: 64,
+            batch_size: if soak().is_some() { 512 } else { 64 },
             ..config(folder)
         }
     }
@@ -124,7 +128,7 @@ fn child() {
     let number: u32 = std::env::var("SIGVEIL_TEST_NUMBER").unwrap().parse().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let log = Log::open(Stores::from_text(&stores).config(number)).unwrap();
-    let writers: Vec<_> = (0..WRITERS)
+    let writers: Vec<_> = (0..load().0)
         .map(|writer| {
             let log = log.clone();
             runtime.spawn(async move {
@@ -221,12 +225,13 @@ fn killed_in_turn(objects: bool) {
     let start = |number| FrontEnd::start(&stores, number, sender.clone());
     let mut both = [start(0), start(1)];
     let mut taken = Vec::new();
-    for round in 2..2 + ROUNDS {
+    let mut round = 2;
+    while round < 2 + ROUNDS || acknowledged.bodies.len() < soak().unwrap_or(0) {
         // Both work before one is killed. The older one publishes, unless it was the younger that was killed last.
         for front_end in [both[0].number, both[1].number] {
             listen(&said, &mut acknowledged, |number, _| number == front_end);
         }
-        std::thread::sleep(Duration::from_millis(u64::from(rng.next_u32() % 200)));
+        std::thread::sleep(Duration::from_millis(u64::from(rng.next_u32() % load().1)));
         let [older, younger] = both;
         let (gone, left) = if rng.next_u32().is_multiple_of(4) { (younger, older) } else { (older, younger) };
         gone.kill();
@@ -236,6 +241,7 @@ fn killed_in_turn(objects: bool) {
         let next = listen(&said, &mut acknowledged, |number, at| number == left.number && at > margin);
         taken.push(next - begun);
         both = [left, start(round)];
+        round += 1;
     }
     let said = settle(both, &said, acknowledged, &stores);
     taken.sort();

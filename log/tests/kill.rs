@@ -25,13 +25,6 @@ const FOLDER: &str = "SIGVEIL_TEST_KILL_FOLDER";
 /// Number of the child, so that all bodies differ.
 const ROUND: &str = "SIGVEIL_TEST_KILL_ROUND";
 const ROUNDS: u32 = 24;
-/// Entries that a soak has acknowledged before it ends.
-const SOAK: &str = "SIGVEIL_TEST_SOAK";
-
-fn soak() -> Option<usize> {
-    std::env::var(SOAK).ok().and_then(|entries| entries.parse().ok())
-}
-
 /// Tasks of a child that write, and the longest time until it is killed, microseconds.
 fn load() -> (u32, u32) {
     if soak().is_some() { (1024, 4_000_000) } else { (16, 120_000) }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand_core::OsRng;
 use serde_json::{Value, json};
 use sigveil_log::checkpoint::Checkpoint;
-use sigveil_log::http::{Limits, serve};
+use sigveil_log::http::{Limits, Shutdown, serve_until};
 use sigveil_log::note::NoteKey;
 use sigveil_log::store::Reader;
 use sigveil_log::whole::{Copied, Finding, Identity, LocalCopy, Remote, Replica, Source, Tally, WholeError};
@@ -23,6 +23,7 @@ use crate::service::logs::config::{LogsConfig, TEMPLATE};
 use crate::service::logs::{self, Secrets};
 use crate::service::runtime::runtime;
 use crate::service::serve::interrupted;
+use crate::service::stop::stop;
 
 #[cfg(feature = "nats")]
 failure::failures!(sigveil_log::nats::NatsError);
@@ -81,11 +82,14 @@ fn replica(arguments: &args::LogReplica, progress: &Progress) -> Result<Report, 
     let listener = runtime.block_on(TcpListener::bind(&arguments.listen)).map_err(port)?;
     let address = listener.local_addr().map_err(port)?;
     progress.say(&format!("http://{address} serves {}", identity.key.name()));
+    let limits = Limits { client: arguments.clients.limits(), ..Limits::default() };
     runtime.block_on(async {
-        tokio::select! {
-            () = serve(listener, replica.router(), Limits::default()) => Ok(()),
-            interrupted = interrupted() => interrupted,
-        }
+        let shutdown = Shutdown::default();
+        let (router, end) = (replica.router(), shutdown.clone());
+        tokio::spawn(async move { serve_until(listener, router, limits, &end).await });
+        let interrupted = interrupted().await;
+        stop(&shutdown, async { drop(replica) }).await;
+        interrupted
     })?;
     Ok(Report::done(json!({"listen": address.to_string()}), "stopped"))
 }

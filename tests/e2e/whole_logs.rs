@@ -137,7 +137,7 @@ fn a_replica_serves_a_log_that_any_web_server_serves() {
     let (_files, said) = start(&mut files);
     let port = said.split_whitespace().nth(5).unwrap();
     let mut replica = sigveil(["log", "replica", "--log-key", &rekor, "--out", text(&copied), "--url"]);
-    let (_replica, said) = start(replica.arg(format!("http://127.0.0.1:{port}")));
+    let (replica, said) = start(replica.arg(format!("http://127.0.0.1:{port}")));
     let (url, served) = said.trim_end().split_once(" serves ").unwrap();
     assert_eq!(served, origin(&log));
     let checkpoint = std::fs::read_to_string(log.join("checkpoint")).unwrap();
@@ -151,4 +151,5 @@ fn a_replica_serves_a_log_that_any_web_server_serves() {
         assert!(begun.elapsed() < Duration::from_secs(60), "the replica has no checkpoint");
         std::thread::sleep(Duration::from_millis(20));
     }
+    assert!(replica.terminate().success());
 }

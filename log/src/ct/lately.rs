@@ -1,9 +1,11 @@
 //! What a certificate log was sent lately, so that a chain that comes again is answered as before.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 
 use crate::hash::Hash;
-use crate::sct::{LoggedCertificate, merkle_tree_leaf};
+use crate::sct::{LoggedCertificate, TileLeaf, merkle_tree_leaf};
+use crate::tile::{TILE_WIDTH, TileError, TileKind, TilePath, TileSource};
 
 /// Submissions that are remembered: some eight megabytes.
 const ROOM: usize = 65_536;
@@ -47,6 +49,35 @@ impl Lately {
         self.logged.get(name).copied()
     }
 
+    /// Remembers those that a log published last, of a tree of `size` leaves, as far as there is room.
+    ///
+    /// # Errors
+    /// [`TileError`], and what was read before is remembered.
+    pub(super) fn recall(&mut self, source: &impl TileSource, size: u64) -> Result<(), TileError> {
+        for number in (0..size.div_ceil(TILE_WIDTH)).rev() {
+            let path = TilePath::in_tree(TileKind::Data, number, size).expect("the tile is in the tree");
+            let bytes = source.read_tile(&path)?;
+            let leaves = TileLeaf::parse_first(&bytes, usize::from(path.width));
+            let unreadable = || TileError::Unreadable {
+                path: path.to_string(),
+                cause: "it does not hold so many certificates".to_owned(),
+            };
+            for leaf in leaves.ok_or_else(unreadable)?.into_iter().rev() {
+                if self.order.len() == self.room {
+                    return Ok(());
+                }
+                let (timestamp, index) = (leaf.timestamp, leaf.leaf_index);
+                let logged = Logged { timestamp, index, standing: Standing::Published };
+                // Of several the last, which came first here.
+                if let Entry::Vacant(place) = self.logged.entry(name(&leaf.entry)) {
+                    self.order.push_front(*place.key());
+                    place.insert(logged);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Remembers a submission. Of two that were under way at once, the one that was published first.
     pub(super) fn note(&mut self, name: Hash, logged: Logged) {
         let had = self.logged.get(&name);
@@ -74,6 +105,42 @@ pub(super) fn name(entry: &LoggedCertificate) -> Hash {
 #[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
     use super::*;
+
+    /// A log of certificates that have their index for a body, and twice that for a time; the one at 5 comes again at 290.
+    struct Tiles(u64);
+
+    impl TileSource for Tiles {
+        fn read_tile(&self, path: &TilePath) -> Result<Vec<u8>, TileError> {
+            let first = path.number * TILE_WIDTH;
+            assert_eq!(TilePath::in_tree(TileKind::Data, path.number, self.0), Some(*path));
+            let leaf = |leaf_index: u64| {
+                let entry = certificate(if leaf_index == 290 { 5 } else { leaf_index });
+                TileLeaf { entry, timestamp: 2 * leaf_index, leaf_index, chain: Vec::new() }.to_bytes()
+            };
+            Ok((first..first + u64::from(path.width)).flat_map(leaf).collect())
+        }
+    }
+
+    fn certificate(number: u64) -> LoggedCertificate {
+        LoggedCertificate::Certificate(number.to_be_bytes().to_vec())
+    }
+
+    #[test]
+    fn what_was_published_last_is_recalled() {
+        let mut lately = Lately { room: 280, ..Lately::default() };
+        lately.recall(&Tiles(300), 300).unwrap();
+        let found = |lately: &Lately, number| lately.find(&name(&certificate(number)));
+        let published = |index| Logged { timestamp: 2 * index, index, standing: Standing::Published };
+        assert_eq!(found(&lately, 19), None, "there is no room for it");
+        for number in (20..300).filter(|number| *number != 290) {
+            assert_eq!(found(&lately, number), Some(published(number)));
+        }
+        assert_eq!(found(&lately, 5), Some(published(290)));
+        // The oldest makes room.
+        lately.note(name(&certificate(300)), published(300));
+        assert_eq!((found(&lately, 20), found(&lately, 21)), (None, Some(published(21))));
+        Lately::default().recall(&Tiles(0), 0).unwrap();
+    }
 
     #[test]
     fn the_oldest_are_forgotten() {

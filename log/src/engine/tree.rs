@@ -175,7 +175,10 @@ fn read_items(reader: &Reader, layout: Layout, size: u64) -> Result<Vec<Vec<u8>>
             let (items, _) = bundle::split_prefix(&bytes, width)?;
             Ok(items.into_iter().map(<[u8]>::to_vec).collect())
         }
-        Layout::StaticCt => Ok(tile_leaves(&bytes, width)?.iter().map(TileLeaf::to_bytes).collect()),
+        Layout::StaticCt => {
+            let leaves = TileLeaf::parse_first(&bytes, width).ok_or(bundle::BundleError)?;
+            Ok(leaves.iter().map(TileLeaf::to_bytes).collect())
+        }
     }
 }
 
@@ -185,19 +188,8 @@ fn read_latest(reader: &Reader, layout: Layout, size: u64) -> Result<u64, OpenEr
     let (Layout::StaticCt, Some(last)) = (layout, size.checked_sub(1)) else { return Ok(0) };
     let path = TilePath { kind: layout.bundle_kind(), number: last / TILE_WIDTH, width: 256 };
     let count = usize::try_from(last % TILE_WIDTH + 1).unwrap_or(0);
-    let leaves = tile_leaves(&reader.read_tile(&path)?, count)?;
+    let leaves = TileLeaf::parse_first(&reader.read_tile(&path)?, count).ok_or(bundle::BundleError)?;
     Ok(leaves.iter().map(|leaf| leaf.timestamp).max().unwrap_or(0))
-}
-
-/// The first so many leaves of a data tile.
-fn tile_leaves(mut bytes: &[u8], count: usize) -> Result<Vec<TileLeaf>, bundle::BundleError> {
-    let mut leaves = Vec::with_capacity(count);
-    for _ in 0..count {
-        let (leaf, rest) = TileLeaf::parse_prefix(bytes).ok_or(bundle::BundleError)?;
-        leaves.push(leaf);
-        bytes = rest;
-    }
-    Ok(leaves)
 }
 
 /// Bytes of tiles by kind and number.

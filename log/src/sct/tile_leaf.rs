@@ -44,6 +44,17 @@ impl TileLeaf {
         item.first_chunk().copied().map(u64::from_be_bytes)
     }
 
+    /// The first so many items of a data tile.
+    pub(crate) fn parse_first(mut bytes: &[u8], count: usize) -> Option<Vec<Self>> {
+        let mut leaves = Vec::with_capacity(count);
+        for _ in 0..count {
+            let (leaf, rest) = Self::parse_prefix(bytes)?;
+            leaves.push(leaf);
+            bytes = rest;
+        }
+        Some(leaves)
+    }
+
     /// Reads one item from the beginning of a data tile, and what follows it. Its one extension is `leaf_index`, since
     /// static-ct-api knows no other.
     pub fn parse_prefix(bytes: &[u8]) -> Option<(Self, &[u8])> {

@@ -26,6 +26,11 @@ use spki::EncodePublicKey as _;
 pub const ORIGIN: &str = "log.example";
 pub const NOW: u64 = 1_790_000_000_000;
 
+/// Entries that a soak has acknowledged before it ends, where one was asked for (`SIGVEIL_TEST_SOAK`).
+pub fn soak() -> Option<usize> {
+    std::env::var("SIGVEIL_TEST_SOAK").ok().and_then(|entries| entries.parse().ok())
+}
+
 /// What is drawn by lot: from the seed to replay, or from a random one, which is printed.
 pub fn lots() -> ChaCha20Rng {
     let seed = std::env::var("SIGVEIL_TEST_SEED").ok().and_then(|seed| seed.parse().ok());

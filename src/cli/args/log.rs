@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::Logging;
+use crate::service::config::ClientsConfig;
 
 /// `log`.
 #[derive(Clone, Debug, Subcommand)]
@@ -120,6 +121,9 @@ pub struct LogReplica {
     /// Seconds from one look at the log to the next
     #[arg(long, value_name = "SECONDS", default_value_t = 2)]
     pub every: u64,
+    /// What each client may take
+    #[command(flatten)]
+    pub clients: ClientsConfig,
     /// What it says of itself
     #[command(flatten)]
     pub logging: Logging,
