@@ -24,7 +24,7 @@ use super::freeze::FreezeError;
 use super::metrics::{self, Metrics};
 use super::publish::{Published, Publisher};
 use super::redact::{Coverage, RedactError, Redacted};
-use super::run::{BACKLOG, Writer};
+use super::run::{Backlog, Writer};
 use super::tree::RecentTiles;
 use super::{AppendError, Config, OpenError, Shared};
 use crate::store::shared::Journal;
@@ -48,6 +48,7 @@ pub(super) struct FrontEnd {
     failed: Option<Instant>,
     /// What this front end last saw published, and committed.
     seen: (u64, u64),
+    backlog: Backlog,
     /// How much of what was withheld it knew when it last led, until it has looked after what it then stored.
     knew: Option<u64>,
     metrics: Arc<Metrics>,
@@ -66,6 +67,7 @@ impl FrontEnd {
             led: now,
             failed: None,
             seen: (0, 0),
+            backlog: Backlog::default(),
             knew: None,
             metrics: Arc::default(),
         };
@@ -186,12 +188,14 @@ impl FrontEnd {
 
     /// Whether as much is ordered and not published as whoever leads next can read at once.
     fn is_far_behind(&mut self) -> io::Result<bool> {
-        let is_far = |(published, committed): (u64, u64)| committed.saturating_sub(published) >= BACKLOG;
-        if let Some(journal) = self.journal.as_deref_mut().filter(|_| is_far(self.seen)) {
+        if !self.backlog.is_full(self.seen.1, self.seen.0) {
+            return Ok(false);
+        }
+        if let Some(journal) = self.journal.as_deref_mut() {
             // What this front end saw last may be long past.
             self.seen.0 = self.seen.0.max(journal.announced()?);
         }
-        Ok(is_far(self.seen))
+        Ok(self.backlog.is_full(self.seen.1, self.seen.0))
     }
 
     /// Waits until a tree of this size is published, by this front end or another.
@@ -289,7 +293,11 @@ impl Writer for FrontEnd {
                 let indices = waiting.chain(placed.duplicates.iter().map(|(index, _)| *index));
                 let size = indices.max().map_or(0, |last| last + 1);
                 self.seen.1 = self.seen.1.max(size);
-                (placed, self.await_published(size))
+                let published = self.await_published(size);
+                if published.is_ok() {
+                    self.backlog.clear();
+                }
+                (placed, published)
             }
         };
         let tiles = match &self.leading {

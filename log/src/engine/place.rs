@@ -73,6 +73,11 @@ pub(super) fn place(batch: Vec<(Draft, Answer)>, next: u64, leaves: &mut impl Le
 }
 
 impl Placed {
+    /// Bytes of what is appended.
+    pub(super) fn bytes(&self) -> usize {
+        self.entries.iter().map(|entry| entry.item.len() + entry.attachment.len()).sum()
+    }
+
     /// Answers everybody: duplicates too only once what they repeat is published.
     pub(super) fn answer(
         self,

@@ -12,9 +12,36 @@ use super::freeze::FreezeError;
 use super::metrics::{self, Metrics};
 use super::{Config, Coverage, OpenError, RedactError, Redacted};
 
-/// Entries that may be ordered and not published: nothing more is taken while there are as many, since witnesses that are
-/// away for long would have storage fill, and of several front ends whoever leads next reads all of them at once.
-pub(super) const BACKLOG: u64 = 1 << 16;
+/// Entries that may be ordered and not published, and bytes of them.
+const MOST_UNPUBLISHED: (u64, usize) = (1 << 16, 256 << 20);
+
+/// What one writer has ordered and not seen published. Nothing more is taken while that is too much, since witnesses that are
+/// away for long would have storage fill, and of several front ends whoever leads next reads all of it at once.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    bytes: usize,
+}
+
+impl Backlog {
+    /// So many bytes are ordered.
+    pub(super) fn add(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    /// All that this writer ordered is published.
+    pub(super) fn clear(&mut self) {
+        self.bytes = 0;
+    }
+
+    /// Whether it is too much, of an order of `ordered` entries, of which as many are `published`.
+    pub(super) fn is_full(&mut self, ordered: u64, published: u64) -> bool {
+        if ordered <= published {
+            self.clear();
+        }
+        let (entries, bytes) = MOST_UNPUBLISHED;
+        ordered.saturating_sub(published) >= entries || self.bytes >= bytes
+    }
+}
 
 /// What a log's thread drives.
 pub(super) trait Writer: Send + Sized + 'static {
@@ -236,6 +263,21 @@ mod tests {
         writer.at = Instant::now() + Duration::from_secs(3600);
         assert!(next(&mut writer, &timer, &published, &mut commands).is_some());
         assert_eq!(writer.tended, 2, "not before it is due");
+    }
+
+    #[test]
+    fn what_is_not_published_is_limited_in_entries_and_in_bytes() {
+        let mut backlog = Backlog::default();
+        assert!(!backlog.is_full(70_000, 70_000 - 65_535) && backlog.is_full(70_000, 70_000 - 65_536));
+        let most = 256 << 20;
+        backlog.add(most - 1);
+        assert!(!backlog.is_full(2, 1));
+        backlog.add(1);
+        assert!(backlog.is_full(2, 1), "some of it may be the one that is not published");
+        assert!(!backlog.is_full(2, 2) && !backlog.is_full(3, 2), "all of it was published");
+        backlog.add(most);
+        backlog.clear();
+        assert!(!backlog.is_full(4, 2));
     }
 
     #[test]

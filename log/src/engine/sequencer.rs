@@ -14,7 +14,7 @@ use super::metrics::{self, Metrics};
 use super::place::{Distinct, Leaves, place};
 use super::publish::{Published, Publisher};
 use super::redact::{self, Coverage, RedactError, Redacted};
-use super::run::{BACKLOG, Writer};
+use super::run::{Backlog, Writer};
 use super::tree::{CommittedTree, leaves};
 use super::{AppendError, Config, Layout, OpenError};
 use crate::batch::{Batch, Sequenced};
@@ -37,6 +37,7 @@ pub(super) struct Sequencer {
     failed: Option<Instant>,
     /// When witnesses were last asked.
     asked: Instant,
+    backlog: Backlog,
     metrics: Arc<Metrics>,
     _lock: FolderLock,
 }
@@ -84,6 +85,7 @@ impl Sequencer {
             known,
             failed: None,
             asked: Instant::now(),
+            backlog: Backlog::default(),
             metrics: Arc::default(),
             _lock: lock,
         };
@@ -240,11 +242,11 @@ impl Writer for Sequencer {
 
     fn process(&mut self, batch: Vec<(Draft, Answer)>) {
         let published = self.publisher.published().map_or(0, |published| published.checkpoint.size);
-        let refused = match self.tree.size().saturating_sub(published) {
+        let refused = match self.backlog.is_full(self.tree.size(), published) {
             _ if self.failed.is_some() => Some(AppendError::Unavailable),
             // What is tried again at each batch while there is room is now tried at intervals.
-            BACKLOG.. => Some(AppendError::Busy),
-            _ => None,
+            true => Some(AppendError::Busy),
+            false => None,
         };
         if let Some(error) = refused {
             batch.into_iter().for_each(|(_, answer)| drop(answer.send(Err(error.clone()))));
@@ -256,6 +258,7 @@ impl Writer for Sequencer {
                 place(batch, self.tree.size(), &mut Held { known: &mut self.known, tree: &self.tree })
             }
         };
+        self.backlog.add(placed.bytes());
         let published = self.commit(std::mem::take(&mut placed.entries));
         placed.answer(published, self.tree.tiles(), &self.metrics);
     }

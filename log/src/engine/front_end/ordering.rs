@@ -57,6 +57,7 @@ impl FrontEnd {
             Layout::StaticCt => place(batch, turn.next, &mut Distinct),
             Layout::TlogTiles => place(batch, turn.next, &mut Told(turn.known)),
         };
+        self.backlog.add(placed.bytes());
         let batch = Batch { first: turn.next, entries: std::mem::take(&mut placed.entries) };
         let done = match self.journal.as_deref_mut() {
             Some(journal) if batch.entries.is_empty() => journal.pass(),
