@@ -36,7 +36,8 @@ pub(super) fn closed(target: &Target, asks: &[Vec<u8>], span: Duration) -> anyho
         }
     }
     let wall = start.elapsed();
-    (observed.wall, observed.own) = (wall.as_secs_f64(), cpu_seconds() - own);
+    observed.own = cpu_seconds() - own;
+    observed.end(wall.as_secs_f64());
     observed.between_calls = wall.saturating_sub(in_calls).as_secs_f64();
     Ok(observed)
 }

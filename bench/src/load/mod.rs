@@ -7,27 +7,22 @@
 
 mod alone;
 mod connection;
+mod observed;
 mod schedule;
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use hdrhistogram::Histogram;
 
 use crate::machine::cpu_seconds;
-use connection::{Answer, Connection};
+use connection::Connection;
+pub(crate) use observed::Observed;
 use schedule::poisson;
 
 /// A request that takes longer has failed; Rekor v2 gives up after 20 s.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The status of a server that has too much to do.
-const BUSY: u16 = 503;
-/// Histograms keep this many significant digits of microseconds, up to twice the longest wait.
-const DIGITS: u8 = 3;
-const LONGEST: u64 = 2 * PATIENCE.as_secs() * 1_000_000;
 
 /// Where requests go, and which status says that one was done.
 #[derive(Clone, Debug)]
@@ -79,105 +74,6 @@ impl Pace {
             Self::Closed { .. } => None,
             Self::Open { rate, span, seed } => Some(poisson(rate, span, seed).len()),
         }
-    }
-}
-
-/// What came of one block of requests.
-#[derive(Clone, Debug)]
-pub(crate) struct Observed {
-    /// Latencies of what was done, microseconds.
-    pub(crate) latencies: Histogram<u64>,
-    /// How many other answers, by status; 0 stands for none at all.
-    pub(crate) failed: BTreeMap<u16, u64>,
-    /// Bytes in the bodies of the answers.
-    bytes: u64,
-    /// Seconds from the first request's due time to the last answer.
-    wall: f64,
-    /// CPU seconds that this process used meanwhile.
-    own: f64,
-    /// Of one client alone, seconds in which it was in no call that sends or receives.
-    between_calls: f64,
-}
-
-impl Observed {
-    fn new() -> anyhow::Result<Self> {
-        Ok(Self {
-            latencies: Histogram::new_with_bounds(1, LONGEST, DIGITS)?,
-            failed: BTreeMap::new(),
-            bytes: 0,
-            wall: 0.0,
-            own: 0.0,
-            between_calls: 0.0,
-        })
-    }
-
-    fn add(&mut self, answer: Option<Answer>, success: u16, latency: Duration) {
-        let Answer { status, bytes } = answer.unwrap_or(Answer { status: 0, bytes: 0 });
-        self.bytes += bytes as u64;
-        if status == success {
-            let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
-            self.latencies.saturating_record(micros.max(1));
-        } else {
-            *self.failed.entry(status).or_default() += 1;
-        }
-    }
-
-    /// How many were done.
-    pub(crate) fn done(&self) -> u64 {
-        self.latencies.len()
-    }
-
-    /// Seconds from the first request's due time to the last answer.
-    pub(crate) fn wall(&self) -> f64 {
-        self.wall
-    }
-
-    /// CPU seconds of this process for each that was done.
-    pub(crate) fn own_cpu(&self) -> f64 {
-        self.own / self.done() as f64
-    }
-
-    /// Seconds on the wall clock that one client alone added to each that was done: from an answer's last byte to the call that
-    /// sends the next request, and between calls that receive. By the clock, as a kernel that counts CPU by ticks does not know
-    /// how much of it a process that wakes for some microseconds had outside.
-    pub(crate) fn between_calls(&self) -> f64 {
-        self.between_calls / self.done() as f64
-    }
-
-    /// How many were done, per second.
-    pub(crate) fn rate(&self) -> f64 {
-        self.done() as f64 / self.wall
-    }
-
-    /// Bytes of an answer's body, on average.
-    pub(crate) fn answer_bytes(&self) -> f64 {
-        self.bytes as f64 / self.done() as f64
-    }
-
-    /// A quantile of latency, seconds.
-    pub(crate) fn quantile(&self, q: f64) -> f64 {
-        self.latencies.value_at_quantile(q) as f64 * 1e-6
-    }
-
-    /// Refuses a block in which anything failed but what a server that has too much to do told to come again (503).
-    pub(crate) fn ensure_answered(&self) -> anyhow::Result<()> {
-        let other = self.failed.keys().any(|status| *status != BUSY);
-        ensure!(!other, "requests failed (status: how many): {:?}", self.failed);
-        ensure!(self.done() > 0, "no request was answered");
-        Ok(())
-    }
-
-    /// How many of all were told to come again.
-    pub(crate) fn refused(&self) -> f64 {
-        let refused = self.failed.get(&BUSY).copied().unwrap_or(0);
-        refused as f64 / (self.done() + refused) as f64
-    }
-
-    /// Refuses a block in which anything failed.
-    pub(crate) fn ensure_whole(&self) -> anyhow::Result<()> {
-        ensure!(self.failed.is_empty(), "requests failed (status: how many): {:?}", self.failed);
-        ensure!(self.done() > 0, "no request was answered");
-        Ok(())
     }
 }
 
@@ -257,20 +153,14 @@ async fn closed(
                         connection = Connection::open(&target, number).await?;
                     }
                 }
-                observed.wall = start.elapsed().as_secs_f64();
+                observed.end(start.elapsed().as_secs_f64());
                 anyhow::Ok(observed)
             })
         })
         .collect();
     let mut sum = Observed::new()?;
     for worker in workers {
-        let part = worker.await.context("a client died")??;
-        sum.latencies.add(&part.latencies)?;
-        sum.bytes += part.bytes;
-        for (status, count) in part.failed {
-            *sum.failed.entry(status).or_default() += count;
-        }
-        sum.wall = sum.wall.max(part.wall);
+        sum.join(worker.await.context("a client died")??)?;
     }
     Ok(sum)
 }
@@ -322,7 +212,7 @@ async fn open(target: &Arc<Target>, bodies: Vec<Vec<u8>>, due: Vec<Duration>) ->
         let (answer, latency) = answer.context("a client died")?;
         observed.add(answer, target.success, latency);
     }
-    observed.wall = start.elapsed().as_secs_f64();
+    observed.end(start.elapsed().as_secs_f64());
     Ok(observed)
 }
 
@@ -405,21 +295,6 @@ mod tests {
         let observed = drive(&target, keys, pace).await.unwrap();
         observed.ensure_whole().unwrap();
         assert_eq!((observed.done(), observed.answer_bytes()), (2, 2.0));
-    }
-
-    #[test]
-    fn only_what_is_told_to_come_again_may_be_left_out() {
-        let answered = |failed: &[u16]| {
-            let mut observed = Observed::new().unwrap();
-            for status in [200, 200, 200].iter().chain(failed) {
-                observed.add(Some(Answer { status: *status, bytes: 0 }), 200, Duration::from_millis(1));
-            }
-            (observed.ensure_answered().is_ok(), observed.ensure_whole().is_ok(), observed.refused())
-        };
-        assert_eq!(answered(&[]), (true, true, 0.0));
-        assert_eq!(answered(&[503]), (true, false, 0.25));
-        assert_eq!(answered(&[503, 500]), (false, false, 0.25));
-        assert!(Observed::new().unwrap().ensure_answered().is_err());
     }
 
     #[tokio::test(flavor = "multi_thread")]
