@@ -35,7 +35,7 @@ pub(crate) use check::disagreement;
 pub(crate) use clients::{Clients, Signer, Stock};
 pub(crate) use disk::stored;
 pub(crate) use install::Missing;
-pub(crate) use process::{Process, Usage, unless_dead};
+pub(crate) use process::{Process, Usage, reset_peaks, unless_dead, usage};
 pub(crate) use servers::Served;
 pub(crate) use shared::SharedLog;
 pub(crate) use stack::{Stack, is_ending};

@@ -39,10 +39,17 @@ pub(crate) struct Usage {
     pub(crate) cpu: f64,
     /// Memory now, bytes.
     pub(crate) rss: f64,
-    /// The most memory so far, bytes.
+    /// The most memory ever, or since [`reset_peaks`], bytes.
     pub(crate) peak_rss: f64,
     /// Bytes that it caused to be written to storage.
     pub(crate) written: f64,
+}
+
+impl Usage {
+    /// The most memory since [`reset_peaks`], if that did reset it: otherwise it is of whatever came before, and says nothing.
+    pub(crate) fn peak_since(&self, reset: bool) -> Option<(String, f64)> {
+        reset.then(|| ("peak_rss".to_owned(), self.peak_rss))
+    }
 }
 
 impl std::ops::Sub for Usage {
@@ -166,15 +173,35 @@ fn usage_of(id: i32) -> Option<Usage> {
     })
 }
 
+/// What all of them have used; an error once one of them is gone.
+pub(crate) fn usage(processes: &[Process]) -> anyhow::Result<Usage> {
+    processes.iter().map(Process::usage).sum()
+}
+
+/// Has the peaks of all of them, and of those below these parents, begin anew at what each holds now
+/// (proc_pid_clear_refs(5)). Whether the kernel did it.
+pub(crate) fn reset_peaks(processes: &[Process], parents: &[u32]) -> bool {
+    // One that ends meanwhile is counted no more, and who lives is asked for its usage next.
+    let reset = |id: i32| {
+        fs::write(format!("/proc/{id}/clear_refs"), "5").is_ok()
+            || !Path::new(&format!("/proc/{id}")).exists()
+    };
+    processes.iter().map(|process| process.id).chain(ids_below(parents)).all(reset)
+}
+
 /// What the processes below these have used that are there now: of a database, which begins and ends some for itself.
 pub(crate) fn below(parents: &[u32]) -> Usage {
+    ids_below(parents).into_iter().filter_map(usage_of).sum()
+}
+
+fn ids_below(parents: &[u32]) -> Vec<i32> {
     let mut found: Vec<i32> = parents.iter().filter_map(|id| i32::try_from(*id).ok()).collect();
     let mut next = 0;
     while let Some(parent) = found.get(next).copied() {
         found.extend(children(parent));
         next += 1;
     }
-    found[parents.len().min(found.len())..].iter().filter_map(|id| usage_of(*id)).sum()
+    found.split_off(parents.len().min(found.len()))
 }
 
 fn children(parent: i32) -> Vec<i32> {
@@ -270,6 +297,25 @@ mod tests {
         assert!(first_ended() && process.is_alive());
         process.stop().unwrap();
         assert!(!process.is_alive());
+    }
+
+    #[test]
+    fn a_peak_that_was_reset_is_none_of_what_came_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = "import time; x = bytearray(b'1') * (256 << 20); del x; time.sleep(60)";
+        let mut command = Command::new("python3");
+        let command = command.args(["-c", script]);
+        let process = Process::start("large", command, &folder.path().join("log"), Words::Piped).unwrap();
+        let half = f64::from(128 << 20);
+        let freed = |used: Usage| used.peak_rss > half && used.rss < half;
+        let begun = Instant::now();
+        while !freed(process.usage().unwrap()) && begun.elapsed() < PATIENCE {}
+        let reset = reset_peaks(std::slice::from_ref(&process), &[]);
+        let used = process.usage().unwrap();
+        process.stop().unwrap();
+        // Not every kernel lets it be reset; there is no such figure then.
+        assert_eq!(used.peak_since(reset).is_some(), reset);
+        assert!(!reset || used.peak_rss < half, "{}", used.peak_rss);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use sigveil::files;
 
 use super::disk;
 use super::install::{mariadb, output};
-use super::process::{Process, Usage, below};
+use super::process::{Process, Usage, below, reset_peaks, usage};
 use super::stack::{Stack, answers, free_ports, listens};
 use super::words::last_lines;
 use crate::role::filled::filled;
@@ -54,8 +54,12 @@ impl Served {
 
     /// What its processes have used.
     pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
-        let own: Usage = self.processes.iter().map(Process::usage).sum::<anyhow::Result<_>>()?;
-        Ok([own, below(&self.parents)].into_iter().sum())
+        Ok([usage(&self.processes)?, below(&self.parents)].into_iter().sum())
+    }
+
+    /// Has the peaks of its processes begin anew; whether the kernel did it.
+    pub(crate) fn reset_peaks(&self) -> bool {
+        reset_peaks(&self.processes, &self.parents)
     }
 }
 

@@ -209,7 +209,8 @@ fn block(
     let warmed = drive(runtime, &side.target, warm, warm_pace)?;
     warmed.ensure_answered()?;
 
-    let (size, before) = (side.tree_size_reaching(size + warmed.done())?, side.usage()?);
+    let size = side.tree_size_reaching(size + warmed.done())?;
+    let (reset, before) = (side.reset_peaks(), side.usage()?);
     let follower = side.is_followed().then(|| Follower::from(&side.target.address, size)).transpose()?;
     let observed = drive(runtime, &side.target, bodies, pace)?;
     match load {
@@ -222,7 +223,7 @@ fn block(
     let grown = reached.checked_sub(size).context("the tree has shrunk")?;
     ensure!(!side.has_tree() || grown == observed.done(), "{} answers, and {grown} entries", observed.done());
     follower.map_or(Ok(()), |follower| follower.finish(grown))?;
-    let mut figures = figures(&observed, side.has_tree().then(|| after - before));
+    let mut figures = figures(&observed, side.has_tree().then(|| after - before), reset);
     if matches!(load, Load::Rate(_)) {
         // It says what was asked for, less the time that the last answers took.
         figures.remove("entries_per_s");
@@ -230,7 +231,8 @@ fn block(
     Ok(figures)
 }
 
-fn figures(observed: &Observed, server: Option<Usage>) -> Figures {
+/// What a block says; of the server's memory the most only where that was reset before the block.
+fn figures(observed: &Observed, server: Option<Usage>, reset: bool) -> Figures {
     let done = observed.done() as f64;
     let mut figures: Figures = [
         ("entries_per_s", observed.rate()),
@@ -246,9 +248,9 @@ fn figures(observed: &Observed, server: Option<Usage>) -> Figures {
             ("cpu_per_entry", used.cpu / done),
             ("written_per_entry", used.written / done),
             ("rss", used.rss),
-            ("peak_rss", used.peak_rss),
         ];
         figures.extend(server.map(|(metric, value)| (metric.to_owned(), value)));
+        figures.extend(used.peak_since(reset));
     }
     figures
 }

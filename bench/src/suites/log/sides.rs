@@ -280,6 +280,11 @@ impl Side {
         self.served.usage()
     }
 
+    /// Has its peak of memory begin anew; whether the kernel did it.
+    pub(super) fn reset_peaks(&self) -> bool {
+        self.served.reset_peaks()
+    }
+
     /// Bytes that it has on disk for its entries.
     pub(super) fn stored(&self) -> f64 {
         self.served.stored()

@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 
 use super::Turn;
 use super::ours::Ours;
-use crate::baseline::{Baseline, EMAIL, Process, Served, Usage, unless_dead};
+use crate::baseline::{Baseline, EMAIL, Process, Served, reset_peaks, unless_dead, usage};
 use crate::ledger::Figures;
 use crate::load::{Asked, Observed, Pace, Target, run};
 use crate::role::Variant;
@@ -45,7 +45,7 @@ struct Side<'a> {
     /// The metric of the server's CPU.
     cpu: &'static str,
     token: Box<dyn Fn() -> anyhow::Result<String> + 'a>,
-    usage: Box<dyn Fn() -> anyhow::Result<Usage> + 'a>,
+    processes: &'a [Process],
 }
 
 /// A turn for each operation on each side. The null server is the harness alone.
@@ -59,8 +59,8 @@ pub(super) fn turns<'a>(
     let mut sides = Vec::new();
     for ours in ours {
         let side = |name, operation, target, cpu| {
-            let (token, usage) = (Box::new(|| ours.token()), Box::new(|| ours.usage()));
-            Side { name, operation, target, cpu, token, usage }
+            let token = Box::new(|| ours.token());
+            Side { name, operation, target, cpu, token, processes: ours.processes() }
         };
         let services = &ours.services;
         let issue = |name, connections| {
@@ -95,7 +95,7 @@ pub(super) fn turns<'a>(
         target: target_of(&null.url, "/api/v1/timestamp", TIMESTAMP_QUERY, 201)?,
         cpu: "tsa_cpu",
         token: Box::new(|| anyhow::bail!("timestamps need no token")),
-        usage: Box::new(|| null.processes.iter().map(Process::usage).sum()),
+        processes: &null.processes,
     });
     if let Some((baseline, rekor1)) = baseline {
         let services = &baseline.trusted.services;
@@ -105,7 +105,7 @@ pub(super) fn turns<'a>(
             target,
             cpu,
             token: Box::new(|| baseline.token()),
-            usage: Box::new(|| processes.iter().map(Process::usage).sum()),
+            processes,
         };
         let issue = Operation::Issue { connections: 16 };
         let (rekor, tsa) = (&baseline.rekor.processes, &baseline.tsa.processes);
@@ -177,9 +177,9 @@ impl<'a> Side<'a> {
         };
         self.send(runtime, 1, Duration::from_secs(30), 3)?;
         let bodies = self.bodies(self.most(span, 1))?;
-        let before = (self.usage)()?;
+        let (reset, before) = (reset_peaks(self.processes, &[]), usage(self.processes)?);
         let one = self.drive(runtime, 1, span, bodies)?;
-        let used = (self.usage)()? - before;
+        let used = usage(self.processes)? - before;
         let (done, own, harness) = (one.done() as f64, one.own_cpu(), one.between_calls());
         let share = done / one.wall();
         let many = self.send(runtime, busy, span, self.most(span, busy))?;
@@ -190,13 +190,13 @@ impl<'a> Side<'a> {
             ("written", used.written / done),
             ("answer_bytes", one.answer_bytes()),
             ("rss", used.rss),
-            ("peak_rss", used.peak_rss),
             ("request_cpu", own),
             ("request_share", own * share),
             ("harness_wall", harness),
             ("harness_share", harness * share),
         ];
-        Ok(figures.map(|(metric, value)| (metric.to_owned(), value)).into())
+        let figures = figures.map(|(metric, value)| (metric.to_owned(), value));
+        Ok(figures.into_iter().chain(used.peak_since(reset)).collect())
     }
 
     fn send(
@@ -217,7 +217,7 @@ impl<'a> Side<'a> {
         bodies: Vec<Vec<u8>>,
     ) -> anyhow::Result<Observed> {
         let observed = run(runtime, &self.target, bodies, Pace::Closed { connections, span });
-        let observed = unless_dead(observed, || (self.usage)())?;
+        let observed = unless_dead(observed, || usage(self.processes))?;
         observed.ensure_whole()?;
         Ok(observed)
     }

@@ -114,7 +114,7 @@ impl Ours {
 
     fn measure(&self) -> anyhow::Result<Figures> {
         let (digest, token) = (digest(), self.token()?);
-        let (server, own) = (self.usage()?, machine::cpu_seconds());
+        let (reset, server, own) = (self.served.reset_peaks(), self.usage()?, machine::cpu_seconds());
         let mut begun = Vec::new();
         let start = Instant::now();
         let signed = self.sign(&token, digest, &mut |step| begun.push((step, start.elapsed())))?;
@@ -131,7 +131,6 @@ impl Ours {
             ("wall", wall.as_secs_f64()),
             ("client_cpu", own),
             ("server_cpu", server.cpu),
-            ("peak_rss", server.peak_rss),
             ("bundle_bytes", signed.bundle_json.len() as f64),
             ("companion_bytes", beside.to_json().len() as f64),
             ("search", search.as_secs_f64()),
@@ -140,6 +139,7 @@ impl Ours {
         ]
         .map(|(metric, value)| (metric.to_owned(), value))
         .into();
+        figures.extend(server.peak_since(reset));
         for (step, metric) in STEPS {
             figures.insert(metric.to_owned(), length(&begun, step)?.as_secs_f64());
         }

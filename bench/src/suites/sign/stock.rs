@@ -7,7 +7,7 @@ use rand_core::{OsRng, RngCore as _};
 
 use super::Turn;
 use super::ours::Ours;
-use crate::baseline::{Baseline, Clients, Process, Signer, Stack, Stock, Usage};
+use crate::baseline::{Baseline, Clients, Process, Signer, Stack, Stock, usage};
 use crate::ledger::Figures;
 
 /// sigstore-python and cosign.
@@ -123,8 +123,6 @@ struct Against<'a> {
 impl Against<'_> {
     /// CPU seconds that each role has used.
     fn cpu(&self) -> anyhow::Result<Vec<f64>> {
-        let used =
-            |processes: &[Process]| processes.iter().map(Process::usage).sum::<anyhow::Result<Usage>>();
-        self.roles.iter().map(|(_, processes)| Ok(used(processes)?.cpu)).collect()
+        self.roles.iter().map(|(_, processes)| Ok(usage(processes)?.cpu)).collect()
     }
 }
