@@ -128,22 +128,39 @@ fn a_run_that_was_killed_goes_on_and_stops_what_it_had_left() {
 }
 
 #[test]
-fn a_side_that_did_not_grow_to_its_end_is_filled_and_measured_anew() {
+fn sides_that_grow_take_turns_and_what_did_not_come_to_its_end_is_filled_and_measured_anew() {
     let home = Home::new();
+    // Sizes that both have.
+    let text = workload(1).replace(
+        "authorities = [20, 40, 80]\nlarge = 500\nblocks = 1",
+        "authorities = [100, 200, 400]\nlarge = 500\nblocks = 2",
+    );
+    assert_ne!(text, workload(1));
+    fs::write(home.file("workload.toml"), text).unwrap();
     let grow = || home.harness(&["growth", "--record", "blocks", "--json=outcome.json"]).output().unwrap();
     let first = grow();
     assert!(first.status.success(), "{}", said(&first));
-    let count =
-        |name: &str| home.blocks().iter().filter(|line| line.contains(&format!("\"{name}\""))).count();
-    let kept: Vec<String> =
-        home.blocks().into_iter().filter(|line| !line.contains("\"sigveil_n400\"")).collect();
-    fs::write(home.file("blocks"), kept.join("\n") + "\n").unwrap();
+    let blocks: Vec<serde_json::Value> =
+        home.blocks().iter().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect();
+    let order: Vec<_> = blocks.iter().map(|block| block["name"].as_str().unwrap()).collect();
+    for (size, at) in [("n100", 0), ("n200", 4), ("n400", 8)] {
+        let turns =
+            ["sigveil", "issue_hashed", "issue_hashed", "sigveil"].map(|side| format!("{side}_{size}"));
+        assert_eq!(order[at..at + 4], turns);
+    }
 
+    let is_last = |line: &String| line.contains("\"sigveil_n400\"") && line.contains("\"index\":1");
+    let kept: Vec<String> = home.blocks().into_iter().filter(|line| !is_last(line)).collect();
+    assert_eq!(kept.len(), blocks.len());
+    fs::write(home.file("blocks"), kept.join("\n") + "\n").unwrap();
     let again = grow();
     assert!(again.status.success(), "{}", said(&again));
-    assert_eq!([count("sigveil_n100"), count("sigveil_n400")], [2, 1], "blocks of two fillings");
-    assert_eq!(count("issue_hashed_n80"), 1, "what was whole is measured again");
-    for name in ["sigveil_n100", "sigveil_n400", "issue_hashed_n80"] {
+    let count =
+        |name: &str| home.blocks().iter().filter(|line| line.contains(&format!("\"{name}\""))).count();
+    let counts = ["sigveil_n100", "sigveil_n400", "issue_hashed_n100", "issue_hashed_n400"].map(count);
+    assert_eq!(counts, [4, 3, 4, 4], "blocks of two fillings");
+    assert_eq!(count("sigveil_n500"), 2, "what was whole is measured again");
+    for name in ["sigveil_n100", "sigveil_n400", "issue_hashed_n400"] {
         assert!(home.row(name, "bytes_per_entry")["median"].as_f64().unwrap() > 0.0);
         assert!(home.row(name, "cpu_per_entry")["median"].as_f64().unwrap() > 0.0);
     }

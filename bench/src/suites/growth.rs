@@ -7,18 +7,21 @@
 //! `model_error` says by how much it misses the largest, `at_thousandfold` what it says of a thousand times that.
 //!
 //! A block is an open loop, of all sides at one rate that the slowest keeps, so that CPU is compared under equal load; what
-//! is on disk is read before the first block of a size, where every side has as many. A side's blocks are of one filling:
-//! killed within one, a run fills that side anew and measures all its sizes again. Rekor v1 and Fulcio's CT log have a Trillian
-//! and a database each.
+//! is on disk is read before the first block of a size, where every side has as many. All sides that have a size are filled
+//! to it, and their blocks there take turns. Blocks are of one filling: killed within it, a run fills all sides anew and
+//! measures all sizes again. Rekor v1 and Fulcio's CT log have a Trillian and a database each.
 
 mod large;
+mod model;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use tokio::runtime::Runtime;
 
+use super::in_turn;
 use super::log::requests::{self, Face};
 use super::sign::{issue_target, log_target, signing_requests};
 use crate::Run;
@@ -28,6 +31,7 @@ use crate::load::{self, Pace, Target, run as drive};
 use crate::role::Variant;
 use crate::row::{Measured, Row, Unit};
 use crate::workload::Growth as Amount;
+use model::{Model, Of};
 
 /// Requests that are prepared at once: signing them takes the harness a tenth of a millisecond each.
 const BATCH: usize = 20_000;
@@ -41,8 +45,6 @@ const METRICS: [(&str, Unit); 6] = [
     ("bytes_per_entry", Unit::Bytes),
     ("rss", Unit::Bytes),
 ];
-/// In what of the size a model is a line.
-type Of = fn(f64) -> f64;
 /// What models are of, and in what each is a line.
 const MODELLED: [(&str, Of); 2] = [("cpu_per_entry", f64::log10), ("rss", |size| size)];
 
@@ -68,10 +70,9 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
     let mut left_out = Vec::new();
     let sides = sides(&mut stack, run, &mut left_out)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let begun = Instant::now();
-    for side in &sides {
-        side.grow(&mut ledger, &runtime, amount)?;
-        eprintln!("{} has grown, {:.0} s in", side.name, begun.elapsed().as_secs_f64());
+    let is_missing = |name: String| (0..amount.blocks).any(|index| !ledger.has(&name, index));
+    if sides.iter().any(|side| side.sizes.iter().any(|size| is_missing(side.name_at(*size)))) {
+        grow(&sides, &mut ledger, &runtime, amount)?;
     }
     let mut rows: Vec<Row> = sides.iter().flat_map(|side| side.rows(&ledger)).collect();
     drop(sides);
@@ -152,37 +153,52 @@ fn own_services(served: &Served) -> anyhow::Result<(String, String)> {
     Ok((services.ca, services.oidc))
 }
 
+/// Fills all sides to one size after the other; at each those that have it are measured in turns.
+fn grow(sides: &[Side], ledger: &mut Ledger, runtime: &Runtime, amount: &Amount) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let sizes: BTreeSet<u64> = sides.iter().flat_map(|side| &side.sizes).copied().collect();
+    let mut done: BTreeMap<&str, u64> = BTreeMap::new();
+    for size in sizes {
+        let there: Vec<&Side> = sides.iter().filter(|side| side.sizes.contains(&size)).collect();
+        let mut stored = BTreeMap::new();
+        for side in &there {
+            let filled = side.fill(runtime, done.get(side.name).copied().unwrap_or(0), size);
+            filled.with_context(|| format!("up to {}", side.name_at(size)))?;
+            done.insert(side.name, size);
+            stored.insert(side.name, side.served.stored() / size as f64);
+        }
+        for index in 0..amount.blocks {
+            for side in in_turn(&there, index) {
+                let name = side.name_at(size);
+                let block = side.block(runtime, amount, index).with_context(|| format!("at {name}"));
+                let (more, mut figures) = block?;
+                *done.entry(side.name).or_default() += more;
+                if let (0, Some(stored)) = (index, stored.get(side.name)) {
+                    figures.insert("bytes_per_entry".to_owned(), *stored);
+                }
+                // Over what another filling has left: at the end all that is kept is of the last.
+                ledger.add(&name, index, figures)?;
+            }
+        }
+        eprintln!("measured at {size}, {:.0} s in", begun.elapsed().as_secs_f64());
+    }
+    Ok(())
+}
+
 impl Side {
     fn name_at(&self, size: u64) -> String {
         format!("{}_n{size}", self.name)
     }
 
-    fn grow(&self, ledger: &mut Ledger, runtime: &Runtime, amount: &Amount) -> anyhow::Result<()> {
-        let missing = |size: &&u64| (0..amount.blocks).any(|index| !ledger.has(&self.name_at(**size), index));
-        if self.sizes.iter().find(missing).is_none() {
-            return Ok(());
-        }
-        let mut done = 0;
-        for size in &self.sizes {
-            let name = self.name_at(*size);
-            while done < *size {
-                let count = usize::try_from(size - done).unwrap_or(BATCH).min(BATCH);
-                let pace = Pace::Closed { connections: self.filling.min(count), span: FILLING };
-                let filled = load::fill(runtime, &self.target, &self.bodies, count, pace);
-                unless_dead(filled, || self.served.usage())?;
-                done += count as u64;
-            }
-            let stored = self.served.stored() / done as f64;
-            for index in 0..amount.blocks {
-                let block = self.block(runtime, amount, index).with_context(|| format!("at {name}"));
-                let (more, mut figures) = block?;
-                done += more;
-                if index == 0 {
-                    figures.insert("bytes_per_entry".to_owned(), stored);
-                }
-                // Over what another filling has left: at the end all that is kept is of the last.
-                ledger.add(&name, index, figures)?;
-            }
+    /// Fills it from one size to another.
+    fn fill(&self, runtime: &Runtime, from: u64, to: u64) -> anyhow::Result<()> {
+        let mut done = from;
+        while done < to {
+            let count = usize::try_from(to - done).unwrap_or(BATCH).min(BATCH);
+            let pace = Pace::Closed { connections: self.filling.min(count), span: FILLING };
+            let filled = load::fill(runtime, &self.target, &self.bodies, count, pace);
+            unless_dead(filled, || self.served.usage())?;
+            done += count as u64;
         }
         Ok(())
     }
@@ -233,66 +249,5 @@ impl Side {
             }
         }
         rows
-    }
-}
-
-/// cost = a + b·f(size).
-#[derive(Clone, Copy, Debug)]
-struct Model {
-    of: Of,
-    a: f64,
-    b: f64,
-    /// By how much the model of the smaller sizes misses the largest, in parts of what was measured there.
-    error: f64,
-}
-
-impl Model {
-    /// Of points with rising sizes, at least three.
-    fn fit(points: &[(f64, f64)], of: Of) -> Option<Self> {
-        let ((size, measured), smaller) = points.split_last()?;
-        if smaller.len() < 2 {
-            return None;
-        }
-        let count = smaller.len() as f64;
-        let x = |point: &(f64, f64)| of(point.0);
-        let (mean_x, mean_y) = (
-            smaller.iter().map(x).sum::<f64>() / count,
-            smaller.iter().map(|point| point.1).sum::<f64>() / count,
-        );
-        let covariance: f64 = smaller.iter().map(|point| (x(point) - mean_x) * (point.1 - mean_y)).sum();
-        let variance: f64 = smaller.iter().map(|point| (x(point) - mean_x).powi(2)).sum();
-        let b = (covariance / variance).max(0.0);
-        let mut model = Self { of, a: mean_y - b * mean_x, b, error: 0.0 };
-        model.error = model.at(*size) / measured - 1.0;
-        Some(model)
-    }
-
-    fn at(self, size: f64) -> f64 {
-        self.a + self.b * (self.of)(size)
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_model_is_of_the_smaller_sizes_and_tested_at_the_largest() {
-        let line = |size: f64| 2.0 + 0.5 * size.log10();
-        let mut points: Vec<(f64, f64)> = [1e3, 1e4, 1e5, 1e6].map(|size| (size, line(size))).to_vec();
-        let model = Model::fit(&points, f64::log10).unwrap();
-        assert!(model.error.abs() < 1e-9 && (model.at(1e9) - 6.5).abs() < 1e-9);
-        // What was measured there is a tenth more than the others let one expect: the model is not bent to it.
-        points[3].1 *= 1.1;
-        let model = Model::fit(&points, f64::log10).unwrap();
-        assert!((model.error - (1.0 / 1.1 - 1.0)).abs() < 1e-9);
-        assert!(Model::fit(&points[..2], f64::log10).is_none());
-        // What seems to fall is noise: the model is its mean, and never below nothing.
-        let falling = [(1e3, 3.0), (1e4, 1.0), (1e5, 2.0)];
-        assert_eq!(Model::fit(&falling, f64::log10).unwrap().at(1e9), 2.0);
-        let memory =
-            Model::fit(&[1e3, 1e4, 1e5].map(|size| (size, 100.0 + 10.0 * size)), |size| size).unwrap();
-        assert!(memory.error.abs() < 1e-9 && (memory.at(1e9) / 1e10 - 1.0).abs() < 1e-6);
     }
 }

@@ -10,6 +10,15 @@ pub(crate) mod search;
 pub(crate) mod sign;
 mod sweep;
 
+/// What is measured in turns, in the order of a round: every other round the other way about, so that nobody always follows
+/// the same.
+pub(crate) fn in_turn<T>(all: &[T], round: usize) -> Vec<&T> {
+    match round % 2 {
+        0 => all.iter().collect(),
+        _ => all.iter().rev().collect(),
+    }
+}
+
 /// Seconds of one call of `work`, sampled `samples` times over `calls` calls each, after one call to warm up.
 pub(crate) fn timed(
     name: &str,
@@ -29,4 +38,16 @@ pub(crate) fn timed(
         })
         .collect();
     Row::over(name, metric, Unit::Seconds, &seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_turn;
+
+    #[test]
+    fn whoever_was_first_is_last_in_the_next_round() {
+        assert_eq!(in_turn(&[1, 2, 3], 0), [&1, &2, &3]);
+        assert_eq!(in_turn(&[1, 2, 3], 1), [&3, &2, &1]);
+        assert_eq!(in_turn(&[1, 2, 3], 2), [&1, &2, &3]);
+    }
 }

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 
+use super::in_turn;
 use super::sweep::{self, Swept};
 use crate::Run;
 use crate::baseline::{Stack, Usage, unless_dead};
@@ -100,12 +101,7 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
     fill_all(&runtime, &sides, &mut ledger, amount.entries)?;
     for &load in &loads {
         for index in 0..amount.rounds {
-            // Every other round the other way about, so that no side always follows the same.
-            let order: Vec<&Side> = match index % 2 {
-                0 => sides.iter().collect(),
-                _ => sides.iter().rev().collect(),
-            };
-            for side in order.into_iter().filter(|side| side.takes(amount, load)) {
+            for side in in_turn(&sides, index).into_iter().filter(|side| side.takes(amount, load)) {
                 let name = format!("{}_{}", side.name, load.suffix());
                 if ledger.has(&name, index) {
                     continue;
