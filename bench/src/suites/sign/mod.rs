@@ -25,6 +25,7 @@ use crate::ledger::{Figures, Ledger};
 use crate::load::Target;
 use crate::role::Variant;
 use crate::row::{Measured, Row, Unit};
+use crate::suites::in_turn;
 use crate::suites::sweep::{self, Swept};
 pub(crate) use operations::{
     certificate_log_target, issue_target, log_target, signing_requests, timestamp_request, timestamp_target,
@@ -103,7 +104,7 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
     turns.extend(operations::turns(&runtime, amount.span(), &ours, &null, theirs.as_ref())?);
     let begun = Instant::now();
     for index in 0..amount.rounds {
-        for turn in &turns {
+        for turn in in_turn(&turns, index) {
             if !ledger.has(&turn.name, index) {
                 let figures = (turn.measure)().with_context(|| format!("block {index} of {}", turn.name))?;
                 ledger.add(&turn.name, index, figures)?;
