@@ -125,6 +125,8 @@ fn a_run_that_was_killed_goes_on_and_stops_what_it_had_left() {
     assert_eq!(blocks.len(), 1 + 1 + 6 + 2 * 2);
     assert_eq!(home.row("sigveil_c1", "p50")["n"], 3);
     assert_eq!(home.row("sigveil", "tree_size")["median"], 20.0);
+    // With the four that warm it up, in the block that a run begins with.
+    assert_eq!(home.row("sigveil_c1", "tree_size")["low"], 24.0);
 }
 
 #[test]

@@ -15,7 +15,9 @@
 //! it takes from the moment at which the front end that publishes is killed until the other answers. A reader follows the
 //! feed of our signature logs through each block, and a block of which it was not told all is none.
 //!
-//! Every log begins with as many entries, also in a run that goes on, and the rows `SIDE` are what it has on disk then.
+//! Every log begins with as many entries, also in a run that goes on, and the rows `SIDE` are what it has on disk then. Open
+//! loops come first, rising: whoever takes part in them has as many entries as the others at each, so that memory is compared
+//! of trees of one size. `tree_size` is that before a block.
 
 mod certificates;
 mod follow;
@@ -33,6 +35,7 @@ use crate::baseline::{Stack, Usage, unless_dead};
 use crate::ledger::{Figures, Ledger};
 use crate::load::{self, Observed, Pace, run as drive};
 use crate::row::{Measured, Row, Unit};
+use crate::workload::Log as Amount;
 use follow::Follower;
 use sides::{Rival, Side};
 
@@ -95,8 +98,7 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
     let mut stack = Stack::new()?;
     let mut left_out = Vec::new();
     let sides = Side::start(&mut stack, &rivals, &mut left_out)?;
-    let closed = amount.connections.iter().copied().map(Load::Connections);
-    let loads: Vec<Load> = closed.chain(amount.rates.iter().copied().map(Load::Rate)).collect();
+    let loads = loads(amount);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     fill_all(&runtime, &sides, &mut ledger, amount.entries)?;
     for &load in &loads {
@@ -130,6 +132,13 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
     let mut rows = rows(&ledger, &sides, &loads);
     rows.extend(sides.iter().flat_map(|side| sweep::rows(&ledger, side.name, &sweep.rates)));
     Ok(Measured { rows, left_out })
+}
+
+/// Rates first, which add as much to every log, so that memory there is of trees of one size; then connections, of which few
+/// add little.
+fn loads(amount: &Amount) -> Vec<Load> {
+    let rates = amount.rates.iter().copied().map(Load::Rate);
+    rates.chain(amount.connections.iter().copied().map(Load::Connections)).collect()
 }
 
 /// Kills front ends of logs that have several.
@@ -220,6 +229,9 @@ fn block(
     ensure!(!side.has_tree() || grown == observed.done(), "{} answers, and {grown} entries", observed.done());
     follower.map_or(Ok(()), |follower| follower.finish(grown))?;
     let mut figures = figures(&observed, side.has_tree().then(|| after - before), reset);
+    if side.has_tree() {
+        figures.insert("tree_size".to_owned(), size as f64);
+    }
     if matches!(load, Load::Rate(_)) {
         // It says what was asked for, less the time that the last answers took.
         figures.remove("entries_per_s");
@@ -279,4 +291,22 @@ fn rows(ledger: &Ledger, sides: &[Side], loads: &[Load]) -> Vec<Row> {
         }
     }
     rows
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+mod tests {
+    use super::*;
+    use crate::workload::Workload;
+
+    #[test]
+    fn what_adds_as_much_to_every_log_comes_first() {
+        let full = Workload::read(false, None).unwrap().log;
+        let loads = loads(&full);
+        let (open, closed) = loads.split_at(full.rates.len());
+        assert!(
+            open.iter().all(|load| matches!(load, Load::Rate(_))) && closed.len() == full.connections.len()
+        );
+        assert!(closed.iter().all(|load| matches!(load, Load::Connections(_))));
+    }
 }
