@@ -228,6 +228,8 @@ mod tests {
         let (full, quick) = (Workload::read(false, None).unwrap(), Workload::read(true, None).unwrap());
         assert_eq!((full.name.as_str(), quick.name.as_str()), ("full", "quick"));
         assert!(quick.sign.rounds < full.sign.rounds && quick.growth.logs.last() < full.growth.logs.last());
+        // Of fewer no interval is of 95 %.
+        assert!([full.log.rounds, full.growth.blocks, full.sign.rounds].iter().all(|rounds| *rounds >= 6));
         assert!(full.prover.curve().contains(&20) && !quick.prover.curve().contains(&20));
     }
 

@@ -8,6 +8,7 @@
 mod alone;
 mod connection;
 mod observed;
+mod prepare;
 mod schedule;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,6 +20,7 @@ use anyhow::{Context as _, ensure};
 use crate::machine::cpu_seconds;
 use connection::Connection;
 pub(crate) use observed::Observed;
+pub(crate) use prepare::prepared;
 use schedule::poisson;
 
 /// A request that takes longer has failed; Rekor v2 gives up after 20 s.

@@ -33,8 +33,8 @@ use crate::row::{Measured, Row, Unit};
 use crate::workload::Growth as Amount;
 use model::{Model, Of};
 
-/// Requests that are prepared at once: signing them takes the harness a tenth of a millisecond each.
-const BATCH: usize = 20_000;
+/// Requests that are prepared at once: so many that the connections, which are opened anew for each batch, are few beside them.
+const BATCH: usize = 50_000;
 /// How long a server may take for as many.
 const FILLING: Duration = Duration::from_secs(600);
 const METRICS: [(&str, Unit); 6] = [

@@ -9,6 +9,7 @@ use sigveil_zk_ca::key::SubjectKey;
 use sigveil_zk_ca::profile::{PlainContent, PlainSubject, Precertificate, Serial};
 
 use crate::baseline::EMAIL;
+use crate::load::prepared;
 
 /// As many requests, every one for another precertificate of this authority.
 pub(super) fn prepare(authority: &CertificateAuthority, count: usize) -> anyhow::Result<Vec<Vec<u8>>> {
@@ -27,5 +28,5 @@ pub(super) fn prepare(authority: &CertificateAuthority, count: usize) -> anyhow:
         let chain = [precertificate.certificate(), authority.certificate(), authority.root()];
         Ok(serde_json::to_vec(&AddChain::new(chain.map(|certificate| certificate.as_bytes())))?)
     };
-    (0..count).map(request).collect()
+    prepared(count, request)
 }

@@ -80,15 +80,6 @@ impl Load {
             Self::Rate(rate) => Pace::Open { rate: rate as f64, span, seed },
         }
     }
-
-    /// The most requests of a block, for a server that does so many a second.
-    fn requests(self, pace: Pace, span: Duration, most_per_second: f64) -> usize {
-        let most_per_second = match self {
-            Self::Connections(1) => 400.0,
-            _ => most_per_second,
-        };
-        pace.requests().unwrap_or((most_per_second * span.as_secs_f64()) as usize)
-    }
 }
 
 pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
@@ -203,7 +194,10 @@ fn block(
     span: Duration,
 ) -> anyhow::Result<Figures> {
     let pace = load.pace(span, index as u64);
-    let bodies = side.prepare(load.requests(pace, span, side.most_per_second()))?;
+    let bodies = side.prepare(match load {
+        Load::Connections(connections) => side.most(connections, span),
+        Load::Rate(_) => pace.requests().unwrap_or(0),
+    })?;
     // Not measured: connections, caches and code paths are warm after it.
     let warm = side.prepare(side.warm_up(load))?;
     let warm_pace = match load {

@@ -7,6 +7,8 @@ use rand_core::{OsRng, RngCore as _};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use crate::load::prepared;
+
 /// How a log is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Face {
@@ -44,5 +46,5 @@ pub(crate) fn prepare(face: Face, count: usize) -> anyhow::Result<Vec<Vec<u8>>> 
         };
         Ok(serde_json::to_vec(&request)?)
     };
-    (0..count).map(request).collect()
+    prepared(count, request)
 }

@@ -220,10 +220,18 @@ impl Side {
         }
     }
 
-    /// More than it does, or than is worth preparing: a precertificate takes the harness longer than an entry. A block whose
-    /// requests have run out ends with them.
-    pub(super) fn most_per_second(&self) -> f64 {
-        if self.has_certificates() { 4_000.0 } else { 8_000.0 }
+    /// The most requests of a closed loop: more than it does, by all connections and by each. Whoever answers at checkpoints
+    /// answers a connection once at each. A block whose requests have run out ends with them.
+    pub(super) fn most(&self, connections: usize, span: Duration) -> usize {
+        let (per_second, of_each) = match self.kind {
+            Kind::Null => (4_000.0, 400.0),
+            Kind::Ours | Kind::Shared(_) => (10_000.0, 100.0),
+            Kind::Rekor2(interval) => (2_000.0, 1.0 / interval.as_secs_f64()),
+            Kind::Rekor1 => (1_000.0, 100.0),
+            Kind::Certificates(_, By::Us) => (4_000.0, 100.0),
+            Kind::Certificates(_, By::CtServer) => (2_000.0, 400.0),
+        };
+        most(connections, span, per_second, of_each)
     }
 
     /// Requests before those that are measured: one for each connection, and no fewer than fill the caches.
@@ -296,6 +304,13 @@ impl Side {
     }
 }
 
+/// What so many connections ask for in a span at most, and one or two each that are under way at its ends.
+fn most(connections: usize, span: Duration, per_second: f64, of_each: f64) -> usize {
+    let (connections, seconds) = (connections as f64, span.as_secs_f64());
+    let together = (per_second * seconds).max(2.0 * connections);
+    together.min(connections * (of_each * seconds + 2.0)).ceil() as usize
+}
+
 fn size_of_checkpoint(checkpoint: &str) -> anyhow::Result<u64> {
     let line = checkpoint.lines().nth(1).context("a checkpoint has a size")?;
     line.parse().with_context(|| format!("{line:?} is no size"))
@@ -305,6 +320,16 @@ fn size_of_checkpoint(checkpoint: &str) -> anyhow::Result<u64> {
 #[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_more_is_prepared_than_a_log_and_its_connections_do() {
+        let span = Duration::from_secs(20);
+        // A connection is answered twice in the span, and once after it.
+        assert_eq!(most(64, span, 2_000.0, 0.1), 64 * 4);
+        assert_eq!(most(2_048, span, 2_000.0, 1.0), 40_000);
+        // Each has one that is under way at the end, however many there are.
+        assert_eq!(most(2_048, span, 100.0, 1.0), 2 * 2_048);
+    }
 
     #[test]
     fn the_size_is_the_second_line() {

@@ -15,7 +15,7 @@ use super::Turn;
 use super::ours::Ours;
 use crate::baseline::{Baseline, EMAIL, Process, Served, reset_peaks, unless_dead, usage};
 use crate::ledger::Figures;
-use crate::load::{Asked, Observed, Pace, Target, run};
+use crate::load::{Asked, Observed, Pace, Target, prepared, run};
 use crate::role::Variant;
 use crate::suites::log::requests;
 
@@ -24,12 +24,19 @@ use crate::suites::log::requests;
 enum Operation {
     Issue {
         connections: usize,
+        /// More than an authority issues.
+        per_second: usize,
     },
     Timestamp,
     Log,
     /// At the index, or at Rekor v1's.
     Search(Searched),
 }
+
+/// Of a certificate without a proof.
+const ISSUE: Operation = Operation::Issue { connections: 16, per_second: 1_500 };
+/// Of one with it. One proof at a time: a second request waits, and keeps the prover busy.
+const PROVE: Operation = Operation::Issue { connections: 2, per_second: 20 };
 
 #[derive(Clone, Copy)]
 enum Searched {
@@ -63,16 +70,15 @@ pub(super) fn turns<'a>(
             Side { name, operation, target, cpu, token, processes: ours.processes() }
         };
         let services = &ours.services;
-        let issue = |name, connections| {
+        let issue = |name, operation| {
             let target = issue_target(&services.ca)?;
-            anyhow::Ok(side(name, Operation::Issue { connections }, target, "ca_cpu"))
+            anyhow::Ok(side(name, operation, target, "ca_cpu"))
         };
         match ours.scheme {
-            Variant::Clear => sides.push(issue("op/issue/clear", 16)?),
-            Variant::Hashed => sides.push(issue("op/issue/hashed", 16)?),
+            Variant::Clear => sides.push(issue("op/issue/clear", ISSUE)?),
+            Variant::Hashed => sides.push(issue("op/issue/hashed", ISSUE)?),
             Variant::Zk => {
-                // One proof at a time: a second request waits, and keeps the prover busy.
-                sides.push(issue("op/issue/zk", 2)?);
+                sides.push(issue("op/issue/zk", PROVE)?);
                 let target = Target { success: 201, ..timestamp_target(&services.tsa)? };
                 sides.push(side("op/timestamp/sigveil", Operation::Timestamp, target, "tsa_cpu"));
                 let target = log_target(&services.rekor, requests::Face::Rekor2)?;
@@ -107,13 +113,12 @@ pub(super) fn turns<'a>(
             token: Box::new(|| baseline.token()),
             processes,
         };
-        let issue = Operation::Issue { connections: 16 };
         let (rekor, tsa) = (&baseline.rekor.processes, &baseline.tsa.processes);
         let log = log_target(&services.rekor, requests::Face::Rekor2)?;
         let search = target_of(&rekor1.url, "/api/v1/index/retrieve", "application/json", 200)?;
         let searched = Operation::Search(Searched::Rekor1);
         sides.extend([
-            side("op/issue/fulcio", issue, issue_target(&services.ca)?, "ca_cpu", &baseline.fulcio.processes),
+            side("op/issue/fulcio", ISSUE, issue_target(&services.ca)?, "ca_cpu", &baseline.fulcio.processes),
             side("op/timestamp/tsa", Operation::Timestamp, timestamp_target(&services.tsa)?, "tsa_cpu", tsa),
             side("op/log/rekor2", Operation::Log, log, "log_cpu", rekor),
             side("op/search/rekor1", searched, search, "search_cpu", &rekor1.processes),
@@ -171,7 +176,7 @@ impl<'a> Side<'a> {
     /// One client first, for latency and CPU; then as many as keep the server busy, for the rate.
     fn measure(&self, runtime: &Runtime, span: Duration) -> anyhow::Result<Figures> {
         let busy = match self.operation {
-            Operation::Issue { connections } => connections,
+            Operation::Issue { connections, .. } => connections,
             Operation::Timestamp | Operation::Search(_) => 16,
             Operation::Log => 1_024,
         };
@@ -225,7 +230,8 @@ impl<'a> Side<'a> {
     /// More requests than a span takes.
     fn most(&self, span: Duration, connections: usize) -> usize {
         let per_second = match (self.operation, connections) {
-            (Operation::Issue { .. }, _) => 3_000,
+            (Operation::Issue { per_second, .. }, 1) => per_second.min(600),
+            (Operation::Issue { per_second, .. }, _) => per_second,
             (Operation::Timestamp | Operation::Search(_), _) => 12_000,
             (Operation::Log, 1) => 400,
             (Operation::Log, _) => 8_000,
@@ -261,7 +267,7 @@ impl Searched {
 
 /// Certificate requests by one token, each for a key of its own.
 pub(crate) fn signing_requests(count: usize, token: &str) -> anyhow::Result<Vec<Vec<u8>>> {
-    (0..count).map(|_| signing_request(token)).collect()
+    prepared(count, |_| signing_request(token))
 }
 
 /// In the form of Go and JavaScript clients.
