@@ -150,6 +150,8 @@ impl Workload {
             growth.logs.len() > 2 && growth.authorities.len() > 2,
             "growth: two sizes and one to test them"
         );
+        // Rows are called by the size.
+        ensure!(!growth.logs.contains(&growth.large), "growth.large: none of growth.logs");
         let next = |sizes: &[u64]| sizes.windows(2).all(|pair| pair[0] + growth.most() <= pair[1]);
         ensure!(
             next(&growth.logs) && next(&growth.authorities),
@@ -248,6 +250,7 @@ mod tests {
             ("samples = 10", "samples = 10\nsample = 10", "unknown field"),
             ("entries = 1_000", "entries = 0", "log"),
             ("logs = [1_000, 2_000, 4_000]", "logs = [1_000, 1_100, 4_000]", "no room"),
+            ("large = 100_000", "large = 4_000", "growth.large: none of"),
             ("blocks = 2\n", "", "missing field"),
         ] {
             let text = QUICK.replacen(from, to, 1);
