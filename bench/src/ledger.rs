@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::baseline::is_ending;
+use crate::machine::Machine;
 use crate::row::{Row, Unit};
 use crate::workload::Workload;
 
@@ -22,7 +23,7 @@ pub(crate) type Figures = BTreeMap<String, f64>;
 pub(crate) struct Heading {
     pub(crate) suite: String,
     pub(crate) commit: String,
-    pub(crate) cpu: String,
+    pub(crate) machine: Machine,
     pub(crate) workload: Workload,
     /// Of the others that are compared with.
     pub(crate) versions: BTreeMap<String, String>,
@@ -137,7 +138,8 @@ mod tests {
     fn heading() -> Heading {
         let versions = [("rekor2".to_owned(), "v2".to_owned())].into();
         let workload = Workload::read(true, None).unwrap();
-        Heading { suite: "log".into(), commit: "c".into(), cpu: "x".into(), workload, versions }
+        let machine = Machine { cpu: "x".into(), cores: 2, memory: 1, features: vec!["adx"] };
+        Heading { suite: "log".into(), commit: "c".into(), machine, workload, versions }
     }
 
     #[test]
@@ -180,12 +182,19 @@ mod tests {
     }
 
     #[test]
-    fn blocks_of_another_commit_or_workload_are_not_mixed_in() {
+    fn blocks_of_another_commit_workload_or_machine_are_not_mixed_in() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("blocks");
         Ledger::open(Some(&path), &heading()).unwrap();
         let workload = Workload::read(false, None).unwrap();
-        for other in [Heading { commit: "d".into(), ..heading() }, Heading { workload, ..heading() }] {
+        // One of the same kind.
+        let machine = |cores, memory| Machine { cores, memory, ..heading().machine };
+        for other in [
+            Heading { commit: "d".into(), ..heading() },
+            Heading { workload, ..heading() },
+            Heading { machine: machine(4, 1), ..heading() },
+            Heading { machine: machine(2, 2), ..heading() },
+        ] {
             assert!(Ledger::open(Some(&path), &other).unwrap_err().to_string().contains("another run"));
         }
     }

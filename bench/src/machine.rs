@@ -17,7 +17,7 @@ const FEATURES: [&str; 6] = ["adx", "bmi2", "avx2", "avx512f", "avx512ifma", "sh
 const UNKNOWN: &str = "unknown";
 
 /// Where a figure was measured.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Machine {
     pub(crate) cpu: String,
     pub(crate) cores: usize,

@@ -182,7 +182,7 @@ impl Run<'_> {
         let heading = Heading {
             suite: format!("{suite} --against={}", self.against.join(",")),
             commit: self.commit.to_owned(),
-            cpu: machine::Machine::read().cpu,
+            machine: machine::Machine::read(),
             workload: self.workload.clone(),
             versions: if self.against.is_empty() { BTreeMap::new() } else { Versions::pinned()?.table() },
         };
