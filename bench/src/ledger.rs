@@ -42,6 +42,8 @@ struct Line {
 pub(crate) struct Ledger {
     file: Option<File>,
     blocks: BTreeMap<(String, usize), Figures>,
+    /// Whether it had blocks when it was opened.
+    continued: bool,
 }
 
 impl Ledger {
@@ -79,7 +81,13 @@ impl Ledger {
                 .with_context(|| format!("{} holds a line that is no block", path.display()))?;
             blocks.insert((line.name, line.index), line.figures);
         }
-        Ok(Self { file: Some(file), blocks })
+        let continued = !blocks.is_empty();
+        Ok(Self { file: Some(file), blocks, continued })
+    }
+
+    /// Whether it went on with blocks of an earlier process.
+    pub(crate) fn is_continued(&self) -> bool {
+        self.continued
     }
 
     /// Whether a block is there.
@@ -147,6 +155,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("blocks");
         let mut ledger = Ledger::open(Some(&path), &heading()).unwrap();
+        assert!(!ledger.is_continued());
         ledger.add("a", 0, [("p50".to_owned(), 0.1)].into()).unwrap();
         ledger.add("a", 1, [("p50".to_owned(), 0.3)].into()).unwrap();
         drop(ledger);
@@ -157,6 +166,7 @@ mod tests {
 
         let mut ledger = Ledger::open(Some(&path), &heading()).unwrap();
         assert!(ledger.has("a", 1) && !ledger.has("a", 2));
+        assert!(ledger.is_continued());
         ledger.add("a", 2, [("p50".to_owned(), 0.2)].into()).unwrap();
         drop(ledger);
         let ledger = Ledger::open(Some(&path), &heading()).unwrap();

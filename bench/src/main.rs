@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 use sigveil::failure::Failure;
@@ -129,6 +130,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let (Some(other), false) = (against.first(), compares) {
         return Err(NotBuilt(format!("the comparison of this suite against {other}")).into());
     }
+    let begun = Instant::now();
     // Before anything is measured: a tree that changes meanwhile changes nothing of what runs.
     let commit = machine::commit();
     let workload = Workload::read(arguments.quick, arguments.workload.as_deref())?;
@@ -156,9 +158,11 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         false => BTreeMap::new(),
     };
     let machine = machine::Machine::read();
-    let Measured { rows, left_out } = measured;
+    let Measured { rows, left_out, continued } = measured;
+    let seconds = (!continued).then(|| begun.elapsed().as_secs_f64());
     let disagreement = baseline::disagreement(&rows);
-    let outcome = row::Outcome { suite, commit, workload: workload.name, machine, versions, left_out, rows };
+    let workload = workload.name;
+    let outcome = row::Outcome { suite, commit, workload, machine, seconds, versions, left_out, rows };
     outcome.publish(arguments.json.as_deref())?;
     // After its rows are left, which say it too.
     disagreement.map_or(Ok(()), |what| Err(anyhow::anyhow!(what)))

@@ -71,11 +71,13 @@ pub(crate) struct Measured {
     pub(crate) rows: Vec<Row>,
     /// What it could not measure for want of a program, and which.
     pub(crate) left_out: Vec<String>,
+    /// Whether some of its blocks are of an earlier process.
+    pub(crate) continued: bool,
 }
 
 impl From<Vec<Row>> for Measured {
     fn from(rows: Vec<Row>) -> Self {
-        Self { rows, left_out: Vec::new() }
+        Self { rows, ..Self::default() }
     }
 }
 
@@ -87,6 +89,10 @@ pub(crate) struct Outcome {
     /// The name of the workload.
     pub(crate) workload: String,
     pub(crate) machine: Machine,
+    /// Seconds of the process that measured, from its start to its last row; none where it went on with what an earlier one had
+    /// measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) seconds: Option<f64>,
     /// Of the programs of others that took part; empty where none did.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) versions: BTreeMap<String, String>,
@@ -132,6 +138,9 @@ impl Outcome {
             machine.cores,
             machine.memory as f64 / f64::from(1 << 30)
         );
+        if let Some(seconds) = self.seconds {
+            out += &format!("in {}\n", lasted(seconds));
+        }
         for (program, version) in &self.versions {
             out += &format!("with {program} {version}\n");
         }
@@ -150,6 +159,14 @@ impl Outcome {
             );
         }
         out
+    }
+}
+
+/// How long a suite took, as people say it.
+pub(crate) fn lasted(seconds: f64) -> String {
+    match seconds {
+        short if short < 100.0 => format!("{short:.0} s"),
+        long => format!("{:.0} min", long / 60.0),
     }
 }
 

@@ -119,6 +119,9 @@ fn a_run_that_was_killed_goes_on_and_stops_what_it_had_left() {
     assert!(again.status.success(), "{}", said(&again));
     assert!(said(&again).contains("2 servers of a run that was killed are stopped"), "{}", said(&again));
     assert!(!left.iter().any(|id| lives(*id)) && home.servers().is_empty());
+    let outcome: serde_json::Value =
+        serde_json::from_slice(&fs::read(home.file("outcome.json")).unwrap()).unwrap();
+    assert!(outcome.get("seconds").is_none(), "how long a part of it took");
     let blocks = home.blocks();
     assert_eq!(blocks[..kept.len()], kept);
     // A heading; what our log has on disk; three rounds of two sides; of each a client alone and a sweep of one rate.
@@ -310,6 +313,7 @@ fn without_go_the_rest_is_measured_and_the_outcome_says_what_is_not() {
     assert!(alone.status.success(), "{}", said(&alone));
     let outcome: serde_json::Value =
         serde_json::from_slice(&fs::read(home.file("outcome.json")).unwrap()).unwrap();
+    assert!(outcome["seconds"].as_f64().unwrap() > 0.0);
     assert!(outcome["left_out"][0].as_str().unwrap().contains("Go 1.26 or later is needed"));
     assert!(outcome["rows"].as_array().unwrap().iter().any(|row| row["name"] == "sigveil_c1"));
 }

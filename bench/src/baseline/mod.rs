@@ -204,7 +204,7 @@ pub(crate) fn act(action: Action) -> anyhow::Result<Option<Measured>> {
             let mut left_out = Vec::new();
             let rows = found(checked(), &mut left_out)?.unwrap_or_default();
             left_out.extend(disagreement(&rows));
-            Ok(Some(Measured { rows, left_out }))
+            Ok(Some(Measured { rows, left_out, continued: false }))
         }
     }
 }

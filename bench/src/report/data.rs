@@ -16,6 +16,9 @@ pub(crate) struct Recorded {
     /// The name of the workload.
     pub(crate) workload: String,
     pub(crate) machine: Machine,
+    /// How long it took; none of a run that went on after a kill.
+    #[serde(default)]
+    pub(crate) seconds: Option<f64>,
     #[serde(default)]
     pub(crate) versions: BTreeMap<String, String>,
     /// What was asked for and could not be measured.

@@ -7,7 +7,7 @@ use super::data::{Data, Recorded, Row};
 use super::measure;
 use super::summary;
 use super::svg::{Line, escaped, intervals, tornado};
-use crate::row::shown;
+use crate::row::{lasted, shown};
 
 const STYLE: &str = include_str!("page.css");
 /// Metrics that are drawn, for each suite, with what they are; tables hold all.
@@ -93,6 +93,9 @@ fn absent(page: &mut String, data: &Data) {
 
 fn suite(page: &mut String, outcome: &Recorded) {
     let _ = write!(page, "<h2>Suite {}</h2>", escaped(&outcome.suite));
+    if let Some(seconds) = outcome.seconds {
+        let _ = write!(page, "<p>Measured in {}.</p>", lasted(seconds));
+    }
     for (_, metric, title) in PLOTS.iter().filter(|(suite, _, _)| *suite == outcome.suite) {
         let of_metric = |ratios: bool| -> Vec<Line> {
             let wanted =

@@ -221,6 +221,18 @@ mod tests {
     }
 
     #[test]
+    fn a_page_says_how_long_a_suite_took_where_its_outcome_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut known = outcome("log", &[]);
+        known["seconds"] = 1_500.0.into();
+        write(folder.path(), "full", "abc", [known, outcome("sign", &[])]);
+        make(&arguments(folder.path()), &[], "full").unwrap();
+        let page = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
+        assert!(page.contains("<h2>Suite log</h2><p>Measured in 25 min.</p>"), "{page}");
+        assert_eq!(page.matches("Measured in ").count(), 1);
+    }
+
+    #[test]
     fn a_text_that_names_a_figure_which_is_not_there_leaves_no_report() {
         let folder = tempfile::tempdir().unwrap();
         recorded(folder.path());

@@ -78,7 +78,7 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
     drop(sides);
     rows.extend(large::run(&mut stack, &mut ledger, &runtime, amount)?);
     stack.stop()?;
-    Ok(Measured { rows, left_out })
+    Ok(Measured { rows, left_out, continued: ledger.is_continued() })
 }
 
 /// Starts ours, and those that are asked for.

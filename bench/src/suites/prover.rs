@@ -74,7 +74,7 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
         rows.extend(measure(&name, Statement::Token(class), depth, &token_values(class)?)?);
     }
     rows.extend(curve::rows(amount)?);
-    Ok(Measured { rows, left_out })
+    Ok(Measured { rows, left_out, continued: false })
 }
 
 /// Every length under a modulus of 2,048 bits, and every modulus at 1,024 bytes.

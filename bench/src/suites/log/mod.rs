@@ -122,7 +122,7 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
     stack.stop()?;
     let mut rows = rows(&ledger, &sides, &loads);
     rows.extend(sides.iter().flat_map(|side| sweep::rows(&ledger, side.name, &sweep.rates)));
-    Ok(Measured { rows, left_out })
+    Ok(Measured { rows, left_out, continued: ledger.is_continued() })
 }
 
 /// Rates first, which add as much to every log, so that memory there is of trees of one size; then connections, of which few

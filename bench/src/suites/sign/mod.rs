@@ -117,7 +117,7 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
     let mut rows = rows(&ledger, &names);
     rows.extend(sweeps(run, &mut ledger, &runtime, &ours, baseline)?);
     stack.stop()?;
-    Ok(Measured { rows, left_out })
+    Ok(Measured { rows, left_out, continued: ledger.is_continued() })
 }
 
 /// The servers of a whole signing, and Rekor v1 for what only it answers: searches. Over a Trillian of its own, so that none
