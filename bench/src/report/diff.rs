@@ -1,5 +1,7 @@
-//! Two folders of outcomes against each other: a change is more than noise where the intervals do not meet.
+//! Two folders of outcomes against each other: a change is more than noise where the intervals do not meet. A single reading
+//! has no interval, so that what changed in such rows is counted and not told.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::data::{Data, Figure, Row};
@@ -11,7 +13,12 @@ pub(crate) fn table(before: &Data, after: &Data) -> String {
     if before.first().machine != after.first().machine {
         out += "measured on different machines: only ratios can be compared\n";
     }
-    let (mut same, mut gone) = (0, 0);
+    let of_what = [before, after].map(|data| &data.first().workload);
+    if of_what[0] != of_what[1] {
+        let _ = writeln!(out, "of different workloads, {} and {}", of_what[0], of_what[1]);
+    }
+    let names: BTreeSet<(&str, &str)> = rows(before).map(|(suite, row)| (suite, row.name.as_str())).collect();
+    let (mut same, mut gone, mut single) = (0, 0, 0);
     let (mut ratios, mut met) = (0, 0);
     for (suite, row) in rows(before) {
         let Some(later) = rows(after).find(|(other, later)| {
@@ -20,11 +27,13 @@ pub(crate) fn table(before: &Data, after: &Data) -> String {
             gone += 1;
             continue;
         };
-        if let (true, Some(old), Some(new)) = (is_ratio(row), row.figure(), later.1.figure()) {
+        if let (true, Some(old), Some(new)) = (is_ratio(suite, row, &names), row.figure(), later.1.figure()) {
             ratios += 1;
             met += usize::from(!apart(old, new));
         }
+        let of_one = row.n == 1 || later.1.n == 1;
         match (row.figure(), later.1.figure()) {
+            (Some(old), Some(new)) if of_one && old.median != new.median => single += 1,
             (Some(old), Some(new)) if apart(old, new) => {
                 let _ = writeln!(
                     out,
@@ -41,6 +50,9 @@ pub(crate) fn table(before: &Data, after: &Data) -> String {
     }
     let fresh = rows(after).count() + gone - rows(before).count();
     let _ = writeln!(out, "{same} rows within their intervals, {gone} no longer there, {fresh} new");
+    if single > 0 {
+        let _ = writeln!(out, "{single} of a single reading changed, of which nobody knows the noise");
+    }
     if ratios > 0 {
         let share = 100.0 * met as f64 / ratios as f64;
         let _ = writeln!(out, "of {ratios} ratios of sides the intervals of {met} overlap ({share:.0} %)");
@@ -48,16 +60,20 @@ pub(crate) fn table(before: &Data, after: &Data) -> String {
     out
 }
 
-/// A side's figure over another's.
-fn is_ratio(row: &Row) -> bool {
-    row.unit == "1" && row.name.contains('/') && row.n > 1
+/// A side's figure over another's: both are rows of the suite, and names of sides may have slashes of their own.
+fn is_ratio(suite: &str, row: &Row, names: &BTreeSet<(&str, &str)>) -> bool {
+    let mut slashes = row.name.match_indices('/');
+    let of_sides = slashes.any(|(at, _)| {
+        names.contains(&(suite, &row.name[..at])) && names.contains(&(suite, &row.name[at + 1..]))
+    });
+    of_sides && row.n > 1
 }
 
 fn rows(data: &Data) -> impl Iterator<Item = (&str, &Row)> {
     data.outcomes.iter().flat_map(|outcome| outcome.rows.iter().map(|row| (outcome.suite.as_str(), row)))
 }
 
-/// Whether the intervals have no point in common. One of a single reading has no width: it says nothing of noise.
+/// Whether the intervals have no point in common.
 fn apart(old: Figure, new: Figure) -> bool {
     old.high < new.low || new.high < old.low
 }
@@ -75,20 +91,45 @@ mod tests {
             ("a", "p50", "s", 1.0),
             ("b", "p50", "s", 1.0),
             ("c", "p50", "s", 1.0),
-            ("x/y", "p50", "1", 3.0),
+            ("x/a", "p50", "s", 3.0),
+            ("b/x/a", "p50", "1", 3.0),
+            // Of one side, whatever its unit.
+            ("x/a", "share", "1", 3.0),
         ];
         let after = [
             ("a", "p50", "s", 1.1),
             ("b", "p50", "s", 2.0),
             ("d", "p50", "s", 1.0),
-            ("x/y", "p50", "1", 3.1),
+            ("x/a", "p50", "s", 3.0),
+            ("b/x/a", "p50", "1", 3.1),
+            ("x/a", "share", "1", 3.0),
         ];
         std::fs::write(one.path().join("log.json"), outcome("log", &before).to_string()).unwrap();
         std::fs::write(two.path().join("log.json"), outcome("log", &after).to_string()).unwrap();
         let table = table(&Data::read(one.path()).unwrap(), &Data::read(two.path()).unwrap());
         assert!(table.contains("log b p50: 1.00 s → 2.00 s (+100.0 %)"), "{table}");
         assert!(!table.contains("log a"));
-        assert!(table.contains("2 rows within their intervals, 1 no longer there, 1 new"), "{table}");
+        assert!(!table.contains("workload") && !table.contains("single"), "{table}");
+        assert!(table.contains("4 rows within their intervals, 1 no longer there, 1 new"), "{table}");
         assert!(table.contains("of 1 ratios of sides the intervals of 1 overlap (100 %)"), "{table}");
+    }
+
+    #[test]
+    fn a_single_reading_is_counted_and_not_told_and_workloads_are_named() {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for (folder, workload, value) in [(&one, "full", 1.0), (&two, "quick", 2.0)] {
+            let mut written =
+                outcome("log", &[("a", "rate_kept", "1/s", value), ("b", "constraints", "1", 1.0)]);
+            written["workload"] = workload.into();
+            for row in written["rows"].as_array_mut().unwrap() {
+                (row["n"], row["low"], row["high"]) =
+                    (1.into(), row["median"].clone(), row["median"].clone());
+            }
+            std::fs::write(folder.path().join("log.json"), written.to_string()).unwrap();
+        }
+        let table = table(&Data::read(one.path()).unwrap(), &Data::read(two.path()).unwrap());
+        assert!(!table.contains("rate_kept") && table.contains("\n1 of a single reading changed"), "{table}");
+        assert!(table.contains("1 rows within their intervals"), "{table}");
+        assert!(table.contains("of different workloads, full and quick"), "{table}");
     }
 }
