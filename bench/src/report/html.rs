@@ -48,8 +48,9 @@ pub(crate) fn page(data: &Data, prices: &Prices, costs: &[Cost]) -> String {
         page,
         "<p>Measured at commit <code>{}</code>, workload {}, on one machine: {}, {} cores, {:.0} GiB, {}. Every interval is \
          between two order statistics of the blocks counted as n, and covers the median in at least 95 % of cases; of fewer than \
-         six blocks it is their range, which covers it in 1 − 2<sup>1−n</sup>; where sides are compared, blocks took turns in one run, and \
-         <code>A/B</code> is A's figure over B's of the same round.</p>",
+         six blocks it is their range, which covers it in 1 − 2<sup>1−n</sup>; where sides are compared, blocks took turns in one run, \
+         and <code>A/B</code> is A's figure over B's of the same round. Rates that rise (<code>_sN</code>, <code>_sweep</code>) \
+         took no turns: one side came after the other, each once.</p>",
         escaped(&first.commit),
         escaped(&first.workload),
         escaped(&machine.cpu),
