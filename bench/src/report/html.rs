@@ -181,7 +181,8 @@ fn cost_section(page: &mut String, prices: &Prices, costs: &[Cost]) {
                 low: *low,
                 middle: cost.typical,
                 high: *high,
-                value: format!("± {}", dollars((high - low) / 2.0)),
+                // Both ends, as the middle is seldom in the middle.
+                value: format!("{} – {}", dollars(*low), dollars(*high)),
             })
             .collect();
         // Of one input there is nothing to compare.
@@ -213,5 +214,20 @@ pub(super) fn dollars(value: f64) -> String {
         large if large >= 100.0 => format!("${value:.0}"),
         small if small < 0.1 => format!("${value:.4}"),
         _ => format!("${value:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_moves_a_cost_is_shown_by_both_ends() {
+        let swings = vec![("price of CPU", 1.0, 7.0), ("CPU seconds", 1.5, 2.5)];
+        let cost = Cost { id: "x", name: "x", low: 1.0, typical: 2.0, high: 7.0, swings };
+        let mut page = String::new();
+        let prices = Prices::read(None).expect("the default prices are sound");
+        cost_section(&mut page, &prices, &[cost]);
+        assert!(page.contains("$1.00 – $7.00") && page.contains("$1.50 – $2.50"), "{page}");
     }
 }

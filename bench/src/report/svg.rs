@@ -18,7 +18,7 @@ pub(crate) struct Line {
 const WIDTH: f64 = 500.0;
 /// Room for labels before the axis, and for values behind it.
 const LEFT: f64 = 185.0;
-const RIGHT: f64 = 90.0;
+const RIGHT: f64 = 120.0;
 /// And for the number at a tick.
 const TICK: f64 = 50.0;
 const STEP: f64 = 22.0;
