@@ -4,7 +4,9 @@
 //! (`op/issue/…`, one connection, with all that stands below the authority), a timestamp (`op/timestamp/…`, the same) and an
 //! entry of the signature log at the highest rate that both logs were asked for (`SIDE_rN`, open loop). Of a deferred
 //! certificate it is that of `zk`, whose proofs it gets later, and of two entries, as its receipt is one. Storage is what the
-//! signature log keeps of an entry, for one year and once, at the largest size that all logs of suite growth were filled to;
+//! signature log keeps of an entry, for one year and once, at the largest size that ours and Rekor v2 were filled to in suite
+//! growth, since a log that has just begun has files that are not full yet; of Rekor v1 at its own largest. [`Basis`] names
+//! that rate and those sizes;
 //! bytes sent are those of the bundle that cosign got, since it is made of the services' answers. A verification is the
 //! verifier's own CPU and the bundle that it fetches; `sigveil` there is the library in a process that runs, and what the
 //! search's proof adds to the bytes is not counted. A look-up is the CPU of the index for one, and its answer. A GB-year is a
@@ -104,15 +106,43 @@ impl Prices {
     }
 }
 
+/// At which load and size costs are reckoned: none where nothing of it was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Basis {
+    /// Entries a second, the most that our log and Rekor v2 were both asked for.
+    pub(crate) rate: Option<u64>,
+    /// Entries in the log, the most that both were filled to.
+    pub(crate) size: Option<u64>,
+    /// Entries in Rekor v1, the most that it was filled to.
+    pub(crate) size_rekor1: Option<u64>,
+}
+
+impl Basis {
+    pub(crate) fn of(data: &Data) -> Self {
+        let size = |stems: &[&str]| common(data, "growth", stems, "bytes_per_entry");
+        Self {
+            rate: common(data, "log", &["sigveil_r", "rekor2_r"], "cpu_per_entry"),
+            size: size(&["sigveil_n", "rekor2_n"]),
+            size_rekor1: size(&["rekor1_n"]),
+        }
+    }
+
+    fn size_of(self, log: &str) -> Option<u64> {
+        if log == "rekor1" { self.size_rekor1 } else { self.size }
+    }
+}
+
 /// What signings and look-ups cost, by scheme, as far as the figures for it are there.
 pub(crate) fn costs(data: &Data, prices: &Prices) -> Vec<Cost> {
     let sign = |row: &str, metric| data.figure("sign", row, metric).ok();
     let nothing = Figure { low: 0.0, median: 0.0, high: 0.0 };
-    let rate = common(data, "log", &["sigveil_r", "rekor2_r"], "cpu_per_entry");
-    let size = common(data, "growth", &["sigveil_n", "rekor2_n", "rekor1_n"], "bytes_per_entry");
-    let entry = |log: &str| data.figure("growth", &format!("{log}_n{}", size?), "bytes_per_entry").ok();
+    let basis = Basis::of(data);
+    let entry = |log: &str| {
+        let name = format!("{log}_n{}", basis.size_of(log)?);
+        data.figure("growth", &name, "bytes_per_entry").ok()
+    };
     let signing = |scheme: &str, by: &Servers, entries: f64| {
-        let logged = data.figure("log", &format!("{}_r{}", by.log, rate?), "cpu_per_entry").ok()?;
+        let logged = data.figure("log", &format!("{}_r{}", by.log, basis.rate?), "cpu_per_entry").ok()?;
         let issued = sign(&format!("op/issue/{}", by.authority), "ca_cpu")?;
         let stamped = sign(&format!("op/timestamp/{}", by.timestamps), "tsa_cpu")?;
         Some(Needs {
@@ -127,6 +157,7 @@ pub(crate) fn costs(data: &Data, prices: &Prices) -> Vec<Cost> {
         Some(Needs { cpu: sign(row, "verify_cpu")?, stored: nothing, sent: sign(row, "bundle_bytes")? })
     };
     let kept = |stored: Option<Figure>| Some(Needs { cpu: nothing, stored: stored?, sent: nothing });
+    let entries = |log: &str, count: f64| kept(entry(log).map(|one| one.times(count)));
     let certificate = |log: &str| data.figure("log", log, "bytes_per_entry").ok();
     let searched = |side: &str| {
         Some(Needs { cpu: sign(side, "search_cpu")?, stored: nothing, sent: sign(side, "answer_bytes")? })
@@ -158,9 +189,14 @@ pub(crate) fn costs(data: &Data, prices: &Prices) -> Vec<Cost> {
         ("search/rekor1", "a million look-ups, Rekor v1, unproven", searched("op/search/rekor1")),
         ("search/sigveil", "a million look-ups, every scheme of ours", searched("op/search/sigveil")),
         ("search/map", "a million map proofs alone", lookup()),
-        ("year/rekor2", "a million entries for a year, Rekor v2", kept(entry("rekor2"))),
-        ("year/rekor1", "a million entries for a year, Rekor v1", kept(entry("rekor1"))),
-        ("year/sigveil", "a million entries for a year, our log", kept(entry("sigveil"))),
+        ("year/rekor2", "a million entries for a year, Rekor v2", entries("rekor2", 1.0)),
+        ("year/rekor1", "a million entries for a year, Rekor v1", entries("rekor1", 1.0)),
+        ("year/sigveil", "a million entries for a year, clear, hashed or zk", entries("sigveil", 1.0)),
+        (
+            "year/zk_deferred",
+            "a million entries and receipts for a year, zk deferred",
+            entries("sigveil", 2.0),
+        ),
         ("year/ct_server", "a million precertificates for a year, ct_server", kept(certificate("ct_server"))),
         ("year/sigveil_ct", "a million precertificates for a year, our log", kept(certificate("sigveil_ct"))),
         ("year/gigabyte", "a GB-year", kept(Some(gigabyte))),
@@ -278,6 +314,8 @@ mod tests {
             ("sigveil_n100000", "bytes_per_entry", "bytes", 77.0),
             ("rekor2_n1000", "bytes_per_entry", "bytes", 77.0),
             ("rekor2_n10000", "bytes_per_entry", "bytes", 3_000.0),
+            // It was filled to less, which is no reason to take less of the others.
+            ("rekor1_n1000", "bytes_per_entry", "bytes", 5_000.0),
         ];
         for (suite, rows) in [("sign", &sign[..]), ("log", &log[..]), ("growth", &growth[..])] {
             let file = folder.path().join(suite).with_extension("json");
@@ -293,12 +331,16 @@ mod tests {
             ("sign/baseline", 390.0 + 3.0 + 5.0),
             ("year/sigveil", 1.0),
             ("year/rekor2", 3.0),
+            ("year/rekor1", 5.0),
+            ("year/zk_deferred", 2.0),
             ("year/gigabyte", 1.0),
         ] {
             let cost = costs.iter().find(|cost| cost.id == id).unwrap();
             assert!((cost.typical - dollars).abs() < 1e-6, "{id}: {}", cost.typical);
         }
-        assert!(!costs.iter().any(|cost| cost.id == "year/rekor1" || cost.id == "sign/clear"));
+        assert!(!costs.iter().any(|cost| cost.id == "sign/clear"));
+        let basis = Basis { rate: Some(400), size: Some(10_000), size_rekor1: Some(1_000) };
+        assert_eq!(Basis::of(&data), basis);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::cost::{Cost, Prices};
+use super::cost::{Basis, Cost, Prices};
 use super::data::{Data, Recorded, Row};
 use super::measure;
 use super::summary;
@@ -61,7 +61,7 @@ pub(crate) fn page(data: &Data, prices: &Prices, costs: &[Cost]) -> String {
     versions(&mut page, data);
     absent(&mut page, data);
     page += &summary::table(data);
-    cost_section(&mut page, prices, costs);
+    cost_section(&mut page, prices, costs, Basis::of(data));
     for outcome in &data.outcomes {
         suite(&mut page, outcome);
     }
@@ -149,7 +149,7 @@ fn figure(page: &mut String, title: &str, svg: &str) {
     }
 }
 
-fn cost_section(page: &mut String, prices: &Prices, costs: &[Cost]) {
+fn cost_section(page: &mut String, prices: &Prices, costs: &[Cost], basis: Basis) {
     if costs.is_empty() {
         return;
     }
@@ -160,6 +160,13 @@ fn cost_section(page: &mut String, prices: &Prices, costs: &[Cost]) {
          it keeps, the certificate log's storage (lines of its own), memory that stands idle, backups, requests billed one by \
          one, people; of a verification the search's proof, and by our library the start of a process. CPU is this machine's.</p>",
     );
+    for (what, number) in [
+        ("Entries a second of a log, at which its CPU is taken", basis.rate),
+        ("Entries in our log and in Rekor v2, at which what they keep of one is taken", basis.size),
+        ("Entries in Rekor v1, the same", basis.size_rekor1),
+    ] {
+        let _ = number.map(|number| write!(page, "<p>{what}: {}.</p>", grouped(number)));
+    }
     page.push_str("<div class=\"wide\"><table><tr><th>of<th>low<th>typical<th>high</tr>");
     for cost in costs {
         let _ = write!(
@@ -209,6 +216,14 @@ fn cost_section(page: &mut String, prices: &Prices, costs: &[Cost]) {
     page.push_str("</p>");
 }
 
+/// A count, with a comma before each three digits.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let parts: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|part| std::str::from_utf8(part).ok()).collect();
+    parts.join(",")
+}
+
 pub(super) fn dollars(value: f64) -> String {
     match value.abs() {
         large if large >= 100.0 => format!("${value:.0}"),
@@ -227,7 +242,10 @@ mod tests {
         let cost = Cost { id: "x", name: "x", low: 1.0, typical: 2.0, high: 7.0, swings };
         let mut page = String::new();
         let prices = Prices::read(None).expect("the default prices are sound");
-        cost_section(&mut page, &prices, &[cost]);
+        let basis = Basis { rate: Some(400), size: Some(1_000_000), size_rekor1: None };
+        cost_section(&mut page, &prices, &[cost], basis);
         assert!(page.contains("$1.00 – $7.00") && page.contains("$1.50 – $2.50"), "{page}");
+        assert!(page.contains("CPU is taken: 400.") && page.contains("taken: 1,000,000."), "{page}");
+        assert!(!page.contains("Rekor v1"), "it was not measured");
     }
 }

@@ -1,12 +1,13 @@
 //! A text whose numbers are recorded ones: `{suite name metric}` becomes the figure with its unit, and
 //! `{suite name metric interval}` the figure with its 95 % interval; `{cost name}` is a cost with what it is at least and at
-//! most. A brace that stands for itself is doubled.
+//! most, and `{basis rate}`, `{basis size}` and `{basis size_rekor1}` are the load and sizes at which costs are reckoned. A brace
+//! that stands for itself is doubled.
 
 use anyhow::{Context as _, bail};
 
-use super::cost::Cost;
+use super::cost::{Basis, Cost};
 use super::data::Data;
-use super::html::dollars;
+use super::html::{dollars, grouped};
 use crate::row::shown;
 
 /// The text with every figure in it. Fails at the first that is not recorded, so that no text is half filled.
@@ -44,6 +45,16 @@ fn figure(inside: &str, data: &Data, costs: &[Cost]) -> anyhow::Result<String> {
             let [typical, low, high] = [cost.typical, cost.low, cost.high].map(dollars);
             return Ok(format!("{typical} [{low}, {high}]"));
         }
+        ["basis", what] => {
+            let basis = Basis::of(data);
+            let number = match what {
+                "rate" => basis.rate,
+                "size" => basis.size,
+                "size_rekor1" => basis.size_rekor1,
+                _ => bail!("costs have no basis {what}"),
+            };
+            return number.map(grouped).with_context(|| format!("the {what} of costs was not measured"));
+        }
         [suite, name, metric] => (suite, name, metric, false),
         [suite, name, metric, "interval"] => (suite, name, metric, true),
         _ => bail!("{{{inside}}} is not of the form {{suite name metric}}"),
@@ -66,15 +77,31 @@ mod tests {
     #[test]
     fn figures_replace_their_names_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
-        let rows = [("a", "p50", "s", 0.25), ("b/a", "p50", "1", 4.0)];
+        let rows =
+            [("a", "p50", "s", 0.25), ("b/a", "p50", "1", 4.0), ("sigveil_r1600", "cpu_per_entry", "s", 1.0)];
         std::fs::write(folder.path().join("log.json"), outcome("log", &rows).to_string()).unwrap();
         let data = Data::read(folder.path()).unwrap();
         let costs = [Cost { id: "x", name: "x", low: 1.0, typical: 2.0, high: 150.0, swings: Vec::new() }];
-        let text =
-            filled("{{x}} {log a p50}, {log b/a p50} times; {log a p50 interval}; {cost x}.", &data, &costs);
+        let text = filled(
+            "{{x}} {log a p50}, {log b/a p50} times; {log a p50 interval}; {cost x} at {basis rate}.",
+            &data,
+            &costs,
+        );
         let text = text.unwrap();
-        assert_eq!(text, "{x} 250.00 ms, 4 times; 250.00 ms [225.00 ms, 275.00 ms]; $2.00 [$1.00, $150].");
-        for wrong in ["{log a p99}", "{log a}", "{log a p50", "x } y", "{sign a p50}", "{cost y}"] {
+        assert_eq!(
+            text,
+            "{x} 250.00 ms, 4 times; 250.00 ms [225.00 ms, 275.00 ms]; $2.00 [$1.00, $150] at 1,600."
+        );
+        for wrong in [
+            "{log a p99}",
+            "{log a}",
+            "{log a p50",
+            "x } y",
+            "{sign a p50}",
+            "{cost y}",
+            "{basis size}",
+            "{basis x}",
+        ] {
             assert!(filled(wrong, &data, &costs).is_err(), "{wrong}");
         }
     }
