@@ -154,6 +154,11 @@ fn sides_that_grow_take_turns_and_what_did_not_come_to_its_end_is_filled_and_mea
         assert_eq!(order[at..at + 4], turns);
     }
 
+    // A model of each metric that has one, held against the log that was filled at its engine.
+    for metric in ["cpu_per_entry", "rss"] {
+        let missed = home.row(&format!("sigveil_model_{metric}"), "large_error");
+        assert!(missed["median"].as_f64().unwrap() > -1.0);
+    }
     let is_last = |line: &String| line.contains("\"sigveil_n400\"") && line.contains("\"index\":1");
     let kept: Vec<String> = home.blocks().into_iter().filter(|line| !is_last(line)).collect();
     assert_eq!(kept.len(), blocks.len());

@@ -8,6 +8,7 @@ use super::measure;
 use super::summary;
 use super::svg::{Line, escaped, intervals, tornado};
 use crate::row::{lasted, shown};
+use crate::suites::growth::TRUSTED;
 
 const STYLE: &str = include_str!("page.css");
 /// Metrics that are drawn, for each suite, with what they are; tables hold all.
@@ -111,11 +112,16 @@ fn suite(page: &mut String, outcome: &Recorded) {
     }
     page.push_str("<details><summary>All rows</summary><div class=\"wide\"><table><tr><th>name<th>metric<th>median<th>low<th>high<th>n</tr>");
     for row in &outcome.rows {
-        let cell =
-            |value: Option<f64>| value.map_or("–".to_owned(), |value| escaped(&shown(value, &row.unit)));
+        let missed = missed(row, outcome);
+        let cell = |value: Option<f64>| {
+            let value = value.filter(|_| missed.is_none_or(|error| error.abs() <= TRUSTED));
+            value.map_or("–".to_owned(), |value| escaped(&shown(value, &row.unit)))
+        };
+        let beside = missed
+            .map_or(String::new(), |error| format!(" (a model that missed by {:+.0} %)", 100.0 * error));
         let _ = write!(
             page,
-            "<tr><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}</tr>",
+            "<tr><td>{}<td>{}{beside}<td>{}<td>{}<td>{}<td>{}</tr>",
             escaped(&row.name),
             escaped(&row.metric),
             cell(row.median),
@@ -129,6 +135,12 @@ fn suite(page: &mut String, outcome: &Recorded) {
         "</table></div><p>SHA-256 of the recorded file: <code>{}</code></p></details>",
         outcome.checksum
     );
+}
+
+/// Of what a model says beyond what was measured, by how much it missed the largest size that was.
+fn missed(row: &Row, outcome: &Recorded) -> Option<f64> {
+    let error = |other: &&Row| other.name == row.name && other.metric == "model_error";
+    (row.metric == "at_thousandfold").then(|| outcome.rows.iter().find(error)?.median).flatten()
 }
 
 /// Whether a row is of one of many rising rates, `SIDE_sN`: the highest that was kept is drawn.

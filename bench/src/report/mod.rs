@@ -233,6 +233,22 @@ mod tests {
     }
 
     #[test]
+    fn what_a_model_says_is_beside_what_it_missed_or_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let rows = [
+            ("a_model_rss", "model_error", "1", -0.25),
+            ("a_model_rss", "at_thousandfold", "bytes", 123.0),
+            ("b_model_rss", "model_error", "1", 6.29),
+            ("b_model_rss", "at_thousandfold", "bytes", 456.0),
+        ];
+        write(folder.path(), "full", "abc", [outcome("growth", &rows)]);
+        make(&arguments(folder.path()), &[], "full").unwrap();
+        let page = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
+        assert!(page.contains("at_thousandfold (a model that missed by -25 %)<td>123 B"), "{page}");
+        assert!(page.contains("at_thousandfold (a model that missed by +629 %)<td>–<td>–<td>–"), "{page}");
+    }
+
+    #[test]
     fn a_text_that_names_a_figure_which_is_not_there_leaves_no_report() {
         let folder = tempfile::tempdir().unwrap();
         recorded(folder.path());

@@ -4,7 +4,8 @@
 //! Sizes count what was acknowledged: entries of signature logs, certificates of authorities (of ours by scheme `hashed`, so
 //! that logs are filled without proofs). The model of CPU is cost = a + b·log10(size), since trees are that high, and of
 //! memory a + b·size, by least squares over all sizes but the largest, b never negative, since no cost falls with size;
-//! `model_error` says by how much it misses the largest, `at_thousandfold` what it says of a thousand times that.
+//! `model_error` says by how much it misses the largest, `large_error` by how much the log that was filled at its engine, and
+//! `at_thousandfold` what it says of a thousand times the largest, unless it missed that by more than half.
 //!
 //! A block is an open loop, of all sides at one rate that the slowest keeps, so that CPU is compared under equal load; what
 //! is on disk is read before the first block of a size, where every side has as many. All sides that have a size are filled
@@ -30,7 +31,9 @@ use crate::ledger::{Figures, Ledger};
 use crate::load::{self, Pace, Target, run as drive};
 use crate::role::Variant;
 use crate::row::{Measured, Row, Unit};
+use crate::stats::quantile;
 use crate::workload::Growth as Amount;
+pub(crate) use model::TRUSTED;
 use model::{Model, Of};
 
 /// Requests that are prepared at once: so many that the connections, which are opened anew for each batch, are few beside them.
@@ -75,8 +78,10 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
         grow(&sides, &mut ledger, &runtime, amount)?;
     }
     let mut rows: Vec<Row> = sides.iter().flat_map(|side| side.rows(&ledger)).collect();
-    drop(sides);
     rows.extend(large::run(&mut stack, &mut ledger, &runtime, amount)?);
+    // Ours is the first, and the large one is its like.
+    rows.extend(sides.first().into_iter().flat_map(|ours| ours.misses(&ledger, amount.large)));
+    drop(sides);
     stack.stop()?;
     Ok(Measured { rows, left_out, continued: ledger.is_continued() })
 }
@@ -185,6 +190,12 @@ fn grow(sides: &[Side], ledger: &mut Ledger, runtime: &Runtime, amount: &Amount)
     Ok(())
 }
 
+/// The middle one of a metric's samples, if there are any.
+fn median(ledger: &Ledger, name: &str, metric: &str) -> Option<f64> {
+    let samples: Vec<f64> = ledger.samples(name, metric).into_values().collect();
+    (!samples.is_empty()).then(|| quantile(&samples, 0.5))
+}
+
 impl Side {
     fn name_at(&self, size: u64) -> String {
         format!("{}_n{size}", self.name)
@@ -225,6 +236,30 @@ impl Side {
         Ok((done, figures.map(|(metric, value)| (metric.to_owned(), value)).into()))
     }
 
+    fn name_of_model(&self, metric: &str) -> String {
+        format!("{}_model_{metric}", self.name)
+    }
+
+    /// The models of what was measured, with the metric of each and the largest size.
+    fn models(&self, ledger: &Ledger) -> Vec<(&'static str, Model, f64)> {
+        let of_metric = |(metric, of): (&'static str, Of)| {
+            let at = |size: &u64| Some((*size as f64, median(ledger, &self.name_at(*size), metric)?));
+            let points: Vec<(f64, f64)> = self.sizes.iter().filter_map(at).collect();
+            Some((metric, Model::fit(&points, of)?, points.last()?.0))
+        };
+        MODELLED.into_iter().filter_map(of_metric).collect()
+    }
+
+    /// By how much the models miss a log of this size, if it was measured.
+    fn misses(&self, ledger: &Ledger, size: u64) -> Vec<Row> {
+        let missed = |(metric, model, _): (&str, Model, f64)| {
+            let measured = median(ledger, &self.name_at(size), metric)?;
+            let missed = model.misses(size as f64, measured);
+            Some(Row::exact(&self.name_of_model(metric), "large_error", Unit::One, missed))
+        };
+        self.models(ledger).into_iter().filter_map(missed).collect()
+    }
+
     fn rows(&self, ledger: &Ledger) -> Vec<Row> {
         let mut rows = Vec::new();
         for size in &self.sizes {
@@ -234,19 +269,12 @@ impl Side {
                 Row::over(&name, metric, unit, &samples)
             }));
         }
-        for (metric, of) in MODELLED {
-            let at = |size: &u64| {
-                let samples: Vec<f64> = ledger.samples(&self.name_at(*size), metric).into_values().collect();
-                (*size as f64, crate::stats::quantile(&samples, 0.5))
-            };
-            let points: Vec<(f64, f64)> = self.sizes.iter().map(at).collect();
-            if let Some(model) = Model::fit(&points, of) {
-                let name = format!("{}_model_{metric}", self.name);
-                let unit = METRICS.into_iter().find(|(known, _)| *known == metric).map_or(Unit::One, |m| m.1);
-                rows.push(Row::exact(&name, "model_error", Unit::One, model.error));
-                let largest = points.last().map_or(0.0, |point| point.0);
-                rows.push(Row::exact(&name, "at_thousandfold", unit, model.at(1e3 * largest)));
-            }
+        for (metric, model, largest) in self.models(ledger) {
+            let name = self.name_of_model(metric);
+            let unit = METRICS.into_iter().find(|(known, _)| *known == metric).map_or(Unit::One, |m| m.1);
+            rows.push(Row::exact(&name, "model_error", Unit::One, model.error));
+            let beyond = model.at_thousandfold(largest);
+            rows.extend(beyond.map(|value| Row::exact(&name, "at_thousandfold", unit, value)));
         }
         rows
     }

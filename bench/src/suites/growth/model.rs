@@ -3,6 +3,9 @@
 /// In what of the size a model is a line.
 pub(super) type Of = fn(f64) -> f64;
 
+/// A model that misses what was measured by more, in parts of it, says nothing of what was not.
+pub(crate) const TRUSTED: f64 = 0.5;
+
 /// cost = a + b·f(size).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Model {
@@ -30,11 +33,21 @@ impl Model {
         let variance: f64 = smaller.iter().map(|point| (x(point) - mean_x).powi(2)).sum();
         let b = (covariance / variance).max(0.0);
         let mut model = Self { of, a: mean_y - b * mean_x, b, error: 0.0 };
-        model.error = model.at(*size) / measured - 1.0;
+        model.error = model.misses(*size, *measured);
         Some(model)
     }
 
-    pub(super) fn at(self, size: f64) -> f64 {
+    /// What it says of a thousand times a size; nothing where it missed the largest that was measured by too much.
+    pub(super) fn at_thousandfold(self, size: f64) -> Option<f64> {
+        (self.error.abs() <= TRUSTED).then(|| self.at(1e3 * size))
+    }
+
+    /// By how much it misses another size, in parts of what was measured there.
+    pub(super) fn misses(self, size: f64, measured: f64) -> f64 {
+        self.at(size) / measured - 1.0
+    }
+
+    fn at(self, size: f64) -> f64 {
         self.a + self.b * (self.of)(size)
     }
 }
@@ -54,6 +67,14 @@ mod tests {
         points[3].1 *= 1.1;
         let model = Model::fit(&points, f64::log10).unwrap();
         assert!((model.error - (1.0 / 1.1 - 1.0)).abs() < 1e-9);
+        assert_eq!(model.at_thousandfold(1e6), Some(model.at(1e9)));
+        assert!((model.misses(1e7, 11.0) - (5.5 / 11.0 - 1.0)).abs() < 1e-9);
+        // Half as much again, and more.
+        for (factor, trusted) in [(1.0 / 1.49, true), (1.0 / 1.51, false)] {
+            points[3].1 = line(1e6) * factor;
+            let model = Model::fit(&points, f64::log10).unwrap();
+            assert_eq!(model.at_thousandfold(1e6).is_some(), trusted, "{}", model.error);
+        }
         assert!(Model::fit(&points[..2], f64::log10).is_none());
         // What seems to fall is noise: the model is its mean, and never below nothing.
         let falling = [(1e3, 3.0), (1e4, 1.0), (1e5, 2.0)];
