@@ -142,6 +142,18 @@ impl Data {
     }
 }
 
+impl Machine {
+    /// As a sentence has it.
+    pub(crate) fn described(&self) -> String {
+        let memory = self.memory as f64 / f64::from(1 << 30);
+        let features = match &self.features[..] {
+            [] => "none of the features that the arithmetic could use".to_owned(),
+            some => some.join(", "),
+        };
+        format!("{}, {} cores, {memory:.0} GiB, {features}", self.cpu, self.cores)
+    }
+}
+
 impl Recorded {
     fn of(&self) -> (&str, &str, &Machine) {
         (&self.commit, &self.workload, &self.machine)

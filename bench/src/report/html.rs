@@ -44,20 +44,16 @@ pub(crate) fn page(data: &Data, prices: &Prices, costs: &[Cost]) -> String {
     let mut page = String::from("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">");
     page += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>sigveil: figures</title>";
     let _ = write!(page, "<style>{STYLE}</style></head><body><h1>sigveil: figures</h1>");
-    let machine = &first.machine;
     let _ = write!(
         page,
-        "<p>Measured at commit <code>{}</code>, workload {}, on one machine: {}, {} cores, {:.0} GiB, {}. Every interval is \
+        "<p>Measured at commit <code>{}</code>, workload {}, on one machine: {}. Every interval is \
          between two order statistics of the blocks counted as n, and covers the median in at least 95 % of cases; of fewer than \
          six blocks it is their range, which covers it in 1 − 2<sup>1−n</sup>; where sides are compared, blocks took turns in one run, \
          and <code>A/B</code> is A's figure over B's of the same round. Rates that rise (<code>_sN</code>, <code>_sweep</code>) \
          took no turns: one side came after the other, each once.</p>",
         escaped(&first.commit),
         escaped(&first.workload),
-        escaped(&machine.cpu),
-        machine.cores,
-        machine.memory as f64 / f64::from(1 << 30),
-        escaped(&machine.features.join(", ")),
+        escaped(&first.machine.described()),
     );
     versions(&mut page, data);
     absent(&mut page, data);

@@ -305,7 +305,8 @@ mod tests {
         let text = std::fs::read_to_string(text).unwrap();
         let inside = text.split('{').skip(1).map(|rest| rest.split_once('}').unwrap().0);
         let named = inside.map(|inside| inside.split_whitespace().collect::<Vec<_>>());
-        let named: Vec<Vec<&str>> = named.filter(|parts| !["cost", "basis"].contains(&parts[0])).collect();
+        let named: Vec<Vec<&str>> =
+            named.filter(|parts| !["cost", "basis", "machine"].contains(&parts[0])).collect();
         let unnamed = [
             ("op/timestamp/sigveil", "tsa_cpu"),
             ("op/timestamp/tsa", "tsa_cpu"),

@@ -1,7 +1,7 @@
 //! A text whose numbers are recorded ones: `{suite name metric}` becomes the figure with its unit, and
 //! `{suite name metric interval}` the figure with its 95 % interval; `{cost name}` is a cost with what it is at least and at
-//! most, and `{basis rate}`, `{basis size}` and `{basis size_rekor1}` are the load and sizes at which costs are reckoned. A brace
-//! that stands for itself is doubled.
+//! most, and `{basis rate}`, `{basis size}` and `{basis size_rekor1}` are the load and sizes at which costs are reckoned. `{machine}`
+//! is the one that was measured on. A brace that stands for itself is doubled.
 
 use anyhow::{Context as _, bail};
 
@@ -45,6 +45,7 @@ fn figure(inside: &str, data: &Data, costs: &[Cost]) -> anyhow::Result<String> {
             let [typical, low, high] = [cost.typical, cost.low, cost.high].map(dollars);
             return Ok(format!("{typical} [{low}, {high}]"));
         }
+        ["machine"] => return Ok(data.first().machine.described()),
         ["basis", what] => {
             let basis = Basis::of(data);
             let number = match what {
@@ -79,18 +80,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let rows =
             [("a", "p50", "s", 0.25), ("b/a", "p50", "1", 4.0), ("sigveil_r1600", "cpu_per_entry", "s", 1.0)];
-        std::fs::write(folder.path().join("log.json"), outcome("log", &rows).to_string()).unwrap();
+        let mut written = outcome("log", &rows);
+        written["machine"]["features"] = serde_json::json!(["adx", "bmi2"]);
+        std::fs::write(folder.path().join("log.json"), written.to_string()).unwrap();
         let data = Data::read(folder.path()).unwrap();
         let costs = [Cost { id: "x", name: "x", low: 1.0, typical: 2.0, high: 150.0, swings: Vec::new() }];
         let text = filled(
-            "{{x}} {log a p50}, {log b/a p50} times; {log a p50 interval}; {cost x} at {basis rate}.",
+            "{{x}} {log a p50}, {log b/a p50} times; {log a p50 interval}; {cost x} at {basis rate} on {machine}.",
             &data,
             &costs,
         );
         let text = text.unwrap();
         assert_eq!(
             text,
-            "{x} 250.00 ms, 4 times; 250.00 ms [225.00 ms, 275.00 ms]; $2.00 [$1.00, $150] at 1,600."
+            "{x} 250.00 ms, 4 times; 250.00 ms [225.00 ms, 275.00 ms]; $2.00 [$1.00, $150] at 1,600 on <x>, 2 cores, 0 GiB, adx, bmi2."
         );
         for wrong in [
             "{log a p99}",
