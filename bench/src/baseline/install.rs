@@ -39,6 +39,16 @@ pub(crate) enum Missing {
         /// The rows that are therefore missing.
         of: &'static str,
     },
+    /// A program that its package client does not install.
+    #[error("{of} needs {tool} to install something, which failed: {said}")]
+    Install {
+        /// The package client.
+        tool: &'static str,
+        /// The rows that are therefore missing.
+        of: &'static str,
+        /// What it said.
+        said: String,
+    },
     /// Python with venv.
     #[error("python3 with venv is needed for sigstore-python (Debian: apt-get install python3-venv)")]
     Python,

@@ -1,13 +1,15 @@
 //! Our log by two front ends: its order in PostgreSQL, its tiles in a bucket of an S3 server, all on this machine.
 
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 
 use super::install::Missing;
 use super::servers::Served;
 use super::stack::Stack;
-use super::stores::Server;
+use super::stores::{Failed, Server, install_postgres, install_s3};
 
 /// Where a log's database and its bucket are.
 struct Stores {
@@ -26,9 +28,10 @@ pub(crate) struct SharedLog {
 impl SharedLog {
     /// Starts the stores, empty, and both front ends.
     pub(crate) fn start(stack: &mut Stack) -> anyhow::Result<Self> {
-        let of = "a log of two front ends";
-        let database = Server::postgres(&[]).ok_or(Missing::Tool { tool: "npm", of })?;
-        let objects = Server::s3().ok_or(Missing::Tool { tool: "go", of })?;
+        needed("npm", "--version", install_postgres)?;
+        needed("go", "version", install_s3)?;
+        let database = Server::postgres(&[]).context("PostgreSQL was installed")?;
+        let objects = Server::s3().context("the object store was installed")?;
         let stores = Stores { database, objects };
         let front_ends = [stores.front_end(stack, 0)?, stores.front_end(stack, 1)?];
         Ok(Self { stores, front_ends, begun: 2 })
@@ -79,6 +82,20 @@ impl SharedLog {
     }
 }
 
+/// Installs what the stores are, if that is not done; says what is missing if it cannot be.
+fn needed(
+    tool: &'static str,
+    version: &str,
+    install: impl FnOnce() -> Result<PathBuf, Failed>,
+) -> Result<(), Missing> {
+    const OF: &str = "a log of two front ends";
+    let there = Command::new(tool).arg(version).output().is_ok_and(|output| output.status.success());
+    if !there {
+        return Err(Missing::Tool { tool, of: OF });
+    }
+    install().map(drop).map_err(|failed| Missing::Install { tool, of: OF, said: failed.to_string() })
+}
+
 impl Stores {
     fn front_end(&self, stack: &mut Stack, number: usize) -> anyhow::Result<Served> {
         let name = format!("s3pg_{number}");
@@ -89,5 +106,31 @@ impl Stores {
             command.arg("--keys").arg(keys).arg("--folder").arg(data);
             command.args(["--database", &self.database.address(), "--endpoint", &self.objects.endpoint()]);
         })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+mod tests {
+    use super::super::stores::installed;
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_installed_is_missing_and_leaves_nothing() {
+        let name = format!("failing-{}", std::process::id());
+        let failing = || {
+            installed(&name, |folder| {
+                std::fs::write(folder.join("half"), "")?;
+                Err("no such package".into())
+            })
+        };
+        // Nothing is there that a second one could take for whole.
+        for _ in 0..2 {
+            let missing = needed("true", "", failing).unwrap_err();
+            let Missing::Install { tool: "true", said, .. } = missing else { panic!("{missing}") };
+            assert_eq!(said, "no such package");
+        }
+        let absent = needed("no-such-tool", "--version", || unreachable!("nothing installs it"));
+        assert!(matches!(absent, Err(Missing::Tool { tool: "no-such-tool", .. })));
     }
 }

