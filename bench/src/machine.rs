@@ -1,5 +1,6 @@
 //! The machine and the commit that a figure belongs to, and what a process has used of it.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
@@ -87,12 +88,18 @@ fn commit_of(folder: &Path) -> Option<String> {
 const FULL: u64 = 32 << 20;
 
 /// Those of these folders, and of the user's cache, whose file system has no room left.
-pub(crate) fn full_disks(folders: &[PathBuf]) -> Vec<PathBuf> {
+pub(crate) fn full_disks(folders: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
     let full = |folder: &PathBuf| {
         rustix::fs::statvfs(folder).is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < FULL)
     };
     let cache = sigveil::service::circuits::cache_folder(None).ok();
     folders.iter().cloned().chain(cache).filter(full).collect()
+}
+
+/// The folder of a file.
+pub(crate) fn folder_of(file: &Path) -> PathBuf {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new(".")).to_owned()
 }
 
 /// Has [`peak_rss`] begin anew, at what this process holds now (proc_pid_clear_refs(5)). Fails where the kernel lacks it.

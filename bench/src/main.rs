@@ -16,7 +16,7 @@ mod stats;
 mod suites;
 mod workload;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -102,7 +102,7 @@ fn main() -> ExitCode {
         Err(error) => {
             eprintln!("sigveil-bench: {error:#}");
             // Servers say it in their own words, or answer with another status.
-            for folder in machine::full_disks(&[std::env::temp_dir(), PathBuf::from(".")]) {
+            for folder in machine::full_disks(&arguments.written_to()) {
                 eprintln!("sigveil-bench: the disk of {} is full", folder.display());
             }
             ExitCode::from(if error.is::<NotBuilt>() { 1 } else { 3 })
@@ -200,6 +200,17 @@ impl Run<'_> {
 }
 
 impl Arguments {
+    /// Folders that something may have been written to.
+    fn written_to(&self) -> BTreeSet<PathBuf> {
+        let files = [self.json.as_deref().map(Path::new), self.record.as_deref()];
+        let mut folders: BTreeSet<PathBuf> = files.into_iter().flatten().map(machine::folder_of).collect();
+        folders.extend([std::env::temp_dir(), PathBuf::from(".")]);
+        if let Suite::Report(report) = &self.suite {
+            folders.extend(report.written_to());
+        }
+        folders
+    }
+
     /// As given here, for a process of this program that runs a suite.
     fn thoroughness(&self) -> Vec<OsString> {
         match &self.workload {
@@ -207,5 +218,23 @@ impl Arguments {
             None if self.quick => vec!["--quick".into()],
             None => Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_folder_that_is_written_to_is_looked_at_when_a_disk_is_full() {
+        let folders = |line: &str| Arguments::parse_from(line.split(' ')).written_to();
+        let has = |line: &str, all: &[&str]| {
+            let folders = folders(line);
+            assert!(all.iter().all(|one| folders.contains(Path::new(one))), "{folders:?}");
+        };
+        has("x log --json=/a/log.json --record /b/blocks", &[".", "/a", "/b"]);
+        has("x report /data --to /c --paper /d/paper.md", &["/c", "/d"]);
+        has("x report /data", &["/data"]);
+        assert!(!folders("x log --json=log.json").contains(Path::new("")));
     }
 }

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use anyhow::Context as _;
 use serde::Serialize;
 
-use crate::machine::Machine;
+use crate::machine::{Machine, folder_of};
 use crate::stats::Summary;
 
 /// Units of a row; nothing else is ever reported.
@@ -116,8 +116,7 @@ impl Outcome {
             }
             Some(path) => {
                 let path = std::path::Path::new(path);
-                let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
-                let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(std::path::Path::new(".")))?;
+                let mut file = tempfile::NamedTempFile::new_in(folder_of(path))?;
                 serde_json::to_writer_pretty(&mut file, self)?;
                 file.write_all(b"\n")?;
                 file.persist(path).with_context(|| format!("cannot write {}", path.display()))?;

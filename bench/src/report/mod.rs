@@ -51,6 +51,14 @@ pub(crate) struct Arguments {
     diff: Option<Diff>,
 }
 
+impl Arguments {
+    /// Folders that get something.
+    pub(crate) fn written_to(&self) -> impl Iterator<Item = PathBuf> {
+        let paper = self.paper.as_deref().map(machine::folder_of);
+        [self.data.clone(), self.to.clone(), paper].into_iter().flatten()
+    }
+}
+
 /// Two reports against each other.
 #[derive(Clone, Debug, Subcommand)]
 enum Diff {
