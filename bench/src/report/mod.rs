@@ -121,16 +121,31 @@ fn make(arguments: &Arguments, thoroughness: &[OsString], workload: &str) -> any
     if to != folder {
         made.extend(data.files(to));
     }
-    // One of earlier outcomes must not lie beside this page, if nothing prints another.
-    let printed = to.join(PDF);
-    if printed.exists() {
-        std::fs::remove_file(&printed).with_context(|| format!("cannot remove {}", printed.display()))?;
+    replace_all(&made, &to.join(PDF))?;
+    Ok(to.to_owned())
+}
+
+/// Writes all of it or nothing: beside what is there first, since a disk gets full within a file, and then in its place. A PDF of
+/// earlier outcomes must not lie beside another page, if nothing prints one.
+fn replace_all(made: &[(PathBuf, Vec<u8>)], printed: &Path) -> anyhow::Result<()> {
+    let beside = |path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        path.with_file_name(format!(".{name}.new"))
+    };
+    let written = made.iter().try_for_each(|(path, contents)| files::write(&beside(path), contents));
+    if written.is_err() {
+        // What was not begun is not there.
+        made.iter().for_each(|(path, _)| drop(std::fs::remove_file(beside(path))));
     }
-    for (path, contents) in made {
-        files::write(&path, &contents).map_err(said)?;
+    written.map_err(said)?;
+    if printed.exists() {
+        std::fs::remove_file(printed).with_context(|| format!("cannot remove {}", printed.display()))?;
+    }
+    for (path, _) in made {
+        std::fs::rename(beside(path), path).with_context(|| format!("cannot replace {}", path.display()))?;
         println!("{}", path.display());
     }
-    Ok(to.to_owned())
+    Ok(())
 }
 
 /// A paper's figures are of a full run, of code that others can check out.
@@ -175,183 +190,4 @@ fn quoted(field: &str) -> String {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
-mod tests {
-    use std::path::Path;
-
-    use super::data::tests::outcome;
-    use super::*;
-
-    fn recorded(folder: &Path) {
-        let sign = [
-            ("op/issue/zk", "ca_cpu", "s", 0.7),
-            ("op/timestamp/sigveil", "tsa_cpu", "s", 0.001),
-            ("zk/cosign", "bundle_bytes", "bytes", 7_000.0),
-            ("zk/cosign", "wall", "s", 0.9),
-        ];
-        let log = [("sigveil_r100", "cpu_per_entry", "s", 0.001), ("a,\"b\"", "p50", "s", 0.1)];
-        let growth = [("sigveil_n1000", "bytes_per_entry", "bytes", 1_000.0)];
-        let all = [("sign", &sign[..]), ("log", &log), ("growth", &growth)];
-        write(folder, "full", "abc", all.map(|(suite, rows)| outcome(suite, rows)));
-    }
-
-    fn write<const N: usize>(folder: &Path, workload: &str, commit: &str, outcomes: [serde_json::Value; N]) {
-        for mut outcome in outcomes {
-            outcome["workload"] = workload.into();
-            outcome["commit"] = commit.into();
-            let file = folder.join(outcome["suite"].as_str().unwrap()).with_extension("json");
-            std::fs::write(file, outcome.to_string()).unwrap();
-        }
-    }
-
-    fn arguments(folder: &Path) -> Arguments {
-        Arguments { data: Some(folder.to_owned()), to: None, prices: None, paper: None, diff: None }
-    }
-
-    #[test]
-    fn a_page_holds_every_row_and_nothing_from_elsewhere() {
-        let folder = tempfile::tempdir().unwrap();
-        recorded(folder.path());
-        make(&arguments(folder.path()), &[], "full").unwrap();
-        assert!(std::fs::read(folder.path().join("rows.parquet")).unwrap().starts_with(b"PAR1"));
-        let page = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
-        for part in ["zk/cosign", "a million signings, zk", "<svg", "&lt;x&gt;", "rekor2 v2", "</html>"] {
-            assert!(page.contains(part), "{part} is missing");
-        }
-        // Costs of what was not measured are not made up.
-        assert!(!page.contains("real servers</td>") && !page.contains("a million look-ups"));
-        assert!(
-            page.contains("Not in this report") && page.contains("suite prover") && page.contains("no go")
-        );
-        assert!(!page.contains("<script") && !page.contains("src="));
-        let csv = std::fs::read_to_string(folder.path().join("rows.csv")).unwrap();
-        assert_eq!(csv.lines().count(), 8);
-        assert!(csv.contains("log,\"a,\"\"b\"\"\",p50,s,5,0.1,"));
-    }
-
-    #[test]
-    fn a_page_says_how_long_a_suite_took_where_its_outcome_does() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut known = outcome("log", &[]);
-        known["seconds"] = 1_500.0.into();
-        write(folder.path(), "full", "abc", [known, outcome("sign", &[])]);
-        make(&arguments(folder.path()), &[], "full").unwrap();
-        let page = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
-        assert!(page.contains("<h2>Suite log</h2><p>Measured in 25 min.</p>"), "{page}");
-        assert_eq!(page.matches("Measured in ").count(), 1);
-    }
-
-    #[test]
-    fn what_a_model_says_is_beside_what_it_missed_or_left_out() {
-        let folder = tempfile::tempdir().unwrap();
-        let rows = [
-            ("a_model_rss", "model_error", "1", -0.25),
-            ("a_model_rss", "at_thousandfold", "bytes", 123.0),
-            ("b_model_rss", "model_error", "1", 6.29),
-            ("b_model_rss", "at_thousandfold", "bytes", 456.0),
-        ];
-        write(folder.path(), "full", "abc", [outcome("growth", &rows)]);
-        make(&arguments(folder.path()), &[], "full").unwrap();
-        let page = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
-        assert!(page.contains("at_thousandfold (a model that missed by -25 %)<td>123 B"), "{page}");
-        assert!(page.contains("at_thousandfold (a model that missed by +629 %)<td>–<td>–<td>–"), "{page}");
-    }
-
-    #[test]
-    fn a_text_that_names_a_figure_which_is_not_there_leaves_no_report() {
-        let folder = tempfile::tempdir().unwrap();
-        recorded(folder.path());
-        let to = folder.path().join("out");
-        let text = to.join("text.md");
-        std::fs::create_dir(&to).unwrap();
-        let paper = Some(to.join("paper.md"));
-        let wanted = Arguments { paper, to: Some(to.clone()), ..arguments(folder.path()) };
-        std::fs::write(&text, "It takes {sign zk/python wall}.").unwrap();
-        assert!(make(&wanted, &[], "full").is_err());
-        assert_eq!(std::fs::read_dir(&to).unwrap().count(), 1);
-        std::fs::write(&text, "It takes {sign zk/cosign wall}.").unwrap();
-        make(&wanted, &[], "full").unwrap();
-        assert_eq!(std::fs::read_to_string(to.join("paper.md")).unwrap(), "It takes 900.00 ms.");
-        // What was moved is what was recorded.
-        let moved = Data::read(&to).unwrap();
-        assert_eq!(moved.outcomes[1].checksum, Data::read(folder.path()).unwrap().outcomes[1].checksum);
-    }
-
-    /// In each only the one thing is amiss.
-    #[test]
-    fn no_paper_is_made_of_a_quick_run_or_of_a_tree_with_changes() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("text.md"), "Nothing.").unwrap();
-        let paper = folder.path().join("paper.md");
-        let wanted = Arguments { paper: Some(paper.clone()), ..arguments(folder.path()) };
-        for (workload, commit, made) in [
-            ("quick", "abc", false),
-            ("0123456789ab", "abc", false),
-            ("full", "abc+0123", false),
-            ("full", "unknown", false),
-            ("full", "abc", true),
-        ] {
-            write(folder.path(), workload, commit, ["sign", "log"].map(|suite| outcome(suite, &[])));
-            let of = make(&wanted, &[], "full");
-            assert_eq!((of.is_ok(), paper.exists()), (made, made), "{workload} at {commit}: {of:?}");
-        }
-    }
-
-    #[test]
-    fn a_page_has_no_older_print_beside_it() {
-        let folder = tempfile::tempdir().unwrap();
-        recorded(folder.path());
-        let printed = folder.path().join(PDF);
-        std::fs::write(&printed, "of earlier outcomes").unwrap();
-        make(&arguments(folder.path()), &[], "full").unwrap();
-        assert!(!printed.exists());
-    }
-
-    /// A full run would find it late: braces are whole, suites are part of a report, and each cost follows from rows.
-    #[test]
-    fn the_text_of_the_paper_can_be_filled() {
-        let text = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("papers").join("evaluation/text.md");
-        let text = std::fs::read_to_string(text).unwrap();
-        let inside = text.split('{').skip(1).map(|rest| rest.split_once('}').unwrap().0);
-        let named = inside.map(|inside| inside.split_whitespace().collect::<Vec<_>>());
-        let named: Vec<Vec<&str>> =
-            named.filter(|parts| !["cost", "basis", "machine"].contains(&parts[0])).collect();
-        let unnamed = [
-            ("op/timestamp/sigveil", "tsa_cpu"),
-            ("op/timestamp/tsa", "tsa_cpu"),
-            ("op/search/rekor1", "answer_bytes"),
-            ("zk/cosign", "verify_cpu"),
-            ("zk/sigveil", "verify_cpu"),
-            ("zk/sigveil", "bundle_bytes"),
-            ("baseline/cosign", "verify_cpu"),
-        ];
-        let folder = tempfile::tempdir().unwrap();
-        for suite in measure::suites() {
-            let of_suite = named.iter().filter(|parts| parts[0] == suite);
-            let mut rows: Vec<_> = of_suite.map(|parts| (parts[1], parts[2], "s", 1.0)).collect();
-            // What costs are made of and no sentence names.
-            rows.extend(unnamed.map(|(name, metric)| (name, metric, "s", 1.0)));
-            let file = folder.path().join(suite).with_extension("json");
-            std::fs::write(file, outcome(suite, &rows).to_string()).unwrap();
-        }
-        let data = Data::read(folder.path()).unwrap();
-        let costs = cost::costs(&data, &Prices::read(None).unwrap());
-        let filled = paper::filled(&text, &data, &costs).unwrap();
-        assert!(!filled.contains(['{', '}']));
-    }
-
-    /// Every number of ours in the paper is recorded: it is what the command makes of text and data that lie there.
-    #[test]
-    fn the_paper_is_what_its_data_make_of_its_text() {
-        let papers = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("papers");
-        let (folder, paper) = (papers.join("evaluation"), papers.join("evaluation.md"));
-        if !paper.exists() {
-            // Before the first full run is recorded there is a text and no paper.
-            assert!(folder.join("text.md").exists());
-            return;
-        }
-        let data = Data::read(&folder).unwrap();
-        let text = std::fs::read_to_string(folder.join("text.md")).unwrap();
-        let costs = cost::costs(&data, &Prices::read(None).unwrap());
-        assert_eq!(paper::filled(&text, &data, &costs).unwrap(), std::fs::read_to_string(paper).unwrap());
-    }
-}
+mod tests;
