@@ -10,8 +10,8 @@
 //! synthesises it and commits to the message: these two are compared with `.with_witness`, ours with all values computed in
 //! the call. `verify` is of a process that has verified once before. Where a proof's time goes is in the rows `stage_…`,
 //! in CPU seconds of each stage run by itself; `peak_rss` is the most memory of the process while it proves once, with our
-//! key alone in it and before another prover's, and with what the allocator has kept of earlier statements; `share_…` is
-//! what the values are, `.two` is two proofs at once. `curve_2e15` and so on are statements of so many rows of mostly bits.
+//! key alone in it and before another prover's, and with what the allocator has kept of earlier statements;
+//! `constraints_sha256`, also of one block, and `constraints_rsa` are the rows of these gadgets; `share_…` is what the values are, `.two` is two proofs at once. `curve_2e15` and so on are statements of so many rows of mostly bits.
 
 mod arkworks;
 mod curve;
@@ -28,6 +28,7 @@ use rand_core::SeedableRng as _;
 use sigveil_circuits::Fr;
 use sigveil_circuits::groth16::{Proof, verify, verify_batch};
 use sigveil_circuits::keys::{KeyStore, Keys, Statement};
+use sigveil_circuits::r1cs::Shape;
 use sigveil_circuits::token::{Class, ModulusSize, SizeClass};
 
 use super::timed;
@@ -117,6 +118,7 @@ fn statement(
     if reset.is_ok() {
         rows.push(Row::exact(name, "peak_rss", Unit::Bytes, machine::peak_rss()));
     }
+    rows.extend(gadgets(name, statement, &shape));
     rows.extend(subject.shares().rows(name));
     rows.extend(subject.proofs(name, depth, values)?);
     rows.extend([
@@ -130,6 +132,25 @@ fn statement(
     ]);
     rows.extend(verification(name, samples, &keys, public, &proof)?);
     Ok(rows)
+}
+
+/// Rows of the gadgets that others publish theirs of, where a statement has them.
+fn gadgets(name: &str, statement: Statement, shape: &Shape) -> Vec<Row> {
+    let Statement::Token(class) = statement else { return Vec::new() };
+    let families = shape.rows_per_family();
+    let of = |gadget: &str| {
+        families.iter().filter(|(family, _)| family.starts_with(gadget)).map(|(_, rows)| *rows).sum::<usize>()
+            as f64
+    };
+    // With the byte that begins the padding, and the length (FIPS 180-4 §5.1.1).
+    let blocks = (class.size.bytes() + 9).div_ceil(64) as f64;
+    [
+        ("constraints_sha256", of("sha256.")),
+        ("constraints_sha256_block", of("sha256.") / blocks),
+        ("constraints_rsa", of("rsa.")),
+    ]
+    .map(|(metric, rows)| Row::exact(name, metric, Unit::One, rows))
+    .into()
 }
 
 fn verification(
@@ -152,4 +173,25 @@ fn verification(
         .map(|_| spent(|| verify_batch(key, black_box(&batch), &mut rng)).0.wall / BATCH as f64)
         .collect();
     Ok(vec![one, Row::over(name, "verify_batch100", Unit::Seconds, &per_batch)])
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_gadgets_are_of_their_families_and_a_block_is_a_part_of_them() {
+        let of = |statement: Statement| {
+            let rows = gadgets("x", statement, &statement.shape());
+            rows.into_iter().map(|row| (row.metric, row.median)).collect::<std::collections::BTreeMap<_, _>>()
+        };
+        let (small, large) =
+            [SizeClass::B768, SizeClass::B1024].map(|size| of(Statement::Token(Class::rsa2048(size)))).into();
+        assert!(of(Statement::Nym).is_empty());
+        assert_eq!(small["constraints_rsa"], large["constraints_rsa"]);
+        // 1,024 bytes have four blocks more than 768; a block costs the same in both, but for what chooses the last one.
+        let four = large["constraints_sha256"] - small["constraints_sha256"];
+        assert!((four / 4.0 / large["constraints_sha256_block"] - 1.0).abs() < 0.05, "{small:?} {large:?}");
+    }
 }
