@@ -58,7 +58,7 @@ pub(super) fn rows(baseline: &Baseline) -> anyhow::Result<Vec<Row>> {
     std::fs::write(&script, SCRIPT)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let services = &baseline.trusted.services;
-    let (short, long) = (Duration::from_secs(8), Duration::from_secs(20));
+    let (short, long) = (Duration::from_secs(5), Duration::from_secs(20));
     let timestamps = |count| Ok((0..count).map(|_| timestamp_request().to_vec()).collect());
     let certificates = |count| signing_requests(count, &baseline.token()?);
     let entries = |count| requests::prepare(Face::Rekor2, count);
@@ -67,7 +67,7 @@ pub(super) fn rows(baseline: &Baseline) -> anyhow::Result<Vec<Row>> {
             name: "tsa",
             target: timestamp_target(&services.tsa)?,
             connections: 16,
-            count: 100_000,
+            count: 60_000,
             span: short,
             bodies: &timestamps,
         },
@@ -75,7 +75,7 @@ pub(super) fn rows(baseline: &Baseline) -> anyhow::Result<Vec<Row>> {
             name: "fulcio",
             target: issue_target(&services.ca)?,
             connections: 16,
-            count: 10_000,
+            count: 5_000,
             span: short,
             bodies: &certificates,
         },
