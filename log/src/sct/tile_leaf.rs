@@ -39,13 +39,13 @@ impl TileLeaf {
         bytes
     }
 
-    /// The timestamp of one item.
-    pub(crate) fn timestamp_of(item: &[u8]) -> Option<u64> {
+    /// The timestamp of one item, Unix milliseconds; `None` of what is too short for one.
+    pub fn timestamp_of(item: &[u8]) -> Option<u64> {
         item.first_chunk().copied().map(u64::from_be_bytes)
     }
 
-    /// The first so many items of a data tile.
-    pub(crate) fn parse_first(mut bytes: &[u8], count: usize) -> Option<Vec<Self>> {
+    /// The first so many items of a data tile; `None` where there are fewer.
+    pub fn parse_first(mut bytes: &[u8], count: usize) -> Option<Vec<Self>> {
         let mut leaves = Vec::with_capacity(count);
         for _ in 0..count {
             let (leaf, rest) = Self::parse_prefix(bytes)?;
