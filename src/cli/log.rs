@@ -18,6 +18,7 @@ use super::args::{self, Log};
 use super::output::{Progress, Report};
 use crate::failure::{self, Failure};
 use crate::files::{self, JSON_LIMIT};
+use crate::service::config::ClientsConfig;
 use crate::service::instance::InstanceError;
 use crate::service::logs::config::{LogsConfig, TEMPLATE};
 use crate::service::logs::{self, Secrets};
@@ -71,6 +72,15 @@ fn identity(arguments: &args::LogIdentity) -> Result<Identity, Failure> {
     Ok(Identity { witnesses, threshold, ..Identity::new(log_key(&arguments.log_key)?) })
 }
 
+fn clients(given: args::LogClients) -> ClientsConfig {
+    let usual = ClientsConfig::default();
+    ClientsConfig {
+        requests_per_second: given.requests_per_second.unwrap_or(usual.requests_per_second),
+        burst: given.burst.unwrap_or(usual.burst),
+        connections: given.connections.unwrap_or(usual.connections),
+    }
+}
+
 /// Serves until it is interrupted.
 fn replica(arguments: &args::LogReplica, progress: &Progress) -> Result<Report, Failure> {
     let port = |error: std::io::Error| Failure::from(InstanceError::Port(error));
@@ -82,7 +92,7 @@ fn replica(arguments: &args::LogReplica, progress: &Progress) -> Result<Report, 
     let listener = runtime.block_on(TcpListener::bind(&arguments.listen)).map_err(port)?;
     let address = listener.local_addr().map_err(port)?;
     progress.say(&format!("http://{address} serves {}", identity.key.name()));
-    let limits = Limits { client: arguments.clients.limits(), ..Limits::default() };
+    let limits = Limits { client: clients(arguments.clients).limits(), ..Limits::default() };
     runtime.block_on(async {
         let shutdown = Shutdown::default();
         let (router, end) = (replica.router(), shutdown.clone());

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::Logging;
-use crate::service::config::ClientsConfig;
 
 /// `log`.
 #[derive(Clone, Debug, Subcommand)]
@@ -123,10 +122,24 @@ pub struct LogReplica {
     pub every: u64,
     /// What each client may take
     #[command(flatten)]
-    pub clients: ClientsConfig,
+    pub clients: LogClients,
     /// What it says of itself
     #[command(flatten)]
     pub logging: Logging,
+}
+
+/// What each client may take; unless given, as `serve` has it.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct LogClients {
+    /// Requests per second of one client in the long run; 0: as many as it likes [default: 200]
+    #[arg(long, value_name = "N")]
+    pub requests_per_second: Option<u32>,
+    /// Requests of one client at once [default: 2000]
+    #[arg(long, value_name = "N")]
+    pub burst: Option<u32>,
+    /// Connections of one client at once; 0: as many as there are [default: 64]
+    #[arg(long, value_name = "N")]
+    pub connections: Option<usize>,
 }
 
 /// `log serve`.

@@ -2,23 +2,19 @@
 
 use std::time::Duration;
 
-use clap::Args;
 use serde::{Deserialize, Serialize};
 use sigveil_log::http::{ClientLimits, Rate};
 
 /// What each client may take of each role; whoever is on this machine may take all. A client is an IPv4 address or an
 /// IPv6 network of 64 bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Args, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClientsConfig {
-    /// Requests per second of one client in the long run; 0: as many as it likes
-    #[arg(long, value_name = "N", default_value_t = 200)]
+    /// Requests per second in the long run; 0: as many as it likes.
     pub requests_per_second: u32,
-    /// Requests of one client at once
-    #[arg(long, value_name = "N", default_value_t = 2000)]
+    /// Requests at once.
     pub burst: u32,
-    /// Connections of one client at once; 0: as many as there are
-    #[arg(long, value_name = "N", default_value_t = 64)]
+    /// Connections at once; 0: as many as there are.
     pub connections: usize,
 }
 
