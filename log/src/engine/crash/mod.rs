@@ -342,7 +342,7 @@ fn each_call_goes_wrong_over_real_stores() {
     };
     let folder = || Place::real().over_database(order(&servers::fresh()), None);
     let restarts = [("opened anew in place", Restart::InPlace), ("process restarts", Restart::Process)];
-    let every = if all() { 1 } else { 60 };
-    suite::<FrontEnd>("S3, PostgreSQL", both, &REMOTE_FAULTS, &restarts, every, seed());
-    suite::<FrontEnd>("POSIX folder, PostgreSQL", folder, &FAULTS, &restarts, 2 * every, seed());
+    let every = |sampled| if all() { 1 } else { sampled };
+    suite::<FrontEnd>("S3, PostgreSQL", both, &REMOTE_FAULTS, &restarts, every(60), seed());
+    suite::<FrontEnd>("POSIX folder, PostgreSQL", folder, &FAULTS, &restarts, every(120), seed());
 }
