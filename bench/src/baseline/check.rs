@@ -1,6 +1,6 @@
-//! The harness against wrk, which nobody here wrote: the same requests to the same real servers, over as many connections, in
-//! turns, every other block the other way about: as many as keep a server busy. Both must find the same rate: `agrees` is 1 where they do, and where they
-//! do not the command leaves its rows and fails.
+//! The harness against wrk, which nobody here wrote: the same requests to the same real servers, over as many connections as
+//! keep a server busy, in turns, every other block the other way about. Both must find the same rate: `agrees` is 1 where they
+//! do, and where they do not the command leaves its rows and fails.
 
 use std::path::Path;
 use std::process::Command;
