@@ -10,7 +10,7 @@ mod timestamps;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -25,13 +25,12 @@ use sigveil_log::Hash;
 use sigveil_log::checkpoint::VerifiedCheckpoint;
 use sigveil_log::ct::CertificateLog;
 use sigveil_log::engine::{Clock, Config};
-use sigveil_log::note::{NoteKey, NoteSignature, NoteSigner};
+use sigveil_log::note::NoteSigner;
 use sigveil_log::sct::{
     AcceptedRoots, AddChainAnswer, EntryKind, LoggedCertificate, PrecertEntry, SctError,
     SignedCertificateTimestamp, SignedEntry, TileLeaf, embedded, extension_value, parse_list,
 };
 use sigveil_log::tile::{TILE_WIDTH, TileKind, TilePath, TileSource as _};
-use sigveil_log::witness::{AddCheckpoint, CosignError, Cosigner, Witness};
 
 fn log_key() -> SigningKey {
     SigningKey::from_slice(&[5; 32]).unwrap()
@@ -287,7 +286,7 @@ async fn a_chain_whose_answer_was_lost_is_not_logged_again() {
     // One that no witness has seen yet is durable: it is not logged again, and its timestamp comes once it is published.
     let signer = NoteSigner::rfc6962(ORIGIN, log_key()).unwrap();
     let watched = witness(&folder.path().join("witness"), vec![signer.public().clone()]);
-    let outage = Arc::new(Outage(watched, AtomicBool::new(false)));
+    let outage = Outage::of(Arc::new(watched), false);
     let mut unwitnessed = config(folder.path());
     unwitnessed.witnesses = vec![outage.clone()];
     unwitnessed.witness_threshold = 1;
@@ -297,7 +296,7 @@ async fn a_chain_whose_answer_was_lost_is_not_logged_again() {
         let refused = log.issue(chain(), EntryKind::Certificate).await.unwrap_err();
         assert_eq!(refused.reason(), "log-unwitnessed");
     }
-    outage.1.store(true, Ordering::SeqCst);
+    outage.set(true);
     log.log().published().wait_for(|size| *size == 1).await.unwrap();
     let sct = log.issue(chain(), EntryKind::Certificate).await.unwrap();
     assert_eq!((sct.leaf_index(), size(&log)), (Some(0), 1));
@@ -322,7 +321,7 @@ async fn a_tree_head_is_no_older_than_the_newest_promise_in_it() {
     let folder = tempfile::tempdir().unwrap();
     let signer = NoteSigner::rfc6962(ORIGIN, log_key()).unwrap();
     let watched = witness(&folder.path().join("witness"), vec![signer.public().clone()]);
-    let outage = Arc::new(Outage(watched, AtomicBool::new(true)));
+    let outage = Outage::of(Arc::new(watched), true);
     let configured = |clock| {
         // Nothing stays in the write-ahead log but what follows the last full tile.
         let config = Config { clock, wal_limit: 1, witness_threshold: 1, ..config(folder.path()) };
@@ -338,30 +337,16 @@ async fn a_tree_head_is_no_older_than_the_newest_promise_in_it() {
     for (clock, back, to) in
         [(saying(&[20_000]), saying(&[3_000]), 3), (saying(&[40_000]), saying(&[4_000]), TILE_WIDTH)]
     {
-        outage.1.store(false, Ordering::SeqCst);
+        outage.set(false);
         log.log().stop().await;
         log = CertificateLog::open(configured(clock.clone()), log_key(), roots()).unwrap();
         for number in size(&log)..to {
             let refused = log.issue(chain(&format!("CN={number}")), EntryKind::Certificate).await;
             assert_eq!(refused.unwrap_err().reason(), "log-unwitnessed");
         }
-        outage.1.store(true, Ordering::SeqCst);
+        outage.set(true);
         log.log().stop().await;
         log = CertificateLog::open(configured(back), log_key(), roots()).unwrap();
         assert_eq!((size(&log), head(&log)), (to, Some(clock())));
-    }
-}
-
-/// A witness that is down until it is told otherwise.
-struct Outage(Witness, AtomicBool);
-
-impl Cosigner for Outage {
-    fn key(&self) -> &NoteKey {
-        self.0.key()
-    }
-
-    fn cosign(&self, request: &AddCheckpoint) -> Result<NoteSignature, CosignError> {
-        let up = self.1.load(Ordering::SeqCst);
-        if up { self.0.cosign(request) } else { Err(CosignError::Other("down".into())) }
     }
 }

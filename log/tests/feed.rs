@@ -5,7 +5,6 @@
 mod common;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::*;
@@ -13,8 +12,6 @@ use serde_json::Value;
 use sigveil_log::checkpoint::VerifiedCheckpoint;
 use sigveil_log::engine::{AppendError, Log};
 use sigveil_log::merkle::leaf_hash;
-use sigveil_log::note::{NoteKey, NoteSignature};
-use sigveil_log::witness::{AddCheckpoint, CosignError, Cosigner, Witness};
 
 /// A reader of server-sent events.
 struct Follower {
@@ -149,28 +146,11 @@ async fn whoever_was_told_all_of_a_log_that_has_ended_is_not_asked_back() {
     assert_eq!(Follower::begin(&url, "?from=1", None).await.status(), 204);
 }
 
-/// A witness that is down until it is told otherwise.
-struct Outage(Witness, AtomicBool);
-
-impl Cosigner for Outage {
-    fn key(&self) -> &NoteKey {
-        self.0.key()
-    }
-
-    fn cosign(&self, request: &AddCheckpoint) -> Result<NoteSignature, CosignError> {
-        if self.1.load(Ordering::SeqCst) {
-            self.0.cosign(request)
-        } else {
-            Err(CosignError::Other("down".into()))
-        }
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_durable_and_not_published_is_not_told() {
     let folder = tempfile::tempdir().unwrap();
     let witness = witness(&folder.path().join("witness"), vec![log_signer().public().clone()]);
-    let outage = Arc::new(Outage(witness, AtomicBool::new(false)));
+    let outage = Outage::of(Arc::new(witness), false);
     let mut config = config(folder.path());
     config.witnesses = vec![outage.clone()];
     config.witness_threshold = 1;
@@ -180,7 +160,7 @@ async fn what_is_durable_and_not_published_is_not_told() {
     let mut follower = Follower::new(&url, "?from=0", None).await;
     assert_eq!(log.append_opaque(body(0)).await, Err(AppendError::Unwitnessed));
     assert!(tokio::time::timeout(Duration::from_millis(100), follower.next()).await.is_err());
-    outage.1.store(true, Ordering::SeqCst);
+    outage.set(true);
     assert_eq!(follower.next().await.0, 0);
     assert_eq!(size(&log), 1);
 }

@@ -71,12 +71,17 @@ fn what_a_model_says_is_beside_what_it_missed_or_left_out() {
         ("a_model_rss", "at_thousandfold", "bytes", 123.0),
         ("b_model_rss", "model_error", "1", 6.29),
         ("b_model_rss", "at_thousandfold", "bytes", 456.0),
+        // It met the largest size, and not the log beyond it.
+        ("c_model_rss", "model_error", "1", 0.1),
+        ("c_model_rss", "large_error", "1", -0.75),
+        ("c_model_rss", "at_thousandfold", "bytes", 789.0),
     ];
     write(folder.path(), "full", "abc", [outcome("growth", &rows)]);
     make(&arguments(folder.path()), &[], "full").unwrap();
     let page = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
     assert!(page.contains("at_thousandfold (a model that missed by -25 %)<td>123 B"), "{page}");
     assert!(page.contains("at_thousandfold (a model that missed by +629 %)<td>–<td>–<td>–"), "{page}");
+    assert!(page.contains("at_thousandfold (a model that missed by -75 %)<td>–<td>–<td>–"), "{page}");
 }
 
 #[test]

@@ -98,6 +98,11 @@ impl Publisher {
         self.published.as_ref()
     }
 
+    /// Entries under what is published.
+    pub(super) fn published_size(&self) -> u64 {
+        self.published().map_or(0, |published| published.checkpoint.size)
+    }
+
     /// What is published, if it is the tree of `size` leaves and has all signatures that it is to have. With a new key or more
     /// cosignatures it has to be published again, though nothing is appended: readers may know only those who have not signed.
     pub(super) fn whole(&self, size: u64) -> Option<&Published> {

@@ -241,8 +241,7 @@ impl Writer for Sequencer {
     }
 
     fn process(&mut self, batch: Vec<(Draft, Answer)>) {
-        let published = self.publisher.published().map_or(0, |published| published.checkpoint.size);
-        let refused = match self.backlog.is_full(self.tree.size(), published) {
+        let refused = match self.backlog.is_full(self.tree.size(), self.publisher.published_size()) {
             _ if self.failed.is_some() => Some(AppendError::Unavailable),
             // What is tried again at each batch while there is room is now tried at intervals.
             true => Some(AppendError::Busy),
@@ -292,9 +291,8 @@ impl Writer for Sequencer {
     }
 
     fn measure(&self) {
-        let published = self.publisher.published().map_or(0, |published| published.checkpoint.size);
         metrics::set(&self.metrics.committed, self.tree.size());
-        metrics::set(&self.metrics.published, published);
+        metrics::set(&self.metrics.published, self.publisher.published_size());
         metrics::set(&self.metrics.storage_failing, u64::from(self.failed.is_some()));
         metrics::set(&self.metrics.publishing, 1);
     }

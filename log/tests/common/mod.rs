@@ -9,6 +9,7 @@ pub mod servers;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ed25519_dalek::SigningKey;
 use p256::ecdsa::signature::hazmat::PrehashSigner as _;
@@ -19,8 +20,8 @@ use sigveil_log::checkpoint::VerifiedCheckpoint;
 use sigveil_log::engine::{Config, Coverage, Log, OpenError, Receipt, RedactionPolicy};
 use sigveil_log::entry::*;
 use sigveil_log::merkle::{leaf_hash, verify_inclusion};
-use sigveil_log::note::{NoteKey, NoteSigner};
-use sigveil_log::witness::Witness;
+use sigveil_log::note::{NoteKey, NoteSignature, NoteSigner};
+use sigveil_log::witness::{AddCheckpoint, CosignError, Cosigner, Witness};
 use spki::EncodePublicKey as _;
 
 pub const ORIGIN: &str = "log.example";
@@ -131,6 +132,34 @@ pub fn witnessed(folder: &Path) -> Config {
 
 pub fn redaction() -> RedactionPolicy {
     RedactionPolicy { authorities: vec![authority().verifying_key()], threshold: 1, witnesses: 1 }
+}
+
+/// A witness that is down until it is told otherwise.
+pub struct Outage {
+    witness: Arc<dyn Cosigner>,
+    over: AtomicBool,
+}
+
+impl Outage {
+    pub fn of(witness: Arc<dyn Cosigner>, over: bool) -> Arc<Self> {
+        Arc::new(Self { witness, over: AtomicBool::new(over) })
+    }
+
+    /// From now on it is up, or down again.
+    pub fn set(&self, over: bool) {
+        self.over.store(over, Ordering::SeqCst);
+    }
+}
+
+impl Cosigner for Outage {
+    fn key(&self) -> &NoteKey {
+        self.witness.key()
+    }
+
+    fn cosign(&self, request: &AddCheckpoint) -> Result<NoteSignature, CosignError> {
+        let up = self.over.load(Ordering::SeqCst);
+        if up { self.witness.cosign(request) } else { Err(CosignError::Other("down".to_owned())) }
+    }
 }
 
 /// A map that covers every entry, or none.

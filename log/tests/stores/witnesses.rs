@@ -31,29 +31,9 @@ fn named(place: &Place, name: &str) -> Witness {
     Witness::open(&place.path().join(name), signer, logs, Arc::new(|| NOW)).unwrap()
 }
 
-/// A witness that is down until it is told otherwise.
-struct Outage {
-    witness: Witness,
-    over: AtomicBool,
-}
-
-impl Cosigner for Outage {
-    fn key(&self) -> &NoteKey {
-        self.witness.key()
-    }
-
-    fn cosign(&self, request: &AddCheckpoint) -> Result<NoteSignature, CosignError> {
-        if self.over.load(Ordering::SeqCst) {
-            self.witness.cosign(request)
-        } else {
-            Err(CosignError::Other("down".to_owned()))
-        }
-    }
-}
-
 pub(crate) async fn an_entry_is_published_once_its_witness_is_back_without_another_entry(place: &Place) {
     let witness = witness(&place.path().join("witness"), vec![log_signer().public().clone()]);
-    let outage = Arc::new(Outage { witness, over: AtomicBool::new(false) });
+    let outage = Outage::of(Arc::new(witness), false);
     let mut config = place.config();
     config.witnesses = vec![outage.clone()];
     config.witness_threshold = 1;
@@ -61,7 +41,7 @@ pub(crate) async fn an_entry_is_published_once_its_witness_is_back_without_anoth
     let log = Log::open(config).unwrap();
     assert_eq!(log.append_opaque(b"entry".to_vec()).await, Err(AppendError::Unwitnessed));
     assert!(log.checkpoint().is_err());
-    outage.over.store(true, Ordering::SeqCst);
+    outage.set(true);
     let size = |log: &Log| {
         let bytes = log.checkpoint().ok()?;
         let opened = VerifiedCheckpoint::open_witnessed(&bytes, log.key(), &[outage.key().clone()], 1);
@@ -114,7 +94,7 @@ pub(crate) async fn a_witness_that_hangs_is_not_waited_for_and_not_asked_again(p
 }
 
 pub(crate) async fn two_of_three_witnesses_are_enough_and_one_is_not(place: &Place) {
-    let outage = |name| Arc::new(Outage { witness: named(place, name), over: AtomicBool::new(true) });
+    let outage = |name| Outage::of(Arc::new(named(place, name)), true);
     let witnesses = ["one", "two", "three"].map(outage);
     let keys: Vec<_> = witnesses.iter().map(|witness| witness.key().clone()).collect();
     let mut config = place.config();
@@ -129,18 +109,18 @@ pub(crate) async fn two_of_three_witnesses_are_enough_and_one_is_not(place: &Pla
     };
     let named = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
 
-    witnesses[1].over.store(false, Ordering::SeqCst);
+    witnesses[1].set(false);
     let receipt = log.append_opaque(b"with two".to_vec()).await.unwrap();
     let (size, mut names) = cosigned_by(receipt.checkpoint.as_bytes());
     names.sort();
     assert_eq!((size, names), (1, named(&["one", "three"])));
 
-    witnesses[0].over.store(false, Ordering::SeqCst);
+    witnesses[0].set(false);
     let refused = log.append_opaque(b"with one".to_vec()).await.unwrap_err();
     assert_eq!(refused.reason(), "log-unwitnessed");
     assert_eq!(cosigned_by(&log.checkpoint().unwrap()).0, 1, "the last one stands");
 
-    witnesses[1].over.store(true, Ordering::SeqCst);
+    witnesses[1].set(true);
     log.published().wait_for(|size| *size == 2).await.unwrap();
     let (size, mut names) = cosigned_by(&log.checkpoint().unwrap());
     names.sort();

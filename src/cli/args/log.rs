@@ -131,13 +131,13 @@ pub struct LogReplica {
 /// What each client may take; unless given, as `serve` has it.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct LogClients {
-    /// Requests per second of one client in the long run; 0: as many as it likes [default: 200]
+    /// Requests per second of one client in the long run; 0: as many as it likes
     #[arg(long, value_name = "N")]
     pub requests_per_second: Option<u32>,
-    /// Requests of one client at once [default: 2000]
+    /// Requests of one client at once
     #[arg(long, value_name = "N")]
     pub burst: Option<u32>,
-    /// Connections of one client at once; 0: as many as there are [default: 64]
+    /// Connections of one client at once; 0: as many as there are
     #[arg(long, value_name = "N")]
     pub connections: Option<usize>,
 }

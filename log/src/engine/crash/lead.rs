@@ -12,6 +12,7 @@ use super::client::Run;
 use super::place::Place;
 use super::remote::{MemoryBucket, MemoryOrder};
 use crate::engine::command::Draft;
+use crate::engine::common::Outage;
 use crate::engine::front_end::FrontEnd;
 use crate::engine::run::Writer;
 use crate::engine::sequencer::Sequencer;
@@ -181,26 +182,12 @@ fn fill(writer: &mut impl Writer) {
     assert_eq!(send(writer, 70_000..70_001), Some(AppendError::Busy));
 }
 
-/// A witness that is down until it is told otherwise.
-struct Outage(Arc<dyn Cosigner>, AtomicBool);
-
-impl Cosigner for Outage {
-    fn key(&self) -> &NoteKey {
-        self.0.key()
-    }
-
-    fn cosign(&self, request: &AddCheckpoint) -> Result<NoteSignature, CosignError> {
-        let up = self.1.load(Ordering::SeqCst);
-        if up { self.0.cosign(request) } else { Err(CosignError::Other("down".to_owned())) }
-    }
-}
-
 /// What it is due to do has to be done between batches that are all refused.
 fn goes_on_when_its_witness_is_back<W: Engine>(config: Config) {
-    let outage = Arc::new(Outage(Arc::clone(&config.witnesses[0]), AtomicBool::new(false)));
+    let outage = Outage::of(Arc::clone(&config.witnesses[0]), false);
     let mut writer = W::open(Config { witnesses: vec![outage.clone()], ..config }).unwrap();
     fill(&mut writer);
-    outage.1.store(true, Ordering::SeqCst);
+    outage.set(true);
     let due = writer.due().unwrap();
     std::thread::sleep(due.saturating_duration_since(Instant::now()));
     assert_eq!(send(&mut writer, 70_000..70_001), Some(AppendError::Busy));
