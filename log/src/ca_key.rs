@@ -15,8 +15,16 @@ const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
 type Algorithms = &'static [&'static dyn VerificationAlgorithm];
 
-const P256: Algorithms = &[&signature::ECDSA_P256_SHA256_ASN1, &signature::ECDSA_P256_SHA384_ASN1];
-const P384: Algorithms = &[&signature::ECDSA_P384_SHA384_ASN1, &signature::ECDSA_P384_SHA256_ASN1];
+const P256: Algorithms = &[
+    &signature::ECDSA_P256_SHA256_ASN1,
+    &signature::ECDSA_P256_SHA384_ASN1,
+    &signature::ECDSA_P256_SHA512_ASN1,
+];
+const P384: Algorithms = &[
+    &signature::ECDSA_P384_SHA384_ASN1,
+    &signature::ECDSA_P384_SHA256_ASN1,
+    &signature::ECDSA_P384_SHA512_ASN1,
+];
 const RSA: Algorithms = &[
     &signature::RSA_PKCS1_2048_8192_SHA256,
     &signature::RSA_PKCS1_2048_8192_SHA384,

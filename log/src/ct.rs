@@ -17,6 +17,7 @@ mod lately;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::available_parallelism;
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -26,6 +27,7 @@ use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use p256::ecdsa::SigningKey;
+use tokio::sync::Semaphore;
 
 use crate::engine::{AppendError, Clock, Config, Layout, Log, OpenError};
 use crate::hash::Hash;
@@ -69,6 +71,8 @@ pub struct CertificateLog {
     /// Issuers that are kept durably. Held while one is written: two writers of one file would share its temporary file.
     issuers: Arc<Mutex<HashSet<Hash>>>,
     lately: Arc<Mutex<Lately>>,
+    /// As many chains are checked at once.
+    checks: Arc<Semaphore>,
 }
 
 /// A submission that holds.
@@ -102,6 +106,7 @@ impl CertificateLog {
             roots: Arc::new(roots),
             issuers: Arc::default(),
             lately: Arc::new(Mutex::new(lately)),
+            checks: Arc::new(Semaphore::new(available_parallelism().map_or(1, usize::from))),
         })
     }
 
@@ -120,8 +125,11 @@ impl CertificateLog {
         chain: Vec<Vec<u8>>,
         kind: EntryKind,
     ) -> Result<SignedCertificateTimestamp, IssueError> {
+        // Whoever gives up leaves the queue; what has begun goes on, and keeps its place until it ends.
+        let turn = Arc::clone(&self.checks).acquire_owned().await.map_err(|_| AppendError::Unavailable)?;
         let log = self.clone();
         let check = move || {
+            let _turn = turn;
             let Submission { entry, issuers } = Submission::check(chain, kind, &log.roots)?;
             if let Some(again) = log.logged(&entry)? {
                 return Ok(Checked::Again(again));
@@ -272,4 +280,28 @@ async fn tile(State(log): State<CertificateLog>, Path(path): Path<String>) -> Re
 
 async fn issuer(State(log): State<CertificateLog>, Path(fingerprint): Path<String>) -> Response {
     crate::http::issuer(log.log.reader().clone(), fingerprint).await
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_finds_no_place_waits_and_may_give_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let signer = NoteSigner::ed25519("ct.example", ed25519_dalek::SigningKey::from_bytes(&[1; 32]));
+        let config = Config::new(folder.path(), signer.unwrap(), Arc::new(|| 0));
+        let key = SigningKey::from_slice(&[5; 32]).unwrap();
+        let log = CertificateLog::open(config, key, AcceptedRoots::default()).unwrap();
+        let all = u32::try_from(log.checks.available_permits()).unwrap();
+        let held = log.checks.acquire_many(all).await.unwrap();
+        let issue = || log.issue(vec![vec![0]], EntryKind::Certificate);
+        assert!(tokio::time::timeout(Duration::from_millis(20), issue()).await.is_err());
+        drop(held);
+        assert_eq!(issue().await.unwrap_err().reason(), "ct-malformed");
+        assert_eq!(log.checks.available_permits(), all as usize);
+    }
 }

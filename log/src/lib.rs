@@ -1,7 +1,7 @@
 //! Transparency log: Merkle tree, tiles, checkpoints, engine, Rekor v2 and static-ct faces, redaction.
 //!
 //! The pure part (no IO, clock or async) is what verifiers use: [`merkle`], [`tile`], [`bundle`], [`batch`], [`note`],
-//! [`checkpoint`], [`entry`], [`sct`], [`ca_key`], and the witness's rules. The feature `service` adds what runs: the
+//! [`checkpoint`], [`entry`], [`sct`], [`ca_key`], [`der_sets`], and the witness's rules. The feature `service` adds what runs: the
 //! store in a folder, the engine, the HTTP faces, and the copying and checking of whole logs.
 
 #[cfg(test)]
@@ -13,6 +13,7 @@ pub mod ca_key;
 pub mod checkpoint;
 #[cfg(feature = "service")]
 pub mod ct;
+pub mod der_sets;
 #[cfg(feature = "service")]
 pub mod engine;
 pub mod entry;

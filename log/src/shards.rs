@@ -9,8 +9,9 @@
 //!
 //! Certificate logs are not cut by this: theirs are cut by when certificates end, which is not built.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::http::Method;
@@ -20,6 +21,10 @@ use axum::routing::get;
 use axum::{Json, Router};
 
 use crate::engine::{AppendError, Clock, Config, FreezeError, Log, OpenError};
+
+/// How long a period has to be over before its log is ended, which is for ever: by then a clock that was ahead, as after a
+/// start of the machine, was set right. The face takes nothing meanwhile.
+const SETTLED: Duration = Duration::from_secs(30);
 
 /// A shard that is to be opened.
 pub struct Period {
@@ -51,6 +56,26 @@ impl Shard {
     /// The log.
     pub fn log(&self) -> &Log {
         &self.log
+    }
+
+    /// Whether its period is over at this time, Unix milliseconds.
+    fn is_past(&self, now: u64) -> bool {
+        self.until <= now
+    }
+}
+
+/// Since when each period has been over, by a clock that nobody sets.
+#[derive(Default)]
+struct Over(HashMap<String, Instant>);
+
+impl Over {
+    /// Whether a shard's period was over each time this was asked, for long enough.
+    fn is_settled(&mut self, name: &str, is_past: bool, moment: Instant) -> bool {
+        if !is_past {
+            self.0.remove(name);
+            return false;
+        }
+        moment.duration_since(*self.0.entry(name.to_owned()).or_insert(moment)) >= SETTLED
     }
 }
 
@@ -90,9 +115,15 @@ impl Shards {
     /// # Errors
     /// Of the first that could not be frozen; it takes nothing through the face, and is frozen when this is called again.
     pub async fn freeze_past(&self) -> Result<(), FreezeError> {
-        let now = (self.clock)();
+        self.freeze(|shard| shard.is_past((self.clock)())).await
+    }
+
+    async fn freeze(&self, mut is_due: impl FnMut(&Shard) -> bool) -> Result<(), FreezeError> {
         let mut outcome = Ok(());
-        for shard in self.shards.iter().filter(|shard| shard.until <= now) {
+        for shard in self.shards.iter() {
+            if !is_due(shard) {
+                continue;
+            }
             let frozen = shard.log.freeze().await;
             if let Err(error) = &frozen {
                 tracing::error!(shard = shard.name, %error, "its period is over and it is not frozen yet");
@@ -102,11 +133,13 @@ impl Shards {
         outcome
     }
 
-    /// Freezes shards as their periods end, until the task is dropped.
+    /// Freezes shards once their periods have been over for half a minute, until the task is dropped.
     pub async fn tend(&self, every: Duration) {
+        let mut over = Over::default();
         loop {
+            let (now, moment) = ((self.clock)(), Instant::now());
             // What went wrong was said, and is tried again.
-            let _ = self.freeze_past().await;
+            let _ = self.freeze(|shard| over.is_settled(&shard.name, shard.is_past(now), moment)).await;
             tokio::time::sleep(every).await;
         }
     }
@@ -126,7 +159,7 @@ impl Shards {
 async fn admit(State((shard, clock)): State<(Shard, Clock)>, request: Request, next: Next) -> Response {
     let now = clock();
     match *request.method() {
-        Method::POST if now >= shard.until => crate::rekor::refuse(&AppendError::Frozen),
+        Method::POST if shard.is_past(now) => crate::rekor::refuse(&AppendError::Frozen),
         Method::POST if now < shard.from => crate::rekor::refuse(&AppendError::Unavailable),
         _ => next.run(request).await,
     }
@@ -140,4 +173,21 @@ async fn list(State(shards): State<Shards>) -> Json<serde_json::Value> {
         })
     };
     Json(shards.shards.iter().map(shard).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_ahead_for_a_moment_ends_nothing() {
+        let (mut over, begun) = (Over::default(), Instant::now());
+        let mut at = |name: &str, seconds: u64, is_past| {
+            over.is_settled(name, is_past, begun + Duration::from_secs(seconds))
+        };
+        assert!(!at("a", 0, true) && !at("a", 29, true));
+        assert!(!at("a", 30, false));
+        assert!(!at("a", 31, true) && !at("a", 60, true) && !at("b", 60, true));
+        assert!(at("a", 61, true) && at("a", 62, true) && !at("b", 62, true));
+    }
 }

@@ -161,7 +161,7 @@ async fn each_bad_submission_has_its_reason_and_changes_nothing() {
         0,
     );
     let stamped = [vec![poison()], sct_list(&[sct])].concat();
-    let cases: [(&str, &[&[u8]], u16, &str); 21] = [
+    let cases: [(&str, &[&[u8]], u16, &str); 22] = [
         ("add-pre-chain", &[&last, above, top], 400, "ct-poison-missing"),
         (
             "add-pre-chain",
@@ -191,6 +191,8 @@ async fn each_bad_submission_has_its_reason_and_changes_nothing() {
         ("add-chain", &[&last, top], 400, "ct-chain-broken"),
         ("add-pre-chain", &[&pre(&issuer)], 400, "ct-root-unknown"),
         ("add-chain", &[&certify(&stranger, vec![]), &stranger.certificate], 400, "ct-root-unknown"),
+        // From the top: nobody's keys verify nothing.
+        ("add-chain", &[&last, &stranger.certificate], 400, "ct-root-unknown"),
         ("add-chain", &[&certify(&stranger, vec![])], 400, "ct-root-unknown"),
         ("add-pre-chain", &[&pre(&dedicated), &dedicated.certificate], 400, "ct-precertificate-signer"),
         ("add-pre-chain", &[], 400, "ct-malformed"),

@@ -96,6 +96,9 @@ async fn another_origin_or_a_changed_tree_is_refused() {
     assert_eq!(reopen(other).err().unwrap().reason(), "checkpoint-other-origin");
     fs::remove_file(folder.path().join("log/wal")).unwrap();
     fs::rename(folder.path().join("log/checkpoint"), folder.path().join("kept")).unwrap();
+    // Tiles tell that there was a log, though nothing else does.
+    assert_eq!(reopen(|| config(folder.path())).err().unwrap().reason(), "log-published-ahead");
+    fs::remove_dir_all(folder.path().join("log/tile")).unwrap();
     let log = reopen(|| config(folder.path())).unwrap();
     log.append_opaque(b"forged".to_vec()).await.unwrap();
     drop(log);

@@ -70,6 +70,7 @@ on_each_store! {
     a_recurring_leaf_is_a_duplicate_only_of_the_last
     an_entry_is_published_once_its_witness_is_back_without_another_entry
     a_clock_that_jumps_back_takes_no_tree_head_with_it
+    a_tree_head_is_signed_anew_though_nothing_is_appended
     what_finds_the_queue_full_is_refused_and_what_waits_is_answered_before_the_log_stops
     a_witness_that_hangs_is_not_waited_for_and_not_asked_again
     duplicates_are_told_by_the_tree_at_a_start_whatever_was_done_to_the_leaves
@@ -123,6 +124,8 @@ async fn a_clock_that_jumps_back_takes_no_tree_head_with_it(place: &Place) {
         let key = p256::ecdsa::SigningKey::from_slice(&[5; 32]).unwrap();
         config.signer = NoteSigner::rfc6962(ORIGIN, key).unwrap();
         config.clock = Arc::new(move || time.fetch_sub(60_000, Ordering::SeqCst));
+        // Each that is signed counts.
+        config.refresh = Duration::from_secs(3600);
         config
     };
     for round in 0..3u8 {
@@ -135,6 +138,28 @@ async fn a_clock_that_jumps_back_takes_no_tree_head_with_it(place: &Place) {
         }
     }
     assert!(time.load(Ordering::SeqCst) < NOW - 9 * 60_000);
+}
+
+async fn a_tree_head_is_signed_anew_though_nothing_is_appended(place: &Place) {
+    let key = p256::ecdsa::SigningKey::from_slice(&[5; 32]).unwrap();
+    let signer = NoteSigner::rfc6962(ORIGIN, key).unwrap();
+    let log = Log::open(Config { signer, refresh: Duration::from_millis(5), ..place.config() }).unwrap();
+    let first = log.append_opaque(b"entry".to_vec()).await.unwrap();
+    let opened = |note: &[u8]| VerifiedCheckpoint::open(note, log.key(), &[]).unwrap();
+    let first = opened(first.checkpoint.as_bytes());
+    let anew = async {
+        loop {
+            let last = opened(&log.checkpoint().unwrap());
+            if last.log_time() > first.log_time() {
+                return last;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let last = tokio::time::timeout(Duration::from_secs(60), anew).await.unwrap();
+    assert_eq!(last.checkpoint(), first.checkpoint());
+    // It goes on.
+    assert_eq!(log.append_opaque(b"other".to_vec()).await.unwrap().index, 1);
 }
 
 async fn what_finds_the_queue_full_is_refused_and_what_waits_is_answered_before_the_log_stops(place: &Place) {
@@ -161,6 +186,9 @@ async fn what_finds_the_queue_full_is_refused_and_what_waits_is_answered_before_
         }
     };
     assert_eq!((busy.reason(), waiting.len() <= 3), ("log-busy", true));
+    // The one that was too large, and this.
+    let counted = log.metrics().to_text("log");
+    assert!(counted.contains("sigveil_log_busy_total{origin=\"log\"} 2\n"), "{counted}");
     let stopping = {
         let log = log.clone();
         tokio::spawn(async move { log.stop().await })

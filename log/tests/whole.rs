@@ -324,7 +324,15 @@ async fn what_a_log_withholds_is_erased_from_its_copies_and_stays_so_when_it_is_
     fs::remove_file(log_folder.join("tile/entries/000")).unwrap();
     complete(&log_folder, &identity(), &Reader::new(&folder.path().join("older"))).unwrap();
     assert!(holds(&log_folder));
-    Log::open(witnessed(folder.path())).unwrap().stop().await;
+    let log = Log::open(witnessed(folder.path())).unwrap();
+    assert!(!holds(&log_folder));
+
+    // Nor is it back for longer in one that has ended.
+    log.freeze().await.unwrap();
+    fs::remove_file(log_folder.join("tile/entries/000")).unwrap();
+    complete(&log_folder, &identity(), &Reader::new(&folder.path().join("older"))).unwrap();
+    assert!(holds(&log_folder));
+    assert!(Log::open(witnessed(folder.path())).unwrap().is_frozen());
     assert!(!holds(&log_folder));
 }
 

@@ -68,6 +68,9 @@ pub struct Config {
     pub witness_threshold: usize,
     /// How long after too few witnesses cosigned they are asked again.
     pub witness_retry: Duration,
+    /// How long after a checkpoint was published it is published anew, with nothing more in it, where its signatures have
+    /// times in them: a certificate log's own (RFC 6962 §3.5: no older than its merge delay), and witnesses'.
+    pub refresh: Duration,
     /// How long after storage failed the folder is opened anew, again and again until that succeeds.
     pub storage_retry: Duration,
     /// Bytes by which the write-ahead log grows before it is trimmed behind full bundles.
@@ -126,6 +129,7 @@ impl Config {
             witnesses: Vec::new(),
             witness_threshold: 0,
             witness_retry: Duration::from_secs(2),
+            refresh: Duration::from_secs(30),
             storage_retry: Duration::from_secs(2),
             wal_limit: 16 << 20,
             batch_age: Duration::from_millis(20),
@@ -148,6 +152,12 @@ impl Config {
 
     pub(super) fn reader(&self) -> Reader {
         Reader::on(self.objects())
+    }
+
+    /// How often a checkpoint is published though nothing is appended; `None` where its signatures would be the same.
+    pub(super) fn refreshed_every(&self) -> Option<Duration> {
+        let is_timed = self.signer.public().is_rfc6962() || !self.witnesses.is_empty();
+        is_timed.then_some(self.refresh)
     }
 
     /// All that sign, the first key first.
@@ -180,7 +190,7 @@ impl Config {
             return Err(OpenError::Keys("a witness's key is one for cosignatures"));
         }
         let mut seen = BTreeSet::new();
-        let mut is_new = |key: &NoteKey| seen.insert((key.name().to_owned(), key.key_id()));
+        let mut is_new = |key: &NoteKey| seen.insert(key.fingerprint().0);
         if keys.iter().chain(&witnesses).all(&mut is_new) {
             Ok(())
         } else {

@@ -27,6 +27,9 @@ pub enum OpenError {
         /// Entries recovered.
         committed: u64,
     },
+    /// Tiles stand there, and nothing is committed or published: what they were made of is lost, or lies elsewhere.
+    #[error("tiles stand there, and nothing that they were made of is committed")]
+    Uncommitted,
     /// Keys that cannot sign for one log together, or witnesses' keys that cannot.
     #[error("{0}")]
     Keys(&'static str),
@@ -54,7 +57,7 @@ impl OpenError {
             Self::Locked => "log-locked",
             Self::Io(_) => "log-unreadable",
             Self::Published(error) => error.reason(),
-            Self::PublishedAhead { .. } => "log-published-ahead",
+            Self::PublishedAhead { .. } | Self::Uncommitted => "log-published-ahead",
             Self::PublishedDiffers => "log-published-differs",
             Self::Keys(_) => "log-keys-differ",
             Self::Tile(error) => error.reason(),

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use super::{Config, OpenError};
+use super::{Config, OpenError, redact};
 use crate::merkle::root;
 use crate::tile::TileTree;
 
@@ -62,5 +62,7 @@ pub(super) fn is_frozen(config: &Config) -> Result<Option<u64>, OpenError> {
         return Err(OpenError::PublishedDiffers);
     }
     files.ensure_durable(&path, &bytes)?;
+    // What was withheld may be back, from a copy of which the folder was completed.
+    redact::complete_frozen(config)?;
     Ok(Some(last.size))
 }

@@ -108,8 +108,10 @@ impl FrontEnd {
     fn join(&mut self) -> Result<(), OpenError> {
         self.contend()?;
         match self.lead() {
+            // Somebody else does.
+            None => self.look(0).map(drop),
             // They are asked again after a while; until then the last checkpoint stands.
-            None | Some(Ok(_) | Err(AppendError::Unwitnessed)) => Ok(()),
+            Some(Ok(_) | Err(AppendError::Unwitnessed)) => Ok(()),
             Some(Err(error)) => Err(error.into()),
         }
     }
@@ -168,7 +170,17 @@ impl FrontEnd {
         if !turn.ended {
             return Ok(None);
         }
-        Ok(self.look(turn.next)?.map(|published| published.checkpoint.size))
+        let published = self.look(turn.next)?.map(|published| published.checkpoint.size);
+        if published.is_some() {
+            self.keep_partials()?;
+        }
+        Ok(published)
+    }
+
+    /// Has the last partial tiles stand there for good, if this front end leads: who reads the log then has no order to derive
+    /// them from.
+    fn keep_partials(&self) -> io::Result<()> {
+        self.leading.as_ref().map_or(Ok(()), |leading| leading.tree.keep_partials())
     }
 
     /// Publishes what is ordered, if this front end leads.
@@ -319,7 +331,7 @@ impl Writer for FrontEnd {
         let size = journal.end().inspect_err(|_| self.fail())?;
         self.seen.1 = self.seen.1.max(size);
         match self.await_published(size) {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(self.keep_partials().inspect_err(|_| self.fail())?),
             Err(AppendError::Unwitnessed) => Err(FreezeError::Unwitnessed),
             Err(_) => Err(FreezeError::Unavailable),
         }

@@ -79,7 +79,7 @@ impl Metrics {
             (
                 "sigveil_log_busy_total",
                 "counter",
-                "Submissions refused because the queue was full.",
+                "Submissions refused because too much waits, for a batch or for its checkpoint.",
                 read(&self.refused_busy),
             ),
             ("sigveil_log_batches_total", "counter", "Batches committed and published.", read(&self.batches)),

@@ -150,6 +150,10 @@ impl Log {
                 let refused = EntryError::KindNotServed("redaction");
                 let policy = self.handle.redaction.as_ref().ok_or(refused)?;
                 record.verify(&policy.authorities, policy.threshold)?;
+                // Whoever likes may bring what the same authorities have signed about another log.
+                if record.statement.origin != self.key().name() {
+                    return Err(EntryError::OtherLog.into());
+                }
                 // Whatever anybody could add to a record or leave out of it would be another entry about the same.
                 if record.clone().minimal(&policy.authorities, policy.threshold) != *record {
                     return Err(EntryError::NotCanonical.into());
@@ -221,15 +225,20 @@ impl Log {
     }
 
     async fn send(&self, draft: Draft) -> Result<Receipt, AppendError> {
-        let busy = || {
+        let answer = self.ask(draft).await;
+        if matches!(answer, Err(AppendError::Busy)) {
             metrics::add(&self.handle.metrics.refused_busy, 1);
-            AppendError::Busy
-        };
+        }
+        answer
+    }
+
+    async fn ask(&self, draft: Draft) -> Result<Receipt, AppendError> {
         let (answer, receiver) = oneshot::channel();
         let bytes = u32::try_from(draft.bytes()).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.handle.room).try_acquire_many_owned(bytes).map_err(|_| busy())?;
+        let room = Arc::clone(&self.handle.room).try_acquire_many_owned(bytes);
+        let room = room.map_err(|_| AppendError::Busy)?;
         self.commands.try_send(Command::Append { draft, answer, room }).map_err(|error| match error {
-            TrySendError::Full(_) => busy(),
+            TrySendError::Full(_) => AppendError::Busy,
             TrySendError::Closed(_) => self.ended(),
         })?;
         receiver.await.map_err(|_| self.ended())?

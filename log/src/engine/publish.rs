@@ -133,8 +133,9 @@ impl Publisher {
         for signer in &self.signers {
             note.add(signer.sign(&checkpoint, self.time));
         }
+        let needed = self.threshold.max(self.to_keep(size));
         let cosigned = self.cosign(&mut note, tiles, size);
-        if cosigned < self.threshold {
+        if cosigned < needed {
             return Err(AppendError::Unwitnessed);
         }
         let text: Arc<str> = note.to_string().into();
@@ -145,6 +146,15 @@ impl Publisher {
         let published = Published { checkpoint, note: text };
         (self.published, self.whole) = (Some(published.clone()), true);
         Ok(published)
+    }
+
+    /// How many cosignatures are on what stands, if it is only to be renewed: it loses none by that. A tree head has to grow
+    /// younger all the same.
+    fn to_keep(&self, size: u64) -> usize {
+        let standing = self.whole(size).filter(|_| !self.log_key().is_rfc6962());
+        let note = standing.and_then(|published| SignedNote::parse(published.note.as_bytes()).ok());
+        let lines = note.and_then(|note| note.verify(&self.witness_keys()).ok());
+        lines.map_or(0, |lines| lines.len())
     }
 
     /// Asks all witnesses at once, so that several slow ones cost no more than one, and waits for as many as are needed and a

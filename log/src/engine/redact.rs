@@ -173,7 +173,19 @@ fn check_redactable(stored: &Stored, withheld: &Withholding) -> Result<(), Redac
 
 /// Repeats the erasures of all intents.
 pub(super) fn complete_interrupted(sequencer: &mut Sequencer) -> Result<(), RedactError> {
-    let (files, folder) = (sequencer.config.files.clone(), sequencer.config.folder.join("withheld"));
+    let intents = intents(&sequencer.config)?;
+    Ok(sequencer.withhold(&intents)?)
+}
+
+/// As [`complete_interrupted`] on a log that has ended, of which nothing is open.
+pub(super) fn complete_frozen(config: &Config) -> Result<(), RedactError> {
+    let (objects, bundles) = (config.objects(), config.layout.bundle_kind());
+    Ok(intents(config)?.values().try_for_each(|intent| intent.erase(&objects, bundles))?)
+}
+
+/// What the folder says is to be withheld, durable from here on.
+fn intents(config: &Config) -> io::Result<BTreeMap<u64, Intent>> {
+    let (files, folder) = (&config.files, config.folder.join("withheld"));
     let mut intents = BTreeMap::new();
     for (name, _) in files.list(&folder)? {
         let path = folder.join(name);
@@ -183,5 +195,5 @@ pub(super) fn complete_interrupted(sequencer: &mut Sequencer) -> Result<(), Reda
         files.ensure_durable(&path, &bytes)?;
         intents.insert(intent.index, intent);
     }
-    Ok(sequencer.withhold(&intents)?)
+    Ok(intents)
 }

@@ -56,10 +56,14 @@ fn recover(config: &Config) -> Result<Recovered, OpenError> {
     freeze::forget_attempt(config)?;
     let mut publisher = Publisher::new(config);
     let published = publisher.recover(config)?;
+    let is_begun = CommittedTree::is_begun(&config.objects())?;
     let (mut wal, batches) = WriteAheadLog::open(&config.files, &config.folder.join("wal"))?;
     let committed = batches.last().map_or(0, Batch::end);
     if committed < published {
         return Err(OpenError::PublishedAhead { published, committed });
+    }
+    if committed == 0 && is_begun {
+        return Err(OpenError::Uncommitted);
     }
     let reader = config.reader();
     publisher.compare(reader.clone(), &batches)?;
@@ -217,12 +221,12 @@ impl Writer for Sequencer {
         &mut self.metrics
     }
 
-    /// While storage fails or entries wait for witnesses, both are tried again at intervals.
+    /// While storage fails or entries wait for witnesses, both are tried again at intervals; so are checkpoints renewed.
     fn due(&self) -> Option<Instant> {
         match self.failed {
             Some(since) => Some(since + self.config.storage_retry),
             None if self.is_behind() => Some(self.asked + self.config.witness_retry),
-            None => None,
+            None => self.config.refreshed_every().map(|every| self.asked + every),
         }
     }
 
@@ -233,9 +237,11 @@ impl Writer for Sequencer {
                 Err(error) => tracing::error!(%error, "storage still fails"),
             }
         } else {
-            match self.publish() {
-                Ok(published) => tracing::info!(size = published.checkpoint.size, "published late"),
-                Err(error) => tracing::warn!(%error, "entries wait for their checkpoint"),
+            match (self.is_behind(), self.publish()) {
+                (true, Ok(published)) => tracing::info!(size = published.checkpoint.size, "published late"),
+                (true, Err(error)) => tracing::warn!(%error, "entries wait for their checkpoint"),
+                (false, Ok(_)) => {}
+                (false, Err(error)) => tracing::warn!(%error, "the checkpoint grows old"),
             }
         }
     }

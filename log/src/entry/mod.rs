@@ -87,6 +87,9 @@ pub enum EntryError {
     /// The map keys in a redaction record do not hash to the digest that is signed.
     #[error("the record's map keys do not match their digest")]
     KeyListMismatch,
+    /// A redaction record about an entry of another log.
+    #[error("the record is about another log")]
+    OtherLog,
     /// The payload does not open the commitments.
     #[error("the payload does not open the commitments of the entry")]
     CommitmentMismatch,
@@ -108,6 +111,7 @@ impl EntryError {
             Self::BadSignature => "entry-bad-signature",
             Self::Threshold { .. } => "entry-threshold",
             Self::KeyListMismatch => "entry-key-list-mismatch",
+            Self::OtherLog => "entry-other-log",
             Self::CommitmentMismatch => "entry-commitment-mismatch",
         }
     }

@@ -10,6 +10,7 @@ use spki::SubjectPublicKeyInfoOwned;
 use x509_cert::Certificate;
 
 use super::{EntryError, base64_bytes};
+use crate::der_sets;
 
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const SECP256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
@@ -100,6 +101,7 @@ impl Verifier {
     /// [`EntryError::BadKey`] when the certificate or key cannot be read.
     pub fn spki(&self) -> Result<SubjectPublicKeyInfoOwned, EntryError> {
         match self {
+            Self::Certificate(der) if !der_sets::are_small(der) => return Err(EntryError::BadKey),
             Self::Certificate(der) => Certificate::from_der(der)
                 .map(|certificate| certificate.tbs_certificate.subject_public_key_info),
             Self::PublicKey(der) => SubjectPublicKeyInfoOwned::from_der(der),

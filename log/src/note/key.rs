@@ -200,6 +200,14 @@ impl NoteKey {
         }
     }
 
+    /// SHA-256 of the key alone, whatever name it goes by; of P-256 keys of their `SubjectPublicKeyInfo`.
+    pub fn fingerprint(&self) -> Hash {
+        match &self.key {
+            PublicKey::Ed25519(key) | PublicKey::Cosignature(key) => Hash::of(&[key.as_bytes()]),
+            PublicKey::Ecdsa(key) | PublicKey::Rfc6962(key) => rfc6962_log_id(key),
+        }
+    }
+
     /// Verifies one line; `Some(time)` if it holds, where the type carries a time.
     pub(crate) fn verify(&self, text: &str, signature: &[u8]) -> Option<Option<u64>> {
         match &self.key {

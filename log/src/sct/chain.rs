@@ -12,6 +12,7 @@ use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage};
 use super::embedded::{POISON, SCT_LIST, issuer_key_hash, precertificate_tbs};
 use super::{LoggedCertificate, PrecertEntry};
 use crate::ca_key::CaKey;
+use crate::der_sets;
 
 /// Most certificates of a submission.
 const MAX_CHAIN: usize = 16;
@@ -91,6 +92,9 @@ impl Parsed {
         if der.len() > MAX_CERTIFICATE {
             return Err(ChainError::TooLarge);
         }
+        if !der_sets::are_small(&der) {
+            return Err(ChainError::Malformed);
+        }
         let content = Certificate::from_der(&der).map_err(|_| ChainError::Malformed)?;
         // The algorithm outside of what is signed must be the one inside (RFC 5280 §4.1.1.2): else anybody could write
         // there what they like.
@@ -167,6 +171,15 @@ impl AcceptedRoots {
         roots.into_iter().map(Parsed::new).collect::<Result<_, _>>().map(Self)
     }
 
+    /// The root that issued the last of a chain; `None` where that is a root itself, and not all there is.
+    fn above(&self, chain: &[Parsed]) -> Result<Option<&Parsed>, ChainError> {
+        let last = chain.last().ok_or(ChainError::Malformed)?;
+        if chain.len() > 1 && self.iter().any(|root| root == last.der) {
+            return Ok(None);
+        }
+        self.0.iter().find(|root| root.issued(last)).map(Some).ok_or(ChainError::RootUnknown)
+    }
+
     /// Their DER.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         self.0.iter().map(|root| root.der.as_slice())
@@ -194,14 +207,13 @@ impl Submission {
         let mut chain = chain.into_iter().map(Parsed::new).collect::<Result<Vec<_>, _>>()?;
         let leaf = chain.first().ok_or(ChainError::Malformed)?;
         leaf.check_kind(kind)?;
-        if chain.windows(2).any(|pair| !pair[1].issued(&pair[0])) {
+        let root = roots.above(&chain)?.cloned();
+        // From the top, so that a key which no root vouches for never verifies anything: those of a submission may be of any
+        // size, and anybody may submit.
+        if chain.windows(2).rev().any(|pair| !pair[1].issued(&pair[0])) {
             return Err(ChainError::NotIssued);
         }
-        let last = chain.last().expect("a chain has a first certificate, checked above");
-        if chain.len() == 1 || !roots.iter().any(|root| root == last.der) {
-            let root = roots.0.iter().find(|root| root.issued(last)).ok_or(ChainError::RootUnknown)?;
-            chain.push(root.clone());
-        }
+        chain.extend(root);
         let leaf = chain.remove(0);
         if kind == EntryKind::Precertificate && chain[0].signs_precertificates() {
             return Err(ChainError::PrecertificateSigner);

@@ -3,6 +3,7 @@
 use der::asn1::{ObjectIdentifier, OctetString};
 use der::{Decode as _, Encode as _};
 use x509_cert::Certificate;
+use x509_cert::ext::Extension;
 
 use super::{PrecertEntry, Reader, SctError, SignedCertificateTimestamp, push_u16};
 use crate::hash::Hash;
@@ -43,9 +44,10 @@ pub fn parse_list(value: &[u8]) -> Result<Vec<SignedCertificateTimestamp>, SctEr
 /// [`SctError::Certificate`].
 pub fn precertificate_tbs(certificate: &[u8]) -> Result<Vec<u8>, SctError> {
     let mut tbs = Certificate::from_der(certificate).map_err(|_| SctError::Certificate)?.tbs_certificate;
-    if let Some(extensions) = &mut tbs.extensions {
-        extensions.retain(|extension| extension.extn_id != SCT_LIST && extension.extn_id != POISON);
-    }
+    let kept = |extension: &Extension| extension.extn_id != SCT_LIST && extension.extn_id != POISON;
+    let extensions = tbs.extensions.take().map(|all| all.into_iter().filter(kept).collect::<Vec<_>>());
+    // A list of none is not written (RFC 5280 §4.1).
+    tbs.extensions = extensions.filter(|left| !left.is_empty());
     tbs.to_der().map_err(|_| SctError::Certificate)
 }
 

@@ -99,8 +99,10 @@ impl Witness {
             stored.map_err(|_| Refusal::Storage)?;
             durable.insert(checkpoint.origin.clone(), seen);
         }
+        // While nobody can have a larger tree of this log cosigned: the time says that none was seen until then.
+        let time = (self.clock)();
         drop(durable);
-        Ok(self.signer.sign(&checkpoint, (self.clock)()))
+        Ok(self.signer.sign(&checkpoint, time))
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use sigveil_log::Hash;
 use sigveil_log::checkpoint::VerifiedCheckpoint;
 use sigveil_log::engine::{AppendError, Log};
 use sigveil_log::note::{NoteKey, NoteSignature, NoteSigner};
@@ -26,7 +27,7 @@ pub(crate) async fn checkpoints_are_cosigned_before_they_are_published(place: &P
 }
 
 fn named(place: &Place, name: &str) -> Witness {
-    let signer = NoteSigner::cosignature(name, [3; 32].into()).unwrap();
+    let signer = NoteSigner::cosignature(name, Hash::of(&[name.as_bytes()]).0.into()).unwrap();
     let logs = vec![log_signer().public().clone()];
     Witness::open(&place.path().join(name), signer, logs, Arc::new(|| NOW)).unwrap()
 }

@@ -159,6 +159,7 @@ impl<'a> Run<'a> {
             witness_threshold: 1,
             wal_limit: 4 << 10,
             batch_age: Duration::ZERO,
+            refresh: Duration::from_secs(3600),
             storage_retry: if heals { Duration::from_millis(1) } else { Duration::from_secs(3600) },
             ..common::config(&self.folder)
         };

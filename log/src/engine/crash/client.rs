@@ -144,6 +144,7 @@ impl Run {
             witnesses: vec![self.witness.clone()],
             witness_threshold: 1,
             witness_retry: Duration::ZERO,
+            refresh: Duration::from_secs(3600),
             wal_limit: 4 << 10,
             ..common::config(&self.folder)
         }

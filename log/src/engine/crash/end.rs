@@ -12,6 +12,7 @@ use crate::engine::AppendError;
 use crate::engine::freeze::FreezeError;
 use crate::engine::front_end::FrontEnd;
 use crate::engine::run::Writer as _;
+use crate::tile::TileTree;
 
 fn open(run: &Run) -> FrontEnd {
     <FrontEnd as Engine>::open(run.config()).unwrap()
@@ -49,6 +50,9 @@ fn frozen_at_last(place: &Place, fault: Fault, call: u64) -> bool {
         memory.lose_power(Survival::Nothing);
     }
     run.begin(place);
+    // Who reads it now has neither an order nor a front end.
+    let reader = run.config().reader();
+    assert_eq!(reader.entries(&TileTree::new(reader.clone(), size), 0, size).unwrap().len() as u64, size);
     let mut front_end = open(&run);
     assert_eq!(front_end.is_frozen().unwrap(), Some(size));
     assert_eq!(send(&mut front_end, 12..13), Some(AppendError::Frozen));
@@ -82,6 +86,25 @@ fn whichever_front_end_ends_it_ends_it_for_all() {
     }
     // Nothing of it keeps the turn.
     assert_eq!(open(&run).is_frozen().unwrap(), Some(3));
+}
+
+/// Whoever opens a log that another has ended keeps the last tiles.
+#[test]
+fn what_is_opened_when_it_has_ended_is_whole_without_its_order() {
+    let place = Place::memory_and_order();
+    let mut run = Run::new(&place);
+    let [mut first, mut second] = [open(&run), open(&run)];
+    assert_eq!(send(&mut first, 0..3), None);
+    assert!(first.leads() && !second.leads());
+    second.freeze().unwrap();
+    drop((first, second));
+    assert_eq!(open(&run).is_frozen().unwrap(), Some(3));
+    if let Some(memory) = &place.memory {
+        memory.lose_power(Survival::Nothing);
+    }
+    run.begin(&place);
+    let reader = run.config().reader();
+    assert_eq!(reader.entries(&TileTree::new(reader.clone(), 3), 0, 3).unwrap().len(), 3);
 }
 
 #[test]

@@ -144,6 +144,29 @@ fn nobody_acknowledges_by_an_order_that_was_rolled_back() {
     assert_eq!(opened.err().unwrap().reason(), "log-published-ahead");
 }
 
+#[test]
+fn where_the_tiles_of_a_log_stand_none_begins_anew() {
+    let shared = Shared::new();
+    assert_eq!(send(&mut shared.open(shared.by(&shared.bucket)), 0..300), None);
+    shared.bucket.remove("checkpoint").unwrap();
+    let other = Shared { order: MemoryOrder::default(), bucket: Arc::clone(&shared.bucket) };
+    let opened = <FrontEnd as Engine>::open(other.by(&shared.bucket));
+    assert_eq!(opened.err().unwrap().reason(), "log-published-ahead");
+    // With its order it goes on.
+    assert_eq!(send(&mut shared.open(shared.by(&shared.bucket)), 300..301), None);
+}
+
+#[test]
+fn one_that_does_not_lead_knows_from_the_start_what_is_published() {
+    let shared = Shared::new();
+    let mut first = shared.open(shared.by(&shared.bucket));
+    assert_eq!(send(&mut first, 0..3), None);
+    let mut second = shared.open(shared.by(&shared.bucket));
+    second.measure();
+    assert!(!second.leads());
+    assert_eq!(second.metrics().published(), 3);
+}
+
 /// A witness that answers as it is told.
 struct Told {
     key: NoteKey,
@@ -201,6 +224,34 @@ fn a_log_that_is_full_goes_on_when_its_witness_is_back() {
     goes_on_when_its_witness_is_back::<Sequencer>(Run::new(&Place::memory()).config());
     let shared = Shared::new();
     goes_on_when_its_witness_is_back::<FrontEnd>(shared.by(&shared.bucket));
+}
+
+/// That a checkpoint could not be renewed is no reason not to ask for the next.
+fn asks_again_after_it_could_not_renew<W: Engine>(config: Config) {
+    let outage = Outage::of(Arc::clone(&config.witnesses[0]), true);
+    let (refresh, witness_retry) = (Duration::ZERO, Duration::from_secs(3600));
+    let mut writer =
+        W::open(Config { witnesses: vec![outage.clone()], refresh, witness_retry, ..config }).unwrap();
+    assert_eq!(send(&mut writer, 0..1), None);
+    outage.set(false);
+    writer.tend();
+    outage.set(true);
+    assert_eq!(send(&mut writer, 1..2), None);
+}
+
+#[test]
+fn what_could_not_be_renewed_stands_and_the_next_entry_is_taken() {
+    asks_again_after_it_could_not_renew::<Sequencer>(Run::new(&Place::memory()).config());
+    let shared = Shared::new();
+    asks_again_after_it_could_not_renew::<FrontEnd>(shared.by(&shared.bucket));
+}
+
+#[test]
+fn a_checkpoint_is_renewed_where_its_signatures_have_times() {
+    let config = || Run::new(&Place::memory()).config();
+    assert!(<Sequencer as Engine>::open(config()).unwrap().due().is_some());
+    let alone = Config { witnesses: Vec::new(), witness_threshold: 0, ..config() };
+    assert_eq!(<Sequencer as Engine>::open(alone).unwrap().due(), None);
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub(super) struct Leading {
     publisher: Publisher,
     /// When the witnesses may be asked again after too few of them cosigned.
     again: Option<Instant>,
+    /// When it was last tried to publish.
+    tried: Instant,
     /// How much of what was withheld is erased.
     pub(super) erased: u64,
     _lock: Option<FolderLock>,
@@ -40,17 +42,23 @@ impl Leading {
         };
         let mut publisher = Publisher::new(config);
         let published = publisher.recover(config)?;
+        let is_begun = CommittedTree::is_begun(&config.objects())?;
         let Ordered { mut batches, size: committed, withheld } = journal.read(None)?;
         if committed < published {
             return Err(OpenError::PublishedAhead { published, committed });
+        }
+        if committed == 0 && is_begun {
+            return Err(OpenError::Uncommitted);
         }
         if batches.is_empty() {
             batches.push(Batch { first: committed, entries: Vec::new() });
         }
         publisher.compare(config.reader(), &batches)?;
         let erased = if withheld == 0 { 0 } else { journal.erased()? };
+        // A folder may have been completed from a copy that is older, since this process was not there.
+        let knew = knew.unwrap_or(if lock.is_some() { 0 } else { erased });
         // From here on the order does not have it any more, and what is stored must be as the order says.
-        for intent in intents(journal, knew.map_or(erased, |knew| knew.min(erased)), withheld)? {
+        for intent in intents(journal, knew.min(erased), withheld)? {
             intent.erase(&config.objects(), config.layout.bundle_kind())?;
         }
         let tree = CommittedTree::open(config.objects(), config.layout, &batches)?;
@@ -59,7 +67,7 @@ impl Leading {
         if erased < withheld {
             journal.announce_erased(withheld)?;
         }
-        Ok(Some(Self { tree, publisher, again: None, erased: withheld, _lock: lock }))
+        Ok(Some(Self { tree, publisher, again: None, tried: Instant::now(), erased: withheld, _lock: lock }))
     }
 
     /// Erases what was withheld since, and integrates and publishes what was ordered.
@@ -96,15 +104,22 @@ impl Leading {
             );
             return Err(AppendError::Unavailable);
         }
-        if let Some(published) = self.publisher.whole(self.tree.size()) {
-            return Ok(published.clone());
+        let whole = self.publisher.whole(self.tree.size()).cloned();
+        let is_old = config.refreshed_every().is_some_and(|every| self.tried.elapsed() >= every);
+        if let Some(published) = whole.clone().filter(|_| !is_old) {
+            return Ok(published);
         }
-        if self.again.is_some_and(|again| Instant::now() < again) {
+        if whole.is_none() && self.again.is_some_and(|again| Instant::now() < again) {
             return Err(AppendError::Unwitnessed);
         }
         let published = self.publisher.publish(&self.tree);
+        self.tried = Instant::now();
+        if let (Err(AppendError::Unwitnessed), Some(old)) = (&published, whole) {
+            tracing::warn!("the checkpoint grows old: too few witnesses cosigned it anew");
+            return Ok(old);
+        }
         let unwitnessed = matches!(published, Err(AppendError::Unwitnessed));
-        self.again = unwitnessed.then(|| Instant::now() + config.witness_retry);
+        self.again = unwitnessed.then(|| self.tried + config.witness_retry);
         let published = published?;
         journal.announce(published.checkpoint.size).map_err(storage)?;
         Ok(published)
