@@ -129,7 +129,7 @@ fn run(inputs: &Inputs<'_>, policy: &Policy, verdict: &mut Verdict) -> Result<()
     let mut proven = None;
     if require.proof || inputs.disclosure.is_some() {
         verdict.begin("proof");
-        let certificate = prove(inputs, trust, &evidence)?;
+        let certificate = prove(inputs, trust, &evidence, trust.witnesses.at_least(require.witnesses))?;
         verdict.development_keys = certificate.development_keys;
         proven = Some(certificate);
     }
@@ -143,7 +143,7 @@ fn run(inputs: &Inputs<'_>, policy: &Policy, verdict: &mut Verdict) -> Result<()
     }
     if require.witnesses > 0 {
         verdict.begin("witness");
-        witnessed(inputs.bundle, trust, require.witnesses)?;
+        witnessed(inputs.bundle, trust, trust.witnesses.at_least(require.witnesses))?;
     }
     if let (Some(disclosed), Some(proven)) = (inputs.disclosure, proven) {
         verdict.begin("disclosure");
@@ -153,7 +153,12 @@ fn run(inputs: &Inputs<'_>, policy: &Policy, verdict: &mut Verdict) -> Result<()
 }
 
 /// The certificate was issued by a key with a scheme that proves, is of the profile, and its proofs hold.
-fn prove(inputs: &Inputs<'_>, trust: &Trust, evidence: &Evidence) -> Result<ProvenCertificate, VerifyError> {
+fn prove(
+    inputs: &Inputs<'_>,
+    trust: &Trust,
+    evidence: &Evidence,
+    witnesses: usize,
+) -> Result<ProvenCertificate, VerifyError> {
     let leaf = Certificate::from_der(inputs.bundle.certificate()).map_err(|_| VerifyError::NoAuthority)?;
     let authority = issuing_authority(&leaf, trust)?;
     let time = leaf.tbs_certificate.validity.not_before.to_unix_duration().as_secs();
@@ -188,7 +193,7 @@ fn prove(inputs: &Inputs<'_>, trust: &Trust, evidence: &Evidence) -> Result<Prov
     }
     match certificate.proofs() {
         Proofs::Inline(_) => Ok(proofs::proofs(certificate, &trust.proofs)?),
-        Proofs::Deferred(_) => deferred(inputs, trust, certificate),
+        Proofs::Deferred(_) => deferred(inputs, trust, certificate, witnesses),
     }
 }
 
@@ -197,13 +202,14 @@ fn deferred(
     inputs: &Inputs<'_>,
     trust: &Trust,
     certificate: CertificateView,
+    demanded: usize,
 ) -> Result<ProvenCertificate, VerifyError> {
     let delay = trust.section.deferral_delay_seconds.ok_or(VerifyError::DeferralNotAllowed)?;
     let logged = inputs.companion.and_then(|companion| companion.receipt.as_ref());
     let logged = logged.ok_or(proofs::VerifyError::ProofPending)?;
     let (receipt, checkpoint) = logged.open(&trust.signature_log, &trust.witnesses.keys)?;
     let latest = certificate.not_after().saturating_add(delay);
-    let (demanded, seen) = (trust.witnesses.threshold, checkpoint.cosignatures());
+    let seen = checkpoint.cosignatures();
     if seen.len() < demanded {
         return Err(VerifyError::TooFewWitnesses { demanded, found: seen.len() });
     }
@@ -251,6 +257,10 @@ fn search(
     let san: San = evidence.san.parse()?;
     let key = MapKey::label(&san.label.to_bytes());
     let found = answer.verify(&key, &search_policy(trust, require.witnesses, require.reexecutors))?;
+    // A number says where the entry stands only in the log that the index covers, and only in the tree that witnesses saw.
+    let note = inputs.bundle.checkpoint().as_bytes();
+    let demanded = trust.witnesses.at_least(require.witnesses);
+    VerifiedCheckpoint::open_witnessed(note, &trust.signature_log, &trust.witnesses.keys, demanded)?;
     let origin = trust.signature_log.name();
     let index = inputs.bundle.entry_index();
     let listed = found.entries().iter().any(|entry| entry.place.log == origin && entry.place.index == index);
@@ -266,11 +276,11 @@ pub fn search_policy(trust: &Trust, witnesses: usize, reexecutors: usize) -> ans
         output: trust.output_log.clone(),
         witnesses: answer::Quorum {
             keys: trust.witnesses.keys.clone(),
-            threshold: trust.witnesses.threshold.max(witnesses),
+            threshold: trust.witnesses.at_least(witnesses),
         },
         reexecutors: answer::Quorum {
             keys: trust.reexecutors.keys.clone(),
-            threshold: trust.reexecutors.threshold.max(reexecutors),
+            threshold: trust.reexecutors.at_least(reexecutors),
         },
         inputs: vec![trust.signature_log.clone()],
         authorities: (trust.redaction_authorities.keys.clone(), trust.redaction_authorities.threshold),

@@ -53,6 +53,12 @@ pub fn search(arguments: &args::Search) -> Result<Report, Failure> {
     } else {
         format!("nothing {state}")
     };
+    if !found.is_complete() {
+        return Ok(Report::refused(
+            object,
+            Failure::new("search-incomplete", "the answer leaves entries out"),
+        ));
+    }
     Ok(Report::done(object, text))
 }
 

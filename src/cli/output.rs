@@ -25,7 +25,10 @@ impl Report {
     }
 
     /// A command that ended with a refusal and has an object of its own for it.
-    pub fn refused(json: Value, failure: Failure) -> Self {
+    pub fn refused(mut json: Value, failure: Failure) -> Self {
+        if let Some(members) = json.as_object_mut() {
+            members.entry("reason").or_insert_with(|| failure.reason().into());
+        }
         Self { json, text: String::new(), failure: Some(failure) }
     }
 }

@@ -139,11 +139,17 @@ fn audit(arguments: &args::RedactAudit) -> Result<Report, Failure> {
         Stored::Withheld(_) => None,
     };
     let records: Vec<RedactionRecord> = stored.iter().filter_map(record).collect();
-    let whole = |record: &&RedactionRecord| record.statement.withheld == Withholding::WholeBody;
+    let origin = &opened.checkpoint().origin;
+    let whole = |record: &&RedactionRecord| {
+        record.statement.withheld == Withholding::WholeBody && record.statement.origin == *origin
+    };
     let mut alerts: Vec<Value> = Vec::new();
     let mut withheld = 0_u64;
     for (index, stored) in (0_u64..).zip(&stored) {
-        let record = records.iter().filter(whole).find(|record| record.statement.index == index);
+        let leaf = tree.leaf(index).map_err(|error| unreadable(&error))?;
+        let about =
+            |record: &&RedactionRecord| (record.statement.index, record.statement.leaf_hash) == (index, leaf);
+        let record = records.iter().filter(whole).find(about);
         match (stored, record) {
             (Stored::Withheld(_), Some(_)) => withheld += 1,
             (Stored::Withheld(_), None) => {

@@ -152,7 +152,8 @@ impl Instance {
         let parts =
             trust::Parts { material: &material, embedded: issuer.as_deref(), discovered: &discovered };
         let trust = Arc::new(trust::build(&config, &beginning, &parts, &circuits)?);
-        let history = trust::keep_history(&config.store, &trust, material.ca.certificate())?;
+        let history =
+            trust::keep_history(&config.store, &trust, [material.ca.certificate(), material.ca.root()])?;
         let others = config.witness_for.iter().map(|key| key.note_key().clone());
         let LogSide { rekor, indexer, witness } =
             LogSide::open(&config.store, &material, &trust, history, others)?;

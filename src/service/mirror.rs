@@ -145,15 +145,18 @@ impl Served<'_> {
     }
 }
 
-/// The trust root as the index's rule knows it: its document and the keys that issue under it.
+/// The trust root as the index's rule knows it: its document, the keys of all certificates that may issue under it, and who
+/// may have content withheld.
 fn rule_trust(trust: &Trust) -> Result<rule::Trust, Failure> {
-    let spki = |chain: Vec<&[u8]>| {
-        let issuing = Certificate::from_der(chain.first()?).ok()?;
-        issuing.tbs_certificate.subject_public_key_info.to_der().ok()
+    let spki = |certificate: &[u8]| {
+        let certificate = Certificate::from_der(certificate).ok()?;
+        certificate.tbs_certificate.subject_public_key_info.to_der().ok()
     };
-    let keys: Option<Vec<Vec<u8>>> = trust.stock.certificate_authorities().map(spki).collect();
+    let keys: Option<Vec<Vec<u8>>> = trust.stock.certificate_authorities().flatten().map(spki).collect();
     let keys =
         keys.ok_or_else(|| Failure::new("trust-root-malformed", "an authority's key cannot be read"))?;
-    let rule = rule::Trust::new(&trust.document(), keys.iter().map(Vec::as_slice));
+    let redactors = &trust.redaction_authorities;
+    let redactors = (redactors.keys.clone(), redactors.threshold);
+    let rule = rule::Trust::new(&trust.document(), keys.iter().map(Vec::as_slice), redactors);
     rule.map_err(|error| InstanceError::from(error).into())
 }

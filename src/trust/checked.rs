@@ -1,5 +1,6 @@
 //! Both files, decoded and checked once.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use ed25519_dalek::VerifyingKey;
@@ -56,6 +57,13 @@ pub struct Quorum<K> {
     pub keys: Vec<K>,
 }
 
+impl<K> Quorum<K> {
+    /// How many have to agree where a verifier demands so many: never fewer than the trust root says.
+    pub fn at_least(&self, demanded: usize) -> usize {
+        self.threshold.max(demanded)
+    }
+}
+
 /// A trust root of this system, checked.
 #[derive(Clone, Debug)]
 pub struct Trust {
@@ -89,18 +97,30 @@ impl Trust {
         if section.trusted_root_sha256 != hex::encode(stock.digest()) {
             return Err(TrustError::OtherRoot);
         }
-        Ok(Self {
+        let trust = Self {
             proofs: CheckedTrust::new(&section.proofs)?,
             signature_log: note_key("signature log", &section.signature_log.verifier_key)?,
             output_log: note_key("output log", &section.output_log.verifier_key)?,
             witnesses: quorum("witnesses", &section.witnesses, |key| NoteKey::parse(key).ok())?,
             reexecutors: quorum("re-executors", &section.reexecutors, |key| NoteKey::parse(key).ok())?,
-            redaction_authorities: quorum("redaction authorities", &section.redaction_authorities, |key| {
-                VerifyingKey::from_bytes(key.0.as_slice().try_into().ok()?).ok()
-            })?,
+            redaction_authorities: section.redactors()?,
             stock,
             section,
-        })
+        };
+        trust.check_distinct()?;
+        Ok(trust)
+    }
+
+    /// Whoever signs as one of these signs as no other, under whatever name: one holder would count as two.
+    fn check_distinct(&self) -> Result<(), TrustError> {
+        let logs = [&self.signature_log, &self.output_log];
+        let mut seen = BTreeSet::new();
+        let all = logs.into_iter().chain(&self.witnesses.keys).chain(&self.reexecutors.keys);
+        if all.into_iter().all(|key| seen.insert(key.fingerprint().0)) {
+            Ok(())
+        } else {
+            Err(TrustError::Threshold("logs, witnesses and re-executors"))
+        }
     }
 
     /// Parses both files.
@@ -150,6 +170,18 @@ impl Trust {
     pub fn ca_key(&self, spki: &[u8]) -> Option<&CaKey> {
         let digest = hex::encode(Sha256::digest(spki));
         self.section.certificate_authority_keys.iter().find(|key| key.key_sha256 == digest)
+    }
+}
+
+impl Section {
+    /// Who may have content withheld.
+    ///
+    /// # Errors
+    /// [`TrustError::Threshold`] or [`TrustError::Key`].
+    pub fn redactors(&self) -> Result<Quorum<VerifyingKey>, TrustError> {
+        quorum("redaction authorities", &self.redaction_authorities, |key| {
+            VerifyingKey::from_bytes(key.0.as_slice().try_into().ok()?).ok()
+        })
     }
 }
 

@@ -8,6 +8,9 @@ pub enum PolicyError {
     /// Not a regular expression.
     #[error("{0:?} is not a regular expression: {1}")]
     Pattern(String, regex::Error),
+    /// A requirement twice: the one might be less than the other.
+    #[error("{0:?} is demanded twice")]
+    Twice(String),
     /// Not a requirement.
     #[error("{0:?} is not a requirement: proof, search, witness=K or reexecutor=K")]
     Requirement(String),
@@ -82,10 +85,16 @@ impl Requirements {
     /// # Errors
     /// When one is unknown, or its number is none.
     pub fn parse<S: AsRef<str>>(values: &[S]) -> Result<Self, PolicyError> {
-        let mut requirements = Self::default();
+        let (mut requirements, mut seen) = (Self::default(), Vec::new());
         for value in values.iter().map(AsRef::as_ref) {
             let unknown = || PolicyError::Requirement(value.to_owned());
-            match value.split_once('=') {
+            let parts = value.split_once('=');
+            let name = parts.map_or(value, |(name, _)| name);
+            if seen.contains(&name) {
+                return Err(PolicyError::Twice(name.to_owned()));
+            }
+            seen.push(name);
+            match parts {
                 None if value == "proof" => requirements.proof = true,
                 None if value == "search" => requirements.search = true,
                 Some(("witness", count)) => requirements.witnesses = count.parse().map_err(|_| unknown())?,
@@ -116,6 +125,8 @@ mod tests {
         for wrong in ["", "Proof", "witness", "witness=", "witness=-1", "proof=1"] {
             assert_eq!(Requirements::parse(&[wrong]).unwrap_err().reason(), "usage", "{wrong}");
         }
+        let twice = Requirements::parse(&["witness=2", "proof", "witness=1"]);
+        assert!(matches!(twice, Err(PolicyError::Twice(name)) if name == "witness"));
     }
 
     #[test]

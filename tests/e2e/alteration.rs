@@ -14,6 +14,8 @@ use sigveil::verify::{Inputs, Policy, verify};
 const SAMPLES: usize = 48;
 const TIMESTAMP: &str = "/verificationMaterial/timestampVerificationData/rfc3161Timestamps/0/signedTimestamp";
 
+const CHECKPOINT: &str = "/verificationMaterial/tlogEntries/0/inclusionProof/checkpoint/envelope";
+
 /// A verifier of one file's bundles.
 pub struct Altered {
     trust: Trust,
@@ -74,6 +76,24 @@ impl Altered {
         }
         assert!(alterations > 400, "only {alterations} alterations were tried");
         self.refuses_every_byte_of_the_timestamp(bundle);
+        if self.companion.is_some() {
+            self.searches_only_in_the_tree_that_witnesses_saw(bundle);
+        }
+    }
+
+    /// The number of an entry says nothing in another tree.
+    fn searches_only_in_the_tree_that_witnesses_saw(&self, bundle: &Value) {
+        let require = Requirements { search: true, ..Requirements::default() };
+        let policy = Policy { require, ..self.policy.clone() };
+        let (companion, trust) = (self.companion.clone(), self.trust.clone());
+        let searching = Self { policy, companion, trust, ..*self };
+        assert_eq!(searching.refusal(bundle), None);
+        let mut alone = bundle.clone();
+        let note = alone.pointer_mut(CHECKPOINT).unwrap();
+        let text = note.as_str().unwrap();
+        let (body, lines) = text.split_once("\n\n").unwrap();
+        *note = json!(format!("{body}\n\n{}\n", lines.lines().next().unwrap()));
+        assert_eq!(searching.refusal(&alone), Some("checkpoint-too-few-cosignatures"));
     }
 
     /// Its signature covers less than the whole of it.

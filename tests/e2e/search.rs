@@ -1,5 +1,8 @@
 //! Search, monitoring and redaction on the demo's folder, without any server.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
@@ -26,6 +29,40 @@ fn search_gives_the_complete_list_and_absence_with_the_checkpoint_it_is_about() 
     );
     let (status, answer) = run_json(["search", "--dir", dir, "colour:blue"]);
     assert_eq!((status, answer["reason"].as_str()), (1, Some("search-key-malformed")));
+}
+
+/// Answers whatever is asked with this JSON; returns where.
+fn index_that_says(answer: &Value) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let body = answer.to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n";
+            let _ = write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len());
+        }
+    });
+    url
+}
+
+#[test]
+fn an_answer_that_leaves_entries_out_is_no_success() {
+    let demo = demo();
+    let root = demo.path("trusted_root.json");
+    let (san, _) = demo.identity();
+    let key = format!("label:{}", san.rsplit(':').next().unwrap());
+    let ask = |answer: &Value| {
+        let url = index_that_says(answer);
+        run_json(["search", "--url", &url, "--trusted-root", root.to_str().unwrap(), &key])
+    };
+    let mut answer = demo.json("artifact.sigveil.json")["search"].clone();
+    assert_eq!(ask(&answer).0, 0);
+    answer["list"]["pages"] = serde_json::json!([]);
+    answer["tombstones"] = serde_json::json!([]);
+    let (status, said) = ask(&answer);
+    assert_eq!((status, said["reason"].as_str()), (1, Some("search-incomplete")), "{said}");
 }
 
 #[test]

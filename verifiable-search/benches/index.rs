@@ -9,11 +9,11 @@
 #[path = "../tests/common/mod.rs"]
 mod common;
 
-use common::{Ca, entry, no_records, trust};
+use common::{Ca, entry, no_records, step_under, trust};
 use criterion::{BatchSize, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use sha2::{Digest as _, Sha256};
 use sigveil_log::entry::Stored;
-use sigveil_verifiable_search::index::{Index, LogEntries, Step};
+use sigveil_verifiable_search::index::{Index, LogEntries};
 
 const ENTRIES: u64 = 20_000;
 const BATCH: usize = 1_000;
@@ -30,13 +30,9 @@ fn index(c: &mut Criterion) {
     let ca = Ca::new(1);
     let entries: Vec<Stored> = (0..ENTRIES).map(|number| labelled(&ca, number)).collect();
     let trust = trust(b"trust root", &[&ca]);
-    let step = |entries: &[Stored]| Step {
-        trust: trust.clone(),
-        logs: vec![LogEntries {
-            origin: "log.example".to_owned(),
-            entries: entries.to_vec(),
-            records: no_records(),
-        }],
+    let step = |entries: &[Stored]| {
+        let (origin, entries) = ("log.example".to_owned(), entries.to_vec());
+        step_under(&trust, vec![LogEntries { origin, entries, records: no_records() }])
     };
     let mut group = c.benchmark_group("index_20000");
     group.sample_size(10).sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements(ENTRIES));

@@ -8,7 +8,7 @@
 
 use crate::index::{Index, IndexError, LogEntries, Step};
 use crate::output::{OutputError, OutputLeaf};
-use crate::rule::Trust;
+use crate::rule::{Redactors, Trust};
 use crate::tree::Tree;
 use sigveil_log::checkpoint::Checkpoint;
 use sigveil_log::hash::Hash;
@@ -19,6 +19,9 @@ use sigveil_log::note::{NoteSignature, NoteSigner};
 pub trait Source {
     /// The trust root with this SHA-256, if it is known to the re-executor from elsewhere.
     fn trust(&self, digest: &Hash) -> Option<Trust>;
+
+    /// The redaction authorities of every trust root that is known.
+    fn redactors(&self) -> Vec<Redactors>;
 
     /// Entries `begin..end` of the log with this origin, with the records that tombstones among them need.
     fn entries(&self, origin: &str, begin: u64, end: u64) -> Option<LogEntries>;
@@ -33,6 +36,10 @@ pub enum ReexecuteError {
     /// The leaf names a trust root that this re-executor does not know.
     #[error("the leaf names an unknown trust root {0:?}")]
     UnknownTrustRoot(Hash),
+    /// The last leaf names a trust root that another has taken the place of: entries are judged once, and what is signed by
+    /// keys of the newer one would be hidden for good.
+    #[error("the last leaf names a trust root that is not the newest")]
+    OldTrustRoot,
     /// The source does not have the entries that the leaf covers.
     #[error("entries of {0} are missing")]
     EntriesMissing(String),
@@ -65,6 +72,7 @@ impl ReexecuteError {
         match self {
             Self::Leaf(error) => error.reason(),
             Self::UnknownTrustRoot(_) => "reexecute-unknown-trust-root",
+            Self::OldTrustRoot => "reexecute-old-trust-root",
             Self::EntriesMissing(_) => "reexecute-entries-missing",
             Self::Index(error) => error.reason(),
             Self::InputRoot(_) => "reexecute-input-root",
@@ -185,7 +193,7 @@ impl Replay {
             });
             logs.push(entries.ok_or_else(|| ReexecuteError::EntriesMissing(input.origin.clone()))?);
         }
-        Ok(Step { trust, logs })
+        Ok(Step { trust, redactors: source.redactors(), logs })
     }
 
     /// Cosigns a checkpoint of the output log, `time` in Unix milliseconds.

@@ -4,6 +4,10 @@
 mod common;
 
 use common::*;
+use p256::ecdsa::DerSignature;
+use p256::ecdsa::signature::Signer as _;
+use p256::ecdsa::signature::hazmat::PrehashSigner as _;
+use sha2::{Digest as _, Sha512};
 use sigveil_log::entry::{Entry, EntryError};
 use sigveil_verifiable_search::key::{KeyKind, MapKey};
 use sigveil_verifiable_search::key_list::{EntryKeys, Flags};
@@ -19,7 +23,6 @@ fn has(keys: &EntryKeys, kind: KeyKind, value: &[u8]) -> bool {
 
 #[test]
 fn a_canonical_certificate_has_all_its_keys_and_no_flag() {
-    use sha2::Digest as _;
     let claims = der(0x30, &[der(4, &[8; 32]), der(4, &[9; 32])].concat());
     let name = der(0x30, &der(0x86, name_of(7).as_bytes()));
     let extensions = [(SAN, name), (SCT, der(4, &[0, 0])), (SEALED_CLAIMS.as_bytes(), claims)];
@@ -82,6 +85,38 @@ fn what_a_strict_rule_would_hide_is_found_and_flagged() {
     }
 }
 
+/// Go shifts a string of bits to its last octet, others pass over the number of unused ones.
+#[test]
+fn a_signature_that_some_client_accepts_hides_nothing() {
+    let ca = Ca::new(1);
+    let names = der(0x30, &der(0x86, name_of(7).as_bytes()));
+    let signed = body(&[(SAN, names), (SCT, der(4, &[0, 0]))], 600);
+    let signature: DerSignature = ca.0.sign(&signed);
+    let signature = signature.as_bytes();
+    let moved = |by: u8| -> Vec<u8> {
+        let after = signature[1..].iter().chain(&[0]);
+        signature.iter().zip(after).map(|(high, low)| high << by | low >> (8 - by)).collect()
+    };
+    let sha512: DerSignature = ca.0.sign_prehash(&Sha512::digest(&signed)).unwrap();
+    for (at, (certificate, flags)) in [
+        (signed_as(&signed, 0, signature), Flags::NONE),
+        (signed_as(&signed, 1, &moved(1)), Flags::MALFORMED),
+        (signed_as(&signed, 2, &moved(2)), Flags::MALFORMED),
+        (signed_as(&signed, 1, signature), Flags::MALFORMED),
+        (signed_as(&signed, 9, signature), Flags::MALFORMED),
+        (signed_as(&signed, 0, sha512.as_bytes()), Flags::NONE),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let found = keys(certificate);
+        assert!(has(&found, KeyKind::Label, &label_value(7)), "case {at}");
+        assert_eq!(found.flags(), flags, "case {at}");
+    }
+    let found = keys(signed_as(&signed, 0, &moved(1)));
+    assert!(!has(&found, KeyKind::Label, &label_value(7)), "nobody accepts that");
+}
+
 #[test]
 fn every_label_of_a_certificate_is_a_key() {
     let names: Vec<_> = (1..=5).map(|label| (0x86, name_of(label).into_bytes())).collect();
@@ -104,10 +139,11 @@ fn an_unknown_kind_or_version_stops_indexing() {
 
 #[test]
 fn a_ca_key_that_cannot_be_used_refuses_the_trust_root() {
-    assert_eq!(Trust::new(b"", [&b"no key"[..]]).err(), Some(CaKeyError::Malformed));
+    let none = || (Vec::new(), 1);
+    assert_eq!(Trust::new(b"", [&b"no key"[..]], none()).err(), Some(CaKeyError::Malformed));
     // An X25519 key: well-formed, and none that signs.
     let x25519 = [&[0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x6e, 3, 0x21, 0][..], &[1; 32]].concat();
-    let refused = Trust::new(b"", [&x25519[..]]).err();
+    let refused = Trust::new(b"", [&x25519[..]], none()).err();
     assert_eq!(refused, Some(CaKeyError::Unsupported("1.3.101.110".to_owned())));
 }
 

@@ -7,13 +7,13 @@ mod common;
 
 use common::running::*;
 use common::*;
-use sigveil_log::checkpoint::Checkpoint;
+use sigveil_log::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use sigveil_log::note::NoteKey;
 use sigveil_verifiable_search::answer::{Answer, Place};
 use sigveil_verifiable_search::index::LogEntries;
 use sigveil_verifiable_search::key::MapKey;
 use sigveil_verifiable_search::service::{
-    EngineLog, FolderLog, Indexer, InputLog, Inputs, Unavailable, router,
+    EngineLog, FolderLog, Indexer, InputLog, Inputs, LocalReexecutor, Reexecutor as _, Unavailable, router,
 };
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
@@ -86,6 +86,24 @@ async fn an_entry_is_found_redacted_and_found_as_a_tombstone() {
         fresh.answer(&key, None).await.unwrap().verify(&key, &running.policy()).unwrap().value(),
         after.value()
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reexecutor_confirms_nothing_under_a_trust_root_that_another_has_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(folder.path());
+    let (old, new) = (trust(b"old", &[&Ca::new(1)]), trust(b"new", &[&Ca::new(1), &Ca::new(2)]));
+    running.log.append_opaque(labelled(&Ca::new(1), 7, 1)).await.unwrap();
+    assert_eq!(running.indexer_under(vec![old.clone()]).update().await, Ok(true));
+    let note = running.output.checkpoint().unwrap();
+    let checkpoint = VerifiedCheckpoint::open(&note, running.output.key(), &[]).unwrap();
+    let confirm = |trusts| {
+        let key = cosigner("reexecutor.example", 4);
+        let reexecutor = LocalReexecutor::new(running.inputs(trusts), key, clock());
+        reexecutor.cosign(&EngineLog(running.output.clone()), checkpoint.checkpoint()).map(drop)
+    };
+    assert_eq!(confirm(vec![old.clone()]), Ok(()));
+    assert_eq!(confirm(vec![old, new]).unwrap_err().reason(), "reexecute-old-trust-root");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

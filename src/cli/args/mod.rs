@@ -1,4 +1,4 @@
-//! Commands and flags, as cli.md names them. Every long flag can be set by `SIGVEIL_` and its name in capitals; a flag
+//! Commands and flags. Every long flag can be set by `SIGVEIL_` and its name in capitals; a flag
 //! on the command line goes before the variables of those that it excludes.
 
 mod ceremony;
@@ -73,7 +73,7 @@ pub enum Command {
     /// Withdraw an entry's content from the log, never its history
     #[command(subcommand)]
     Redact(Redact),
-    /// Copy, check and complete whole logs
+    /// Serve logs alone; copy, check and follow whole ones
     #[command(subcommand)]
     Log(Log),
     /// Examine an OIDC token

@@ -17,7 +17,7 @@ use sigveil_zk_ca::trust::{
     Allowance, Base64Bytes, Binding, Interval, IssuerKey, IssuerTrust, ProofTrust, VrfEpochs,
 };
 use x509_cert::Certificate;
-use x509_cert::der::{Decode, Encode};
+use x509_cert::der::{Decode, Encode, Reader, SliceReader};
 
 use super::issuers::Discovered;
 use super::{InstanceError, certificates, url};
@@ -215,14 +215,34 @@ pub fn header_of(token: &Jwt) -> String {
 /// # Errors
 /// When one cannot be read.
 pub fn known_trusts(store: &Path) -> Result<Vec<rule::Trust>, InstanceError> {
-    let read = |known: &Remembered| Ok(rule::Trust::new(&known.document, [known.ca_key.as_slice()])?);
+    let read = |known: &Remembered| {
+        let section: Section =
+            serde_json::from_slice(&known.document).map_err(|_| damaged("a trust root"))?;
+        let redactors = section.redactors()?;
+        let keys = spkis(&known.ca_keys).ok_or_else(|| damaged("an authority's key"))?;
+        Ok(rule::Trust::new(&known.document, keys, (redactors.keys, redactors.threshold))?)
+    };
     remembered(store)?.iter().map(read).collect()
+}
+
+fn damaged(what: &str) -> InstanceError {
+    InstanceError::Store(format!("{what} of those that were used cannot be read"))
+}
+
+/// Keys that stand one after the other.
+fn spkis(bytes: &[u8]) -> Option<Vec<&[u8]>> {
+    let (mut reader, mut keys) = (SliceReader::new(bytes).ok()?, Vec::new());
+    while !reader.is_finished() {
+        keys.push(reader.tlv_bytes().ok()?);
+    }
+    Some(keys)
 }
 
 /// A trust root that the store remembers.
 struct Remembered {
     document: Vec<u8>,
-    ca_key: Vec<u8>,
+    /// Of all certificates of the authority's chain, one after the other.
+    ca_keys: Vec<u8>,
 }
 
 fn remembered(store: &Path) -> Result<Vec<Remembered>, InstanceError> {
@@ -233,7 +253,7 @@ fn remembered(store: &Path) -> Result<Vec<Remembered>, InstanceError> {
             return Ok(found);
         }
         let document = files::read(&document, files::JSON_LIMIT)?;
-        found.push(Remembered { document, ca_key: files::read(&key, files::JSON_LIMIT)? });
+        found.push(Remembered { document, ca_keys: files::read(&key, files::JSON_LIMIT)? });
     }
 }
 
@@ -246,15 +266,16 @@ fn history_files(store: &Path, number: usize) -> [PathBuf; 2] {
 pub(super) fn keep_history(
     store: &Path,
     trust: &Trust,
-    issuing: &CertificateDer,
+    chain: [&CertificateDer; 2],
 ) -> Result<Vec<rule::Trust>, InstanceError> {
     files::make_folder(&store.join("trust"))?;
     let known = remembered(store)?;
     let document = trust.document();
     if known.last().is_none_or(|last| last.document != document) {
         let [document_file, key_file] = history_files(store, known.len());
-        // The key first: a document is taken for one of the history, and then has its key.
-        files::write(&key_file, &spki(issuing)?)?;
+        // The keys first: a document is taken for one of the history, and then has its keys.
+        let keys = chain.into_iter().map(spki).collect::<Result<Vec<_>, _>>()?;
+        files::write(&key_file, &keys.concat())?;
         files::write(&document_file, &document)?;
     }
     known_trusts(store)

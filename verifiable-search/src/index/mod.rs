@@ -3,8 +3,9 @@
 //!
 //! A [`Step`] names a trust root and, for any of the input logs, the entries that follow those indexed so far.
 //! Entries are judged in the order of their logs' origins, then of their indices; a step that is refused
-//! changes nothing. An entry whose body was redacted is indexed by the key list in its record: the leaf's
-//! key-list root shows whether that is what was indexed when the body was there.
+//! changes nothing. An entry whose body was redacted is indexed by the key list in its record, which redaction authorities
+//! have signed: the leaf's key-list root shows whether that is what was indexed when the body was
+//! there.
 
 mod error;
 mod judge;
@@ -17,9 +18,9 @@ use crate::key::MapKey;
 use crate::lists::{Lists, Packed};
 use crate::map::{Map, MapError};
 use crate::output::{Input, MAX_INPUTS, MAX_ORIGIN, OutputLeaf};
-use crate::rule::{CaKey, Trust};
+use crate::rule::{CaKey, Redactors, Trust};
 use crate::tree::Tree;
-use judge::Judged;
+use judge::{Judged, Known};
 use sigveil_log::entry::Stored;
 use sigveil_log::hash::Hash;
 use sigveil_log::merkle::leaf_hash;
@@ -41,6 +42,9 @@ pub struct LogEntries {
 pub struct Step {
     /// The trust root under which the new entries are judged, in addition to all before it.
     pub trust: Trust,
+    /// Redaction authorities of every trust root that is known, later ones too: an entry may be withheld long after the leaf
+    /// that covers it.
+    pub redactors: Vec<Redactors>,
     /// New entries, for each log at most once.
     pub logs: Vec<LogEntries>,
 }
@@ -106,8 +110,9 @@ impl Index {
         let mut logs: Vec<&LogEntries> = step.logs.iter().collect();
         logs.sort_by(|a, b| a.origin.cmp(&b.origin));
         self.check_inputs(&logs)?;
+        let known = Known { authorities: &authorities, redactors: &step.redactors };
         let judged =
-            logs.iter().map(|log| self.judge(log, &authorities)).collect::<Result<Vec<Vec<Judged>>, _>>()?;
+            logs.iter().map(|log| self.judge(log, &known)).collect::<Result<Vec<Vec<Judged>>, _>>()?;
         let keys: usize = judged.iter().flatten().map(|entry| entry.keys.keys().len()).sum();
         if keys > Map::CAPACITY - self.map.len() {
             return Err(MapError::Full.into());
@@ -153,7 +158,9 @@ impl Index {
             for key in judged.keys.keys() {
                 additions.entry(*key).or_default().push(Packed::new(log.number, index));
             }
-            if let Some((about, body)) = judged.record {
+            if let Some((about, leaf, body)) = judged.record
+                && log.leaves.leaf(about) == Some(leaf)
+            {
                 log.records.insert(about, SeenRecord { index, body });
             }
         }

@@ -35,14 +35,18 @@ pub(super) struct Reading {
 /// Reads a certificate. `sealed_claims` is the content octets of that extension's identifier.
 pub(super) fn read(certificate: &[u8], authorities: &[CaKey], sealed_claims: &[u8]) -> Reading {
     let mut reading = Reading::default();
-    let Some((signed, signature)) = split(certificate) else {
+    let Some((signed, unused, signature)) = split(certificate) else {
         reading.flags |= Flags::MALFORMED;
         return reading;
     };
-    if tagged(certificate, SEQUENCE).is_none_or(|outer| !outer.rest.is_empty()) {
+    if unused != 0 || tagged(certificate, SEQUENCE).is_none_or(|outer| !outer.rest.is_empty()) {
         reading.flags |= Flags::MALFORMED;
     }
-    reading.trusted = authorities.iter().any(|authority| authority.signed(signed.whole, signature));
+    // A signature that does not end with its last octet: some clients shift it, others do not look.
+    let shifted = shifted(signature, unused);
+    let mut signatures = std::iter::once(signature).chain(shifted.as_deref());
+    reading.trusted = signatures
+        .any(|signature| authorities.iter().any(|authority| authority.signed(signed.whole, signature)));
     if walk(signed.content, sealed_claims, &mut reading).is_none() {
         // Some part is not where it belongs: whatever looks like a label anywhere is one.
         reading.flags |= Flags::MALFORMED;
@@ -53,13 +57,23 @@ pub(super) fn read(certificate: &[u8], authorities: &[CaKey], sealed_claims: &[u
     reading
 }
 
-/// The signed part, and the signature over it.
-fn split(certificate: &[u8]) -> Option<(Item<'_>, &[u8])> {
+/// The signed part, and the signature over it, of whose last octet so many bits are said to be unused.
+fn split(certificate: &[u8]) -> Option<(Item<'_>, u8, &[u8])> {
     let outer = tagged(certificate, SEQUENCE)?;
     let signed = tagged(outer.content, SEQUENCE)?;
     let algorithm = tagged(signed.rest, SEQUENCE)?;
     let signature = tagged(algorithm.rest, BIT_STRING)?;
-    Some((signed, signature.content.strip_prefix(&[0])?))
+    let (unused, signature) = signature.content.split_first()?;
+    Some((signed, *unused, signature))
+}
+
+/// A string of bits moved to the right, so that it ends with its last octet; `None` where nothing is to be moved.
+fn shifted(bits: &[u8], unused: u8) -> Option<Vec<u8>> {
+    if !(1..8).contains(&unused) {
+        return None;
+    }
+    let before = std::iter::once(&0).chain(bits);
+    Some(before.zip(bits).map(|(high, low)| high << (8 - unused) | low >> unused).collect())
 }
 
 /// `TBSCertificate` (RFC 5280 §4.1).

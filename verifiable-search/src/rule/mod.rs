@@ -32,6 +32,7 @@ pub use sigveil_log::ca_key::{CaKey, CaKeyError};
 use crate::key::{KeyKind, MapKey};
 use crate::key_list::{EntryKeys, Flags};
 use ::der::asn1::ObjectIdentifier;
+use ed25519_dalek::VerifyingKey;
 use sha2::{Digest as _, Sha256};
 use sigveil_log::entry::{Entry, EntryError, Signature, sealed_digest};
 use sigveil_log::hash::Hash;
@@ -44,25 +45,31 @@ pub const RULE_VERSION: u16 = 1;
 pub const SEALED_CLAIMS: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.2.840.113556.1.8000.2554.6487.42043.7972.18191.47568.12556967.7251618.6");
 
+/// Keys that may sign redaction records, and how many of them it takes.
+pub type Redactors = (Vec<VerifyingKey>, usize);
+
 /// One trust root as far as the rule uses it.
 #[derive(Clone)]
 pub struct Trust {
     digest: Hash,
     ca_keys: Vec<CaKey>,
+    redactors: Redactors,
 }
 
 impl Trust {
-    /// The trust root with these bytes, whose CA keys are these `SubjectPublicKeyInfo`s (DER). The caller
-    /// parses the document: the keys of *every* CA in it that may sign leaf certificates.
+    /// The trust root with these bytes, whose CA keys are these `SubjectPublicKeyInfo`s (DER), and whose redaction
+    /// authorities these. The caller parses the document: the keys of *every* certificate in its chains, since stock clients
+    /// take a leaf from each of them.
     ///
     /// # Errors
     /// [`CaKeyError`] for a key that cannot be used.
     pub fn new<'a>(
         document: &[u8],
         ca_spkis: impl IntoIterator<Item = &'a [u8]>,
+        redactors: Redactors,
     ) -> Result<Self, CaKeyError> {
         let ca_keys = ca_spkis.into_iter().map(CaKey::from_spki).collect::<Result<_, _>>()?;
-        Ok(Self { digest: Hash(Sha256::digest(document).into()), ca_keys })
+        Ok(Self { digest: Hash(Sha256::digest(document).into()), ca_keys, redactors })
     }
 
     /// SHA-256 of the document.
@@ -73,6 +80,11 @@ impl Trust {
     /// The CA keys in it.
     pub fn ca_keys(&self) -> &[CaKey] {
         &self.ca_keys
+    }
+
+    /// Who may have content withheld.
+    pub fn redactors(&self) -> &Redactors {
+        &self.redactors
     }
 }
 

@@ -7,7 +7,7 @@ use crate::index::{Index, LogEntries, Step};
 use crate::key::MapKey;
 use crate::key_list::EntryKeys;
 use crate::list::Growth;
-use crate::reexecute::Replay;
+use crate::reexecute::{Replay, Source as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sigveil_log::checkpoint::VerifiedCheckpoint;
@@ -184,14 +184,17 @@ impl Sources {
             self.inputs.read(checkpoint, begin, checkpoint.size)
         });
         let logs: Vec<LogEntries> = logs.collect::<Result<_, _>>()?;
-        Ok(Step { trust: self.inputs.current_trust().clone(), logs })
+        let trust = self.inputs.current_trust().clone();
+        Ok(Step { trust, redactors: self.inputs.redactors(), logs })
     }
 
     /// Takes the leaf back from the output log, and makes the state that is served: its checkpoint with the
     /// re-executors' lines.
     fn publish(&self, prepared: Prepared) -> Result<Current, ServiceError> {
         let Prepared { mut current, snapshots, .. } = prepared;
-        if current.state.is_some() {
+        if let Some(state) = &mut current.state {
+            // Nothing is new but until when that is so: witnesses have cosigned the logs' checkpoints again.
+            state.inputs = snapshots.into_iter().map(|snapshot| snapshot.note).collect();
             return Ok(current);
         }
         let opened = self.output_checkpoint()?.ok_or(ServiceError::NotReady)?;

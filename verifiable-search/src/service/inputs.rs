@@ -3,7 +3,7 @@
 use super::{InputLog, ServiceError};
 use crate::index::LogEntries;
 use crate::reexecute::Source;
-use crate::rule::Trust;
+use crate::rule::{Redactors, Trust};
 use sigveil_log::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use sigveil_log::hash::Hash;
 use std::sync::Arc;
@@ -62,6 +62,16 @@ fn snapshot(log: &dyn InputLog) -> Result<Snapshot, ServiceError> {
 impl Source for Inputs {
     fn trust(&self, digest: &Hash) -> Option<Trust> {
         self.trusts.iter().find(|trust| trust.digest() == *digest).cloned()
+    }
+
+    fn redactors(&self) -> Vec<Redactors> {
+        let mut all: Vec<Redactors> = Vec::new();
+        for trust in &self.trusts {
+            if !all.contains(trust.redactors()) {
+                all.push(trust.redactors().clone());
+            }
+        }
+        all
     }
 
     fn entries(&self, origin: &str, begin: u64, end: u64) -> Option<LogEntries> {

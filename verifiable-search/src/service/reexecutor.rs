@@ -1,7 +1,7 @@
 //! Re-executors as an indexer asks them.
 
 use super::{Clock, Inputs, OutputLog, ServiceError};
-use crate::reexecute::Replay;
+use crate::reexecute::{ReexecuteError, Replay};
 use sigveil_log::checkpoint::Checkpoint;
 use sigveil_log::note::{NoteSignature, NoteSigner};
 use std::sync::{Mutex, PoisonError};
@@ -37,6 +37,10 @@ impl Reexecutor for LocalReexecutor {
         let outcome = (|| {
             for leaf in output.leaves(checkpoint, replay.len(), checkpoint.size)? {
                 replay.leaf(&leaf, &self.inputs)?;
+            }
+            let newest = self.inputs.current_trust().digest();
+            if replay.index().leaf().is_some_and(|leaf| leaf.trust_root != newest) {
+                return Err(ReexecuteError::OldTrustRoot.into());
             }
             Ok(replay.cosign(checkpoint, &self.signer, (self.clock)())?)
         })();

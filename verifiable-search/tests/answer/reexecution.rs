@@ -7,7 +7,7 @@ use sigveil_log::checkpoint::Checkpoint;
 use sigveil_log::entry::Stored;
 use sigveil_log::hash::Hash;
 use sigveil_verifiable_search::answer::{Answer, AnswerError};
-use sigveil_verifiable_search::index::{IndexError, Step};
+use sigveil_verifiable_search::index::IndexError;
 use sigveil_verifiable_search::output::{OutputError, OutputLeaf};
 use sigveil_verifiable_search::reexecute::{ReexecuteError, Replay, reexecute};
 use sigveil_verifiable_search::rule::SEALED_CLAIMS;
@@ -99,7 +99,7 @@ fn a_tombstone_needs_a_fitting_record() {
     let (world, log, keys) = redacted();
     let step = |log: &MemoryLog| {
         let logs = vec![log.entries(0, log.leaves.len() as u64)];
-        World::new().index.step(&Step { trust: root(), logs })
+        World::new().index.step(&step_under(&root(), logs))
     };
     assert_eq!(step(&log).unwrap().map_root, world.index.leaf().unwrap().map_root);
     let missing = Err(IndexError::Record { origin: LOG.to_owned(), index: 1 });
@@ -110,13 +110,34 @@ fn a_tombstone_needs_a_fitting_record() {
     let mut other = log.clone();
     other.stored[5] = Stored::Body(record(&log, 0, &keys, 9));
     assert_eq!(step(&other), missing);
+    // A fitting one that no authority of a trust root has signed.
+    for seed in [8, 10] {
+        let mut unsigned = log.clone();
+        unsigned.stored[5] = Stored::Body(record(&log, 1, &keys, seed));
+        assert_eq!(step(&unsigned), missing);
+    }
     // A fitting record that is not what stands in the log at its index.
     let mut absent = log.clone();
     let mut logs = vec![absent.entries(0, 6)];
     absent.push(labelled(&Ca::new(1), 1, 1));
     logs[0].entries[5] = absent.stored[6].clone();
-    let refused = World::new().index.step(&Step { trust: root(), logs });
+    let refused = World::new().index.step(&step_under(&root(), logs));
     assert_eq!(refused, Err(IndexError::Record { origin: LOG.to_owned(), index: 5 }));
+}
+
+/// Anybody can bring a log the record of another, which the same authorities have signed, or one about another leaf.
+#[test]
+fn a_record_about_something_else_makes_no_tombstone() {
+    let (mut world, mut log) = world();
+    let Stored::Body(body) = log.stored[1].clone() else { unreachable!("nothing is withheld") };
+    let keys = world.index.entry_keys(LOG, 1, &body).unwrap();
+    log.push(record_about("other.example", 1, log.leaves[1], &keys, 9).body());
+    log.push(record_about(LOG, 1, log.leaves[2], &keys, 9).body());
+    world.step(&root(), &[&log]);
+    let answer = world.index.answer(&label(LABEL), None, state_of(&world, &log));
+    assert!(answer.tombstones.is_empty());
+    let found = answer.verify(&label(LABEL), &policy()).unwrap();
+    assert!(found.entries().iter().all(|entry| entry.redaction.is_none()));
 }
 
 #[test]

@@ -22,7 +22,7 @@ use sigveil_verifiable_search::index::{Index, LogEntries, Step};
 use sigveil_verifiable_search::key_list::EntryKeys;
 use sigveil_verifiable_search::output::OutputLeaf;
 use sigveil_verifiable_search::reexecute::Source;
-use sigveil_verifiable_search::rule::Trust;
+use sigveil_verifiable_search::rule::{Redactors, Trust};
 use std::collections::BTreeMap;
 
 pub const NOW: u64 = 1_790_000_000;
@@ -67,9 +67,13 @@ impl Ca {
 
     pub fn sign(&self, signed: &[u8]) -> Vec<u8> {
         let signature: DerSignature = self.0.sign(signed);
-        let bits = [&[0], signature.as_bytes()].concat();
-        seq(&[signed, &seq(&[ECDSA_SHA256]), &der(3, &bits)])
+        signed_as(signed, 0, signature.as_bytes())
     }
+}
+
+/// A certificate with this signature, of whose last octet so many bits are said to be unused.
+pub fn signed_as(signed: &[u8], unused: u8, signature: &[u8]) -> Vec<u8> {
+    seq(&[signed, &seq(&[ECDSA_SHA256]), &der(3, &[&[unused], signature].concat())])
 }
 
 /// A `TBSCertificate` with these extensions.
@@ -138,9 +142,11 @@ pub fn sealed(ca: &Ca, label: u8, values: &[&[u8]]) -> (Entry, SealedPayload) {
     (Entry::Sealed(SealedEntry { commitments, signature }), payload)
 }
 
+/// A trust root whose redaction authority has the seed 9.
 pub fn trust(document: &[u8], authorities: &[&Ca]) -> Trust {
     let keys: Vec<_> = authorities.iter().map(|ca| ca.spki()).collect();
-    Trust::new(document, keys.iter().map(Vec::as_slice)).unwrap()
+    let redactors = vec![Ed25519::from_bytes(&[9; 32]).verifying_key()];
+    Trust::new(document, keys.iter().map(Vec::as_slice), (redactors, 1)).unwrap()
 }
 
 /// RFC 6962 tree hash by its definition.
@@ -264,10 +270,19 @@ impl Source for MemorySource {
         self.trusts.iter().find(|trust| trust.digest() == *digest).cloned()
     }
 
+    fn redactors(&self) -> Vec<Redactors> {
+        self.trusts.iter().map(|trust| trust.redactors().clone()).collect()
+    }
+
     fn entries(&self, origin: &str, begin: u64, end: u64) -> Option<LogEntries> {
         let log = self.logs.iter().find(|log| log.origin == origin)?;
         (end <= log.leaves.len() as u64).then(|| log.entries(begin, end))
     }
+}
+
+/// A step under a trust root, the only one that is known.
+pub fn step_under(trust: &Trust, logs: Vec<LogEntries>) -> Step {
+    Step { trust: trust.clone(), redactors: vec![trust.redactors().clone()], logs }
 }
 
 /// An index with its output log.
@@ -284,7 +299,7 @@ impl World {
     /// Indexes all that the logs have beyond what is indexed.
     pub fn step(&mut self, trust: &Trust, logs: &[&MemoryLog]) -> OutputLeaf {
         let logs = logs.iter().map(|log| log.entries(self.index.size(&log.origin), log.leaves.len() as u64));
-        let leaf = self.index.step(&Step { trust: trust.clone(), logs: logs.collect() }).unwrap();
+        let leaf = self.index.step(&step_under(trust, logs.collect())).unwrap();
         self.output.push(leaf.to_bytes());
         leaf
     }
