@@ -14,7 +14,8 @@
 //! ([`lanes`]). Stages and sums are tasks of one rayon pool, and two proofs at once share it.
 //!
 //! Out of scope: who may make a key and where it is kept (see [`crate::groth16`] and [`crate::keys`]); constant time,
-//! which is not claimed. Whatever is derived from the witness is wiped when it is dropped.
+//! which is not claimed. Values and openings are wiped when they are dropped; which points were added
+//! to which while sums were taken is not.
 
 pub mod curve;
 mod domain;

@@ -87,6 +87,22 @@ async fn documents_are_limited_in_size_status_and_time() {
 }
 
 #[tokio::test]
+async fn a_clock_that_was_ahead_keeps_no_key_from_being_fetched() {
+    let (old, new) = (Issuer::generate(), Issuer::generate());
+    let [first, mut second] = [old.jwk(), new.jwk()];
+    second["kid"] = json!("rotated");
+    let (iss, _) = issuer(move |nth| match nth {
+        0 => Json(json!({ "keys": [first] })).into_response(),
+        _ => Json(json!({ "keys": [second] })).into_response(),
+    })
+    .await;
+    let keys = IssuerKeys::discover(&iss, policy()).unwrap();
+    assert!(keys.modulus(Some("test-key"), NOW + 10_000).await.is_ok());
+    assert!(keys.modulus(Some("rotated"), NOW).await.is_ok());
+    assert!(keys.modulus(Some("test-key"), NOW).await.is_err(), "it was withdrawn");
+}
+
+#[tokio::test]
 async fn unknown_key_ids_fetch_anew_but_rarely() {
     let (old, new) = (Issuer::generate(), Issuer::generate());
     let [first, mut second] = [old.jwk(), new.jwk()];

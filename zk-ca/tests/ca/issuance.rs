@@ -80,14 +80,29 @@ async fn csr_with_bearer_token_and_another_profile() {
     assert_eq!(forged["reason"], "proof-of-possession-invalid");
     let garbage = send(json!({ "certificateSigningRequest": "AAAA" })).await;
     assert_eq!(garbage["reason"], "csr-malformed");
+    // Nobody looks at the subject, whose length and number of names are limited all the same.
+    let names = |count: usize| (0..count).map(|n| format!("CN={n}")).collect::<Vec<_>>().join("+");
+    let named =
+        |subject: String| send(json!({ "certificateSigningRequest": csr_named(&key, &key, &subject) }));
+    assert!(named(names(16)).await["signedCertificateEmbeddedSct"].is_object());
+    for subject in [names(17), format!("CN={}", "a".repeat(4096))] {
+        assert_eq!(named(subject).await["reason"], "csr-malformed");
+    }
 }
 
 /// A PKCS#10 request of `key`, signed by `signer`, in base64 of PEM, with an empty subject.
 fn csr(key: &SigningKeyP256, signer: &SigningKeyP256) -> String {
+    csr_named(key, signer, "")
+}
+
+fn csr_named(key: &SigningKeyP256, signer: &SigningKeyP256, subject: &str) -> String {
     use x509_cert::request::{CertReq, CertReqInfo, Version};
     let info = CertReqInfo {
         version: Version::V1,
-        subject: Default::default(),
+        subject: Some(subject)
+            .filter(|name| !name.is_empty())
+            .map(|name| name.parse().unwrap())
+            .unwrap_or_default(),
         public_key: spki::SubjectPublicKeyInfoOwned::from_der(key.public_key().der()).unwrap(),
         attributes: Default::default(),
     };

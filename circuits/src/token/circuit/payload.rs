@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use sigveil_vrf_identity::domain::Domain;
 use sigveil_vrf_identity::poseidon::MAX_INPUTS;
+use zeroize::Zeroizing;
 
 use super::claims::{constant, text_digest};
 use crate::Fr;
@@ -184,8 +185,8 @@ fn positions(class: SizeClass) -> usize {
 }
 
 /// The payload's bytes where [`decode`] puts them, for hints.
-pub(super) fn placed(witness: &Witness, class: SizeClass) -> Vec<u8> {
-    let mut bytes = vec![0; positions(class)];
+pub(super) fn placed(witness: &Witness, class: SizeClass) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(vec![0; positions(class)]);
     for (to, from) in bytes.iter_mut().skip(start(witness)).zip(&witness.payload) {
         *to = *from;
     }

@@ -6,6 +6,7 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use der::{Decode, Encode};
 use serde::{Deserialize, Deserializer};
 use sigveil_circuits::token::BindingSalt;
+use sigveil_log::der_sets;
 use sigveil_vrf_identity::field;
 use sigveil_vrf_identity::label::{Mode, Profile};
 use x509_cert::request::CertReq;
@@ -15,6 +16,8 @@ use crate::key::{KeyError, SubjectKey};
 
 /// Most bytes of a request.
 pub const MAX_REQUEST_BYTES: usize = 32 * 1024;
+/// Most bytes of a certificate signing request, DER: those of the largest keys have half of it.
+const MAX_CSR_BYTES: usize = 4 * 1024;
 
 /// Why a request is refused before its token is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -170,6 +173,10 @@ fn csr_key(text: &str) -> Result<SubjectKey, RequestError> {
     let pem = BASE64_STANDARD.decode(text).map_err(|_| RequestError::Csr)?;
     let (label, der) = der::pem::decode_vec(&pem).map_err(|_| RequestError::Csr)?;
     if label != "CERTIFICATE REQUEST" {
+        return Err(RequestError::Csr);
+    }
+    // The parser sorts attributes in a time that is quadratic in their number.
+    if der.len() > MAX_CSR_BYTES || !der_sets::are_small(&der) {
         return Err(RequestError::Csr);
     }
     let request = CertReq::from_der(&der).map_err(|_| RequestError::Csr)?;

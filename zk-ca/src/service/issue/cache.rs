@@ -56,8 +56,15 @@ impl Places {
             None => {}
         }
         if self.arrived.len() >= CAPACITY {
-            let idle = |name: &Name| Arc::strong_count(&self.by_name[name].1) == 1;
-            self.forget(self.arrived.iter().position(idle)?);
+            let idle = |name: &&Name| Arc::strong_count(&self.by_name[*name].1) == 1;
+            let failed = |name: &Name| idle(&name) && !self.by_name[name].1.initialized();
+            // What was refused is first to go: refusals cost nothing, and would take the place of certificates.
+            let at = self
+                .arrived
+                .iter()
+                .position(failed)
+                .or_else(|| self.arrived.iter().position(|name| idle(&name)));
+            self.forget(at?);
         }
         let place = Place::default();
         self.by_name.insert(name, (expires, Arc::clone(&place)));
@@ -95,6 +102,7 @@ mod tests {
         finish("done", 100);
         assert!(place(" first\n", 600).unwrap().initialized());
         assert!(!place("first", 601).unwrap().initialized(), "it has expired");
+        finish("first", 601);
         assert!(Arc::ptr_eq(&place("working", 600).unwrap(), &working));
         // As many more as there is room for; the oldest go, but for what is worked on.
         for n in 0..CAPACITY - 3 {
@@ -118,6 +126,18 @@ mod tests {
         // One that failed: nobody works on it any more.
         working.pop();
         assert!(place("another").is_some());
+    }
+
+    #[test]
+    fn what_failed_goes_before_any_certificate() {
+        let key = SigningKeyP256::generate(&mut rand_core::OsRng).public_key();
+        let cache = Cache::default();
+        let place = |token: &str| cache.place(token, &key, 0, 600).unwrap();
+        place("first").set(certificate()).unwrap();
+        for n in 0..2 * CAPACITY {
+            place(&format!("refused {n}"));
+        }
+        assert!(place("first").initialized());
     }
 
     #[test]

@@ -29,12 +29,17 @@ impl AcceptedToken {
         self.token.identity().issuer()
     }
 
-    /// Values over which stock clients sign to prove possession: `email` and `sub`. A token that has both leaves the
-    /// choice to the client, and either ties the signature to this token's subject.
+    /// Values over which stock clients sign to prove possession: `sub`, and `email` where the issuer says that it is
+    /// verified: an address that anybody may state ties a signature to nobody.
     pub(super) fn challenge_claims(&self) -> Vec<&str> {
-        let payload = self.token.jwt().compact().payload();
-        ["email", "sub"].into_iter().filter_map(|name| string_claim(payload, name)).collect()
+        challenge_claims(self.token.jwt().compact().payload())
     }
+}
+
+fn challenge_claims(payload: &[u8]) -> Vec<&str> {
+    let is_verified = claim(payload, "email_verified", JsonKind::Literal) == Some(b"true".as_slice());
+    let email = string_claim(payload, "email").filter(|_| is_verified);
+    email.into_iter().chain(string_claim(payload, "sub")).collect()
 }
 
 /// Accepts a token for certification at `time`: bound to `key` where a salt is given, unbound otherwise.
@@ -76,10 +81,33 @@ pub(super) async fn accept(
 
 /// A top-level string claim as it stands, the first of that name. Only for choosing what to check against.
 fn string_claim<'a>(payload: &'a [u8], name: &str) -> Option<&'a str> {
+    let value = claim(payload, name, JsonKind::String)?;
+    std::str::from_utf8(&value[1..value.len() - 1]).ok()
+}
+
+/// A top-level claim of this kind as it stands.
+fn claim<'a>(payload: &'a [u8], name: &str, kind: JsonKind) -> Option<&'a [u8]> {
     let object = Object::parse(payload).ok()?;
     let member = object.members().iter().find(|member| &payload[member.key.clone()] == name.as_bytes())?;
-    if member.kind != JsonKind::String {
-        return None;
+    (member.kind == kind).then(|| &payload[member.value.clone()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn possession_is_proven_over_an_address_only_if_it_is_verified() {
+        let claims = |members: &str| {
+            let payload = format!("{{{members}}}");
+            challenge_claims(payload.as_bytes()).join(" ")
+        };
+        assert_eq!(claims(r#""sub":"u","email":"a@b","email_verified":true"#), "a@b u");
+        for unverified in ["false", "null", r#""true""#, "1"] {
+            let members = format!(r#""email":"a@b","email_verified":{unverified},"sub":"u""#);
+            assert_eq!(claims(&members), "u", "{unverified}");
+        }
+        assert_eq!(claims(r#""sub":"u","email":"a@b""#), "u");
+        assert_eq!(claims(r#""email":"a@b","email_verified":true"#), "a@b");
     }
-    std::str::from_utf8(&payload[member.value.start + 1..member.value.end - 1]).ok()
 }

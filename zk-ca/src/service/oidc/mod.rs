@@ -64,6 +64,11 @@ pub struct IssuerKeys {
     cache: Mutex<Cache>,
 }
 
+/// Seconds between two moments; of one that is to come, as when the clock was set back, nobody knows how long ago it was.
+fn since(then: u64, now: u64) -> u64 {
+    now.checked_sub(then).unwrap_or(u64::MAX)
+}
+
 #[derive(Default)]
 struct Cache {
     keys: Option<KeySet>,
@@ -77,7 +82,7 @@ impl Cache {
     /// Whether to fetch: there are no keys, they are old, or the one wanted is unknown; and the last attempt, whatever
     /// came of it, is some time ago.
     fn wants_fetch(&self, unknown: bool, now: u64) -> bool {
-        let rested = self.attempted.is_none_or(|at| now.saturating_sub(at) >= MIN_REFRESH_INTERVAL);
+        let rested = self.attempted.is_none_or(|at| since(at, now) >= MIN_REFRESH_INTERVAL);
         rested && (unknown || self.keys.is_none() || self.age(now) >= MAX_AGE)
     }
 
@@ -87,7 +92,7 @@ impl Cache {
     }
 
     fn age(&self, now: u64) -> u64 {
-        now.saturating_sub(self.fetched)
+        since(self.fetched, now)
     }
 
     fn answer(&self, key_id: Option<&str>, now: u64) -> Result<Modulus, OidcError> {

@@ -20,7 +20,7 @@ mod memory;
 
 use instructions::Vector;
 
-/// Proof that this processor has AVX-512 F and IFMA, and that the system saves their registers.
+/// Proof that this processor has AVX-512 F, DQ and IFMA, BMI2 and ADX, and that the system saves their registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Avx512(());
 
@@ -29,7 +29,9 @@ impl Avx512 {
     pub fn detect() -> Option<Self> {
         let here = std::arch::is_x86_feature_detected!("avx512f")
             && std::arch::is_x86_feature_detected!("avx512dq")
-            && std::arch::is_x86_feature_detected!("avx512ifma");
+            && std::arch::is_x86_feature_detected!("avx512ifma")
+            && std::arch::is_x86_feature_detected!("bmi2")
+            && std::arch::is_x86_feature_detected!("adx");
         here.then_some(Self(()))
     }
 
