@@ -8,8 +8,8 @@
 //! growth, since a log that has just begun has files that are not full yet; of Rekor v1 at its own largest. [`Basis`] names
 //! that rate and those sizes;
 //! bytes sent are those of the bundle that cosign got, since it is made of the services' answers. A verification is the
-//! verifier's own CPU and the bundle that it fetches; `sigveil` there is the library in a process that runs, and what the
-//! search's proof adds to the bytes is not counted. A look-up is the CPU of the index for one, and its answer. A GB-year is a
+//! verifier's own CPU and what it fetches: the bundle, and by `sigveil`, which is the library in a process that runs, the file
+//! beside it with the proof of the search. A look-up, of a key that is not there, is the CPU of the index for one, and its answer. A GB-year is a
 //! million times a thousand bytes, kept for a year.
 //!
 //! Left out, since no row says it or it does not grow with use: what an instance of ours keeps beside the entry (the index
@@ -153,9 +153,12 @@ pub(crate) fn costs(data: &Data, prices: &Prices) -> Vec<Cost> {
     };
     let ours = |authority| Servers { authority, timestamps: "sigveil", log: "sigveil" };
     let theirs = Servers { authority: "fulcio", timestamps: "tsa", log: "rekor2" };
-    let verification = |row: &str| {
-        Some(Needs { cpu: sign(row, "verify_cpu")?, stored: nothing, sent: sign(row, "bundle_bytes")? })
+    let verification = |row: &str, fetched: &[&'static str]| {
+        let mut bytes = fetched.iter().map(|metric| sign(row, metric));
+        let sent = bytes.try_fold(nothing, |sum, figure| Some(sum.plus(figure?)))?;
+        Some(Needs { cpu: sign(row, "verify_cpu")?, stored: nothing, sent })
     };
+    let (stock, ours_too) = (&["bundle_bytes"][..], &["bundle_bytes", "companion_bytes"][..]);
     let kept = |stored: Option<Figure>| Some(Needs { cpu: nothing, stored: stored?, sent: nothing });
     let entries = |log: &str, count: f64| kept(entry(log).map(|one| one.times(count)));
     let certificate = |log: &str| data.figure("log", log, "bytes_per_entry").ok();
@@ -177,14 +180,18 @@ pub(crate) fn costs(data: &Data, prices: &Prices) -> Vec<Cost> {
         (
             "verify/baseline/cosign",
             "a million verifications by cosign, real servers",
-            verification("baseline/cosign"),
+            verification("baseline/cosign", stock),
         ),
-        ("verify/zk/cosign", "a million verifications by cosign, zk", verification("zk/cosign")),
-        ("verify/zk/sigveil", "a million verifications by our library, zk", verification("zk/sigveil")),
+        ("verify/zk/cosign", "a million verifications by cosign, zk", verification("zk/cosign", stock)),
+        (
+            "verify/zk/sigveil",
+            "a million verifications by our library, zk",
+            verification("zk/sigveil", ours_too),
+        ),
         (
             "verify/zk_deferred/sigveil",
             "a million verifications by our library, zk deferred",
-            verification("zk_deferred/sigveil"),
+            verification("zk_deferred/sigveil", ours_too),
         ),
         ("search/rekor1", "a million look-ups, Rekor v1, unproven", searched("op/search/rekor1")),
         ("search/sigveil", "a million look-ups, every scheme of ours", searched("op/search/sigveil")),

@@ -171,7 +171,7 @@ fn cost_section(page: &mut String, prices: &Prices, costs: &[Cost], basis: Basis
          and an entry, each operation measured alone, the entry at the same rate on both sides; storage of the signature log's \
          entry for a year, at the same size of both logs; bytes of cosign's bundle, sent once. Not counted: the index and what \
          it keeps, the certificate log's storage (lines of its own), memory that stands idle, backups, requests billed one by \
-         one, people; of a verification the search's proof, and by our library the start of a process. CPU is this machine's.</p>",
+         one, people; of a verification by our library the start of a process. CPU is this machine's.</p>",
     );
     for (what, number) in [
         ("Entries a second of a log, at which its CPU is taken", basis.rate),
