@@ -1,8 +1,8 @@
 //! Transparency log: Merkle tree, tiles, checkpoints, engine, Rekor v2 and static-ct faces, redaction.
 //!
 //! The pure part (no IO, clock or async) is what verifiers use: [`merkle`], [`tile`], [`bundle`], [`batch`], [`note`],
-//! [`checkpoint`], [`entry`], [`sct`], [`ca_key`], [`der_sets`], and the witness's rules. The feature `service` adds what runs: the
-//! store in a folder, the engine, the HTTP faces, and the copying and checking of whole logs.
+//! [`checkpoint`], [`entry`], [`sct`], [`ca_key`], [`der_sets`], and the witness's rules. The feature `service` adds what
+//! runs: the store in a folder, the engine, the HTTP faces, and the copying and checking of whole logs.
 
 #[cfg(test)]
 extern crate self as sigveil_log;

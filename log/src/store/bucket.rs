@@ -41,6 +41,8 @@ pub trait Bucket: Send + Sync + fmt::Debug {
     fn create(&self, name: &str, bytes: &[u8]) -> io::Result<Created>;
     /// Puts an object in the place of this version, durably.
     fn replace(&self, name: &str, bytes: &[u8], version: &Version) -> io::Result<Replaced>;
+    /// Puts an object durably, in the place of whatever stands there.
+    fn overwrite(&self, name: &str, bytes: &[u8]) -> io::Result<()>;
     /// Removes an object, if it is there.
     fn remove(&self, name: &str) -> io::Result<()>;
     /// How many calls may be under way at once.

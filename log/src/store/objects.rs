@@ -1,7 +1,7 @@
 //! Where what readers see of a log lies: tiles, bundles, checkpoint, and what is kept beside entries. A folder, or a
 //! bucket of an S3-compatible store.
 //!
-//! In a bucket nothing but the checkpoint is ever overwritten, and what is withheld. A tile, partial or full, is created
+//! In a bucket nothing that can be read is ever overwritten but the checkpoint, and what is withheld. A tile, partial or full, is created
 //! once: its name says how many entries it covers, and the entries before an index never change, so that whoever writes it,
 //! however late or often, writes the same. The checkpoint is replaced only by whoever knows what stands there, and so is a
 //! bundle, by itself without what is withheld.
@@ -239,13 +239,16 @@ impl Objects {
 }
 
 /// Creates an object, or finds it there as it should be.
+///
+/// A store that was killed while it created one may say for ever that it stands there, and not have it: its place is then
+/// taken without a condition, by what anybody would put there.
 fn create(bucket: &dyn Bucket, name: &str, bytes: &[u8]) -> io::Result<()> {
     match bucket.create(name, bytes)? {
         Created::Now(_) => Ok(()),
         Created::Before => match bucket.get(name)? {
             Some((there, _)) if there == bytes => Ok(()),
             Some(_) => Err(differs(name)),
-            None => Err(io::ErrorKind::NotFound.into()),
+            None => bucket.overwrite(name, bytes),
         },
     }
 }

@@ -278,6 +278,9 @@ mod tests {
         fn replace(&self, _: &str, _: &[u8], _: &Version) -> io::Result<Replaced> {
             unreachable!("a reader writes nothing")
         }
+        fn overwrite(&self, _: &str, _: &[u8]) -> io::Result<()> {
+            unreachable!("a reader writes nothing")
+        }
         fn remove(&self, _: &str) -> io::Result<()> {
             unreachable!("a reader writes nothing")
         }

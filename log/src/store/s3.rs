@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use reqwest::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
+use reqwest::header::{ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use rusty_s3::actions::{ListObjectsV2, S3Action};
 use rusty_s3::{Credentials, UrlStyle};
@@ -133,15 +133,20 @@ impl S3 {
         &self,
         name: &str,
         bytes: &[u8],
-        condition: (reqwest::header::HeaderName, String),
+        condition: Option<(HeaderName, String)>,
     ) -> io::Result<(StatusCode, Option<Version>, Vec<u8>)> {
         let key = self.key(name);
         let url = self.bucket.put_object(Some(&self.credentials), &key).sign(SIGNED_FOR);
         let bytes = bytes.to_vec();
         self.send(move |client| {
-            client.put(url.clone()).header(condition.0.clone(), &condition.1).body(bytes.clone())
+            let put = client.put(url.clone()).body(bytes.clone());
+            condition.iter().fold(put, |put, (name, value)| put.header(name, value))
         })
     }
+}
+
+fn no_bucket() -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, "there is no such bucket")
 }
 
 /// The version that a put gave.
@@ -165,19 +170,25 @@ impl Bucket for S3 {
     }
 
     fn create(&self, name: &str, bytes: &[u8]) -> io::Result<Created> {
-        match self.put(name, bytes, (IF_NONE_MATCH, "*".to_owned()))? {
+        match self.put(name, bytes, Some((IF_NONE_MATCH, "*".to_owned())))? {
             (StatusCode::PRECONDITION_FAILED, ..) => Ok(Created::Before),
-            (StatusCode::NOT_FOUND, ..) => {
-                Err(io::Error::new(io::ErrorKind::NotFound, "there is no such bucket"))
-            }
+            (StatusCode::NOT_FOUND, ..) => Err(no_bucket()),
             (_, version, _) => Ok(Created::Now(given(version)?)),
         }
     }
 
     fn replace(&self, name: &str, bytes: &[u8], version: &Version) -> io::Result<Replaced> {
-        match self.put(name, bytes, (IF_MATCH, version.0.clone()))? {
+        match self.put(name, bytes, Some((IF_MATCH, version.0.clone())))? {
             (StatusCode::PRECONDITION_FAILED | StatusCode::NOT_FOUND, ..) => Ok(Replaced::Other),
             (_, version, _) => Ok(Replaced::Now(given(version)?)),
+        }
+    }
+
+    fn overwrite(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        match self.put(name, bytes, None)? {
+            (StatusCode::NOT_FOUND, ..) => Err(no_bucket()),
+            (status, ..) if status.is_success() => Ok(()),
+            (status, ..) => Err(io::Error::other(format!("the object store answered {status}"))),
         }
     }
 

@@ -85,6 +85,10 @@ impl Bucket for Reached {
         self.ask()?.replace(name, bytes, replaced)
     }
 
+    fn overwrite(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.ask()?.overwrite(name, bytes)
+    }
+
     fn remove(&self, name: &str) -> io::Result<()> {
         self.ask()?.remove(name)
     }
@@ -107,6 +111,20 @@ fn one_that_cannot_publish_lets_others() {
     let mut second = shared.open(shared.by(&shared.bucket));
     assert!(second.leads() && !first.leads());
     assert_eq!(send(&mut second, 2..3), None);
+}
+
+/// A store that keeps what it promises says so of nothing. Others do for ever, once they were killed.
+#[test]
+fn what_stands_there_and_cannot_be_read_is_put_there_again() {
+    let bucket = MemoryBucket::default();
+    let shared = Shared { bucket: Arc::new(bucket.clone()), ..Shared::new() };
+    let torn = ["tile/0/000.p/3", "tile/entries/000.p/3"];
+    let mut first = shared.open(shared.by(&shared.bucket));
+    torn.iter().for_each(|name| bucket.tear(name));
+    assert_eq!(send(&mut first, 0..3), None);
+    for name in torn {
+        assert!(bucket.get(name).unwrap().is_some(), "{name}");
+    }
 }
 
 /// What it has published is all it knows of, and nothing of what others ordered is left to read.
@@ -205,6 +223,13 @@ fn fill(writer: &mut impl Writer) {
     assert_eq!(send(writer, 70_000..70_001), Some(AppendError::Busy));
 }
 
+/// The same of a log that one writes, and of one that several do.
+fn on_both(alone: impl Fn(Config), together: impl Fn(Config)) {
+    alone(Run::new(&Place::memory()).config());
+    let shared = Shared::new();
+    together(shared.by(&shared.bucket));
+}
+
 /// What it is due to do has to be done between batches that are all refused.
 fn goes_on_when_its_witness_is_back<W: Engine>(config: Config) {
     let outage = Outage::of(Arc::clone(&config.witnesses[0]), false);
@@ -221,9 +246,7 @@ fn goes_on_when_its_witness_is_back<W: Engine>(config: Config) {
 
 #[test]
 fn a_log_that_is_full_goes_on_when_its_witness_is_back() {
-    goes_on_when_its_witness_is_back::<Sequencer>(Run::new(&Place::memory()).config());
-    let shared = Shared::new();
-    goes_on_when_its_witness_is_back::<FrontEnd>(shared.by(&shared.bucket));
+    on_both(goes_on_when_its_witness_is_back::<Sequencer>, goes_on_when_its_witness_is_back::<FrontEnd>);
 }
 
 /// That a checkpoint could not be renewed is no reason not to ask for the next.
@@ -241,9 +264,10 @@ fn asks_again_after_it_could_not_renew<W: Engine>(config: Config) {
 
 #[test]
 fn what_could_not_be_renewed_stands_and_the_next_entry_is_taken() {
-    asks_again_after_it_could_not_renew::<Sequencer>(Run::new(&Place::memory()).config());
-    let shared = Shared::new();
-    asks_again_after_it_could_not_renew::<FrontEnd>(shared.by(&shared.bucket));
+    on_both(
+        asks_again_after_it_could_not_renew::<Sequencer>,
+        asks_again_after_it_could_not_renew::<FrontEnd>,
+    );
 }
 
 #[test]

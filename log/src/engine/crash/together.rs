@@ -63,6 +63,10 @@ impl Bucket for Careless {
         })
     }
 
+    fn overwrite(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.bucket.overwrite(name, bytes)
+    }
+
     fn remove(&self, name: &str) -> io::Result<()> {
         self.bucket.remove(name)
     }

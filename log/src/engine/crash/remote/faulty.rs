@@ -106,6 +106,11 @@ impl Bucket for FaultyBucket {
         self.call(format_args!("replace {name}"), move |bucket| bucket.replace(&named, &bytes, &version))
     }
 
+    fn overwrite(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let (named, bytes) = (name.to_owned(), bytes.to_vec());
+        self.call(format_args!("overwrite {name}"), move |bucket| bucket.overwrite(&named, &bytes))
+    }
+
     fn remove(&self, name: &str) -> io::Result<()> {
         let named = name.to_owned();
         self.call(format_args!("remove {name}"), move |bucket| bucket.remove(&named))

@@ -12,7 +12,14 @@ use crate::store::shared::{Connect, Journal, Ordered, Pieces, Turn};
 
 /// Clones are the same bucket.
 #[derive(Debug, Clone, Default)]
-pub struct MemoryBucket(Arc<Mutex<BTreeMap<String, Vec<u8>>>>);
+pub struct MemoryBucket(Arc<Mutex<BTreeMap<String, Option<Vec<u8>>>>>);
+
+impl MemoryBucket {
+    /// Has an object stand there that nobody can read: the store was killed while it created it.
+    pub fn tear(&self, name: &str) {
+        self.0.lock().unwrap().insert(name.to_owned(), None);
+    }
+}
 
 fn version(bytes: &[u8]) -> Version {
     Version(Hash::of(&[bytes]).to_hex())
@@ -24,7 +31,10 @@ impl Bucket for MemoryBucket {
     }
 
     fn get(&self, name: &str) -> io::Result<Option<(Vec<u8>, Version)>> {
-        Ok(self.0.lock().unwrap().get(name).map(|bytes| (bytes.clone(), version(bytes))))
+        Ok(self.0.lock().unwrap().get(name).cloned().flatten().map(|bytes| {
+            let version = version(&bytes);
+            (bytes, version)
+        }))
     }
 
     fn create(&self, name: &str, bytes: &[u8]) -> io::Result<Created> {
@@ -32,18 +42,23 @@ impl Bucket for MemoryBucket {
         if objects.contains_key(name) {
             return Ok(Created::Before);
         }
-        objects.insert(name.to_owned(), bytes.to_vec());
+        objects.insert(name.to_owned(), Some(bytes.to_vec()));
         Ok(Created::Now(version(bytes)))
     }
 
     fn replace(&self, name: &str, bytes: &[u8], replaced: &Version) -> io::Result<Replaced> {
         match self.0.lock().unwrap().get_mut(name) {
-            Some(there) if version(there) == *replaced => {
+            Some(Some(there)) if version(there) == *replaced => {
                 *there = bytes.to_vec();
                 Ok(Replaced::Now(version(bytes)))
             }
             _ => Ok(Replaced::Other),
         }
+    }
+
+    fn overwrite(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.0.lock().unwrap().insert(name.to_owned(), Some(bytes.to_vec()));
+        Ok(())
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
