@@ -179,7 +179,8 @@ pub(crate) fn shown(value: f64, unit: &str) -> String {
         "bytes" => format!("{value:.0} B"),
         "1/s" if value < 100.0 => format!("{value:.2}/s"),
         "1/s" => format!("{value:.0}/s"),
-        _ if value.fract() == 0.0 => format!("{value:.0}"),
+        // Of two counts the median may lie between.
+        _ if value.fract() == 0.0 || value >= 1e3 => format!("{value:.0}"),
         _ => format!("{value:.3}"),
     }
 }

@@ -72,7 +72,7 @@ async fn a_stock_client_gets_a_complete_log_entry() {
 
 #[tokio::test]
 async fn an_entry_with_a_certificate_keeps_it_byte_for_byte() {
-    use common::certificates::{Holder, constraints, extension};
+    use common::certificates::{Holder, constraints, extension, name_of};
     let folder = tempfile::tempdir().unwrap();
     let url = serve(sigveil_log::rekor::router(Log::open(config(folder.path())).unwrap())).await;
     let issuer = Holder::root("CN=issuer", 1);
@@ -91,9 +91,17 @@ async fn an_entry_with_a_certificate_keeps_it_byte_for_byte() {
         "x509Certificate": { "rawBytes": STANDARD.encode(&certificate) },
     });
     assert_eq!(verifier, &expected);
-    // The same signature under a certificate of another key, and under none that can be read.
+    // The same signature under a certificate of another key, under one with a name of many parts, and under none.
     let other = issuer.certify("CN=leaf", &issuer.key, vec![]);
-    for (verifier, reason) in [(other, "entry-bad-signature"), (certificate[1..].to_vec(), "entry-bad-key")] {
+    let [few, many] = [16, 17].map(|count| issuer.certify(&name_of(count), &entry_key(), vec![]));
+    let taken =
+        post(&format!("{url}/api/v2/log/entries"), request(&certified_rekord(b"artifact", few))).await;
+    assert_eq!(taken.status(), 201);
+    for (verifier, reason) in [
+        (other, "entry-bad-signature"),
+        (many, "entry-bad-key"),
+        (certificate[1..].to_vec(), "entry-bad-key"),
+    ] {
         let body = request(&certified_rekord(b"artifact", verifier));
         let answer = post(&format!("{url}/api/v2/log/entries"), body).await;
         assert_eq!(refusal(answer).await, (400, reason.to_owned()));

@@ -194,6 +194,13 @@ async fn each_condition_refuses_alone_and_nothing_is_withheld() {
         assert_eq!(refused.reason(), "entry-not-canonical");
     }
 
+    // Nor does what they have signed about another log, which whoever likes may bring here.
+    let mut elsewhere = good.clone();
+    elsewhere.statement.origin = "other.example".to_owned();
+    elsewhere.signatures = vec![elsewhere.statement.sign(&authority())];
+    let refused = log.append(&Entry::Redaction(elsewhere)).await.unwrap_err();
+    assert_eq!(refused.reason(), "entry-other-log");
+
     // What they sign by mistake is no entry either: readers would stop at it.
     let formless = record(0, receipt.leaf_hash, Withholding::Fields(Vec::new()));
     let refused = log.append(&Entry::Redaction(formless)).await.unwrap_err();

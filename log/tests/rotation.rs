@@ -11,7 +11,7 @@ use ed25519_dalek::SigningKey;
 use sigveil_log::checkpoint::VerifiedCheckpoint;
 use sigveil_log::engine::{Config, Layout, Log, OpenError};
 use sigveil_log::note::{NoteKey, NoteSignature, NoteSigner};
-use sigveil_log::witness::{AddCheckpoint, CosignError, Cosigner};
+use sigveil_log::witness::{AddCheckpoint, CosignError, Cosigner, Witness};
 
 fn signer(key: u8) -> NoteSigner {
     NoteSigner::ed25519(ORIGIN, SigningKey::from_bytes(&[key; 32])).unwrap()
@@ -91,6 +91,25 @@ fn keys_of_one_log_have_one_name_and_a_certificate_log_has_one_key() {
     ] {
         let config = Config { signer, also_signed_by: others, layout, ..config(folder.path()) };
         assert!(matches!(Log::open(config).map(drop), Err(OpenError::Keys(_))));
+    }
+}
+
+/// However a key is called, it signs once.
+#[test]
+fn a_witness_has_a_key_that_nobody_else_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let witness = |name: &str, key: u8| {
+        let logs = vec![signer(31).public().clone()];
+        let signer = NoteSigner::cosignature(name, SigningKey::from_bytes(&[key; 32])).unwrap();
+        let place = folder.path().join(name);
+        Arc::new(Witness::open(&place, signer, logs, Arc::new(|| NOW)).unwrap()) as Arc<dyn Cosigner>
+    };
+    for (others, taken) in [([41, 42], true), ([41, 41], false), ([41, 31], false)] {
+        let witnesses = vec![witness("a.example", others[0]), witness("b.example", others[1])];
+        let config = Config { signer: signer(31), witnesses, ..config(folder.path()) };
+        let opened = Log::open(config).map(drop);
+        assert_eq!(opened.is_ok(), taken, "{others:?}: {opened:?}");
+        assert!(taken || matches!(opened, Err(OpenError::Keys(_))), "{opened:?}");
     }
 }
 

@@ -1,7 +1,9 @@
 //! `verify` on what the demo left, and on each part of it altered: one reason per check.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ed25519_dalek::VerifyingKey;
 use serde_json::Value;
+use sigveil_log::note::NoteKey;
 
 use crate::alteration::Altered;
 use crate::support::{Demo, demo, run_json, scratch};
@@ -220,6 +222,34 @@ fn the_two_parts_of_a_trust_root_belong_together() {
         root["certificateAuthorities"][0]["uri"] = "https://other.example".into();
     });
     assert_eq!((status, answer["reason"].as_str()), (1, Some("trust-section-other-root")));
+}
+
+/// Whoever has one key and two names would count as two.
+#[test]
+fn one_key_stands_once_in_a_trust_root_whatever_it_is_called() {
+    let section = demo().json("trusted_root.sigveil.json");
+    let renamed = |member: &str| {
+        let text = section.pointer(member).unwrap().as_str().unwrap();
+        let key = NoteKey::parse(text).unwrap();
+        let point = STANDARD.decode(text.splitn(3, '+').nth(2).unwrap()).unwrap();
+        let point = VerifyingKey::from_bytes(point[1..].try_into().unwrap()).unwrap();
+        assert_ne!(key.name(), "renamed.example");
+        NoteKey::cosignature("renamed.example", point).unwrap().encode()
+    };
+    let (witness, reexecutor) = (renamed("/witnesses/keys/0"), renamed("/reexecutors/keys/0"));
+    let cases = [
+        ("witnesses", witness.clone()),
+        ("witnesses", reexecutor),
+        ("witnesses", renamed("/signatureLog/verifierKey")),
+        ("reexecutors", renamed("/outputLog/verifierKey")),
+        ("reexecutors", witness),
+    ];
+    for (whose, key) in cases {
+        let (status, answer) = with_altered(demo(), "trusted_root.sigveil.json", "--sigveil-root", |root| {
+            root[whose]["keys"].as_array_mut().unwrap().push(key.into());
+        });
+        assert_eq!((status, answer["reason"].as_str()), (1, Some("trust-threshold")), "{whose}: {answer}");
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ use sigveil_verifiable_search::key::MapKey;
 use sigveil_verifiable_search::service::{
     EngineLog, FolderLog, Indexer, InputLog, Inputs, LocalReexecutor, Reexecutor as _, Unavailable, router,
 };
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -150,6 +151,52 @@ impl InputLog for SlowLog {
         released.map_err(|_| Unavailable("nobody else could run".to_owned()))?;
         self.log.entries(tree, begin, end)
     }
+}
+
+/// A log whose checkpoint another witness has cosigned since, once that is said.
+struct Renewed {
+    log: FolderLog,
+    is: AtomicBool,
+}
+
+impl InputLog for Renewed {
+    fn key(&self) -> &NoteKey {
+        self.log.key()
+    }
+
+    fn checkpoint(&self) -> Result<Vec<u8>, Unavailable> {
+        let bytes = self.log.checkpoint()?;
+        if !self.is.load(Ordering::SeqCst) {
+            return Ok(bytes);
+        }
+        let opened = VerifiedCheckpoint::open(&bytes, self.key(), &[]).unwrap();
+        let mut note = opened.note().clone();
+        note.add(cosigner("late.example", 8).sign(opened.checkpoint(), NOW));
+        Ok(note.to_string().into_bytes())
+    }
+
+    fn entries(&self, tree: &Checkpoint, begin: u64, end: u64) -> Result<LogEntries, Unavailable> {
+        self.log.entries(tree, begin, end)
+    }
+}
+
+/// Verifiers ask how old the cosignatures are: what is served keeps up with them though there is nothing new to index.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_witnesses_have_cosigned_again_is_served_without_a_new_entry() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(folder.path());
+    running.log.append_opaque(labelled(&Ca::new(1), 7, 1)).await.unwrap();
+    let log = Arc::new(Renewed { log: FolderLog::of(&running.log), is: AtomicBool::new(false) });
+    let inputs = Inputs::new(vec![log.clone()], vec![trust(b"trust root", &[&Ca::new(1)])]).unwrap();
+    let indexer = Indexer::new(inputs, Arc::new(EngineLog(running.output.clone())), Vec::new(), 0);
+    assert_eq!(indexer.update().await, Ok(true));
+    let before = indexer.state().await.unwrap();
+    log.is.store(true, Ordering::SeqCst);
+    assert_eq!(indexer.update().await, Ok(false));
+    let after = indexer.state().await.unwrap();
+    assert_eq!((&after.leaf, &after.checkpoint), (&before.leaf, &before.checkpoint));
+    assert!(after.inputs[0].starts_with(&before.inputs[0]));
+    assert!(after.inputs[0][before.inputs[0].len()..].contains("late.example"));
 }
 
 /// On a runtime with one thread: while the indexer waits for its files, other tasks go on.

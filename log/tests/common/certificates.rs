@@ -45,6 +45,11 @@ pub fn precertificate_signing() -> Extension {
     extension(ObjectIdentifier::new_unwrap("2.5.29.37"), false, usage.to_der().unwrap())
 }
 
+/// A name whose one part has so many values.
+pub fn name_of(count: usize) -> String {
+    (0..count).map(|n| format!("CN={n}")).collect::<Vec<_>>().join("+")
+}
+
 /// Somebody with a name, a key and a certificate.
 #[derive(Clone)]
 pub struct Holder {

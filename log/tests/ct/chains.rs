@@ -79,6 +79,19 @@ async fn a_certificate_that_is_not_in_its_one_form_is_refused() {
     log.issue(whole, EntryKind::Certificate).await.unwrap();
 }
 
+/// The parser sorts the parts of a name in a time that is quadratic in their number.
+#[tokio::test]
+async fn a_certificate_has_few_parts_in_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Holder::root("CN=root", 1);
+    let log = open(folder.path(), &[&root.certificate]);
+    for (count, reason) in [(17, Some("ct-malformed")), (16, None)] {
+        let leaf = root.certify(&name_of(count), &subject_key(), vec![]);
+        let issued = log.issue(vec![leaf], EntryKind::Certificate).await;
+        assert_eq!(issued.err().map(|error| error.reason()), reason, "{count}");
+    }
+}
+
 /// Signs a certificate anew, by such a key.
 fn signed_by(certificate: &[u8], key: &keys::EcdsaKeyPair) -> Vec<u8> {
     let mut certificate = Certificate::from_der(certificate).unwrap();

@@ -1,5 +1,9 @@
 //! SCTs as they are read and verified, and the leaves of data tiles.
 
+use der::Encode as _;
+use sigveil_log::sct::precertificate_tbs;
+use x509_cert::Certificate;
+
 use super::*;
 
 #[test]
@@ -69,6 +73,22 @@ fn exactly_one_timestamp_must_be_embedded() {
     assert_eq!(reason(list(&[])), "sct-count");
     assert_eq!(reason(list(&item[..item.len() - 1])), "sct-malformed");
     assert_eq!(reason(vec![extension(one[0].extn_id, false, vec![4, 0])]), "sct-malformed");
+}
+
+/// What is signed for a certificate without extensions of its own has none, not a list of none (RFC 5280 §4.1).
+#[test]
+fn without_its_timestamp_a_certificate_may_have_no_extensions() {
+    let root = Holder::root("CN=root", 1);
+    let entry = PrecertEntry { issuer_key_hash: Hash([7; 32]), tbs: b"tbs".to_vec() };
+    let list = sct_list(&[SignedCertificateTimestamp::sign(&log_key(), &entry, NOW, 3)]);
+    let parse = |der: &[u8]| Certificate::from_der(der).unwrap().tbs_certificate;
+    let mut bare = parse(&root.certify("CN=leaf", &subject_key(), vec![]));
+    bare.extensions = None;
+    let bare = bare.to_der().unwrap();
+    for extensions in [list, vec![poison()]] {
+        let certificate = root.certify("CN=leaf", &subject_key(), extensions);
+        assert_eq!(precertificate_tbs(&certificate), Ok(bare.clone()));
+    }
 }
 
 /// As the TLS encoding of an SCT has it (RFC 6962 §3.2, RFC 5246 §4.7).

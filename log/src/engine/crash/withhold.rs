@@ -150,6 +150,20 @@ fn whatever_goes_wrong_when_it_is_withheld_it_is_gone_in_the_end() {
     }
 }
 
+/// Who leads a folder for the first time does not know what it was completed from.
+#[test]
+fn what_an_older_copy_of_the_folder_brings_back_is_erased_again() {
+    let (mut prepared, mut front_end) = Prepared::new(false, 3, &Withholding::WholeBody);
+    let bundle = prepared.config().objects().locate("tile/entries/000.p/5");
+    let old = std::fs::read(&bundle).unwrap();
+    prepared.redact(&mut front_end).unwrap();
+    drop(front_end);
+    std::fs::write(&bundle, old).unwrap();
+    assert!(prepared.holds());
+    drop(prepared.open());
+    assert!(!prepared.holds());
+}
+
 /// The one that does not publish notes it, and the one that does erases it.
 #[test]
 fn whichever_front_end_is_asked_it_is_gone() {
