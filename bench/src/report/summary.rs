@@ -20,17 +20,13 @@ const fn headline(what: &'static str, of: [&'static str; 4]) -> Headline {
     Headline { what, suite, ours, theirs, metric }
 }
 
-const HEADLINES: [Headline; 17] = [
+const HEADLINES: [Headline; 16] = [
     headline("cosign signs (zk)", ["sign", "zk/cosign", "baseline/cosign", "wall"]),
     headline("sigstore-python signs (zk)", ["sign", "zk/python", "baseline/python", "wall"]),
     headline("cosign verifies (zk)", ["sign", "zk/cosign", "baseline/cosign", "verify"]),
-    headline("CPU of all servers for a signing (zk)", ["sign", "zk/cosign", "baseline/cosign", "server_cpu"]),
-    headline(
-        "CPU of all servers for a signing (hashed)",
-        ["sign", "hashed/cosign", "baseline/cosign", "server_cpu"],
-    ),
     headline("bundle (zk)", ["sign", "zk/cosign", "baseline/cosign", "bundle_bytes"]),
     headline("CPU of a certificate (zk)", ["sign", "op/issue/zk", "op/issue/fulcio", "ca_cpu"]),
+    headline("CPU of a certificate (hashed)", ["sign", "op/issue/hashed", "op/issue/fulcio", "ca_cpu"]),
     headline("certificates a second (zk)", ["sign", "op/issue/zk", "op/issue/fulcio", "rate_max"]),
     headline("a timestamp", ["sign", "op/timestamp/sigveil", "op/timestamp/tsa", "wall"]),
     headline("a search", ["sign", "op/search/sigveil", "op/search/rekor1", "wall"]),

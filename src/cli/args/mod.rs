@@ -297,7 +297,7 @@ pub struct DiscloseOpen {
     /// The bundle to disclose
     #[arg(long, value_name = "B")]
     pub bundle: PathBuf,
-    /// The opening that `sign` or `identity login` left
+    /// The opening that `identity login` left
     #[arg(long, value_name = "F")]
     pub opening: PathBuf,
     /// Where to write the disclosure
