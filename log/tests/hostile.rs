@@ -19,7 +19,7 @@ const ENTRIES: &str = "/api/v2/log/entries";
 /// Limits that a test can wait for.
 fn short(connections: usize) -> Limits {
     let time = Duration::from_millis(400);
-    Limits { head: time, body: time, lifetime: 10 * time, connections, client: ClientLimits::default() }
+    Limits { head: time, body: time, lifetime: 10 * time, connections, ..Limits::default() }
 }
 
 /// A log's face under these limits, and its address.
@@ -249,11 +249,27 @@ async fn whoever_holds_every_connection_holds_them_for_a_while_only() {
     let folder = tempfile::tempdir().unwrap();
     let (_log, address) = start(folder.path(), short(8)).await;
     let mut held = Vec::new();
-    for _ in 0..64 {
+    for _ in 0..14 {
         held.push(send(&address, b"POST ").await);
     }
     assert_eq!(submit(&address, &body(b"artifact")).await.0, 201);
     drop(held);
+}
+
+/// What finds no place and no room to wait is told so at once, and who waits in vain is told at last.
+#[tokio::test]
+async fn whoever_comes_when_there_is_no_room_is_not_left_waiting() {
+    let long = Duration::from_secs(3600);
+    let crowded = refused(503, "too-many-connections");
+    for (head_time, room) in [(long, 2), (Duration::from_millis(400), 3)] {
+        let folder = tempfile::tempdir().unwrap();
+        let limits = Limits { head: head_time, body: long, waiting: room, ..short(1) };
+        let (_log, address) = start(folder.path(), Limits { lifetime: long, ..limits }).await;
+        let held = send(&address, head(100).as_slice()).await;
+        let waiting = [send(&address, b"").await, send(&address, b"").await];
+        assert_eq!(answer(&mut send(&address, b"").await).await, crowded, "{room}");
+        drop((held, waiting));
+    }
 }
 
 /// Somebody asks and asks and reads no answer, until neither side can write any more.
@@ -269,6 +285,87 @@ async fn whoever_does_not_read_holds_a_connection_for_a_while_only() {
     }
     assert_eq!(submit(&address, &body(b"artifact")).await.0, 201);
     drop(stream);
+}
+
+/// Has the first bundle be of fifteen megabytes.
+async fn fill_bundle(log: &Log) {
+    let append = |n: u8| {
+        let log = log.clone();
+        tokio::spawn(async move { log.append_opaque(vec![n; 60_000]).await })
+    };
+    for appended in (0..=255).map(append).collect::<Vec<_>>() {
+        appended.await.unwrap().unwrap();
+    }
+}
+
+/// The beginning of what is answered to a client that reads no more of it.
+async fn begun(address: &str, client: &str, path: &str) -> ([u8; 12], TcpStream) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    // Little of it waits on this side.
+    socket.set_recv_buffer_size(4 << 10).unwrap();
+    socket.bind(format!("{client}:0").parse().unwrap()).unwrap();
+    let mut stream = socket.connect(address.parse().unwrap()).await.unwrap();
+    stream.write_all(&get(path)).await.unwrap();
+    let mut begun = [0; 12];
+    stream.read_exact(&mut begun).await.unwrap();
+    (begun, stream)
+}
+
+/// Large answers are held for a while, and only so many of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_nobody_reads_hold_so_much_and_for_so_long() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits { body: Duration::from_secs(15), ..Limits::default() };
+    let (log, address) = start(folder.path(), limits).await;
+    fill_bundle(&log).await;
+    let asked = || begun(&address, "127.0.0.1", "/api/v2/tile/entries/000");
+    let mut unread = Vec::new();
+    // Fifteen megabytes each, of 256 in all.
+    loop {
+        let (begun, stream) = asked().await;
+        if &begun == b"HTTP/1.1 503" {
+            break;
+        }
+        unread.push(stream);
+        assert!(unread.len() <= 17, "{} of them are held", unread.len());
+    }
+    assert_eq!(unread.len(), 17);
+    // What is small goes on, and the others are cut off.
+    assert_eq!(answer(&mut send(&address, &get("/healthz")).await).await.0, 200);
+    let room = async {
+        while &asked().await.0 != b"HTTP/1.1 200" {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), room).await.unwrap();
+    drop(unread);
+    each_client_has_a_share().await;
+}
+
+/// Of that room, which is the process's: in the same test, therefore.
+async fn each_client_has_a_share() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, address) = start(folder.path(), per_client(None, Some(100))).await;
+    fill_bundle(&log).await;
+    let asked = |client| begun(&address, client, "/api/v2/tile/entries/000");
+    let served = async |client| {
+        loop {
+            let (status, stream) = asked(client).await;
+            if &status == b"HTTP/1.1 200" {
+                break stream;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let whole = async {
+        let two = [served("127.0.0.1").await, served("127.0.0.1").await];
+        assert_eq!(&asked("127.0.0.1").await.0, b"HTTP/1.1 503");
+        let other = served("127.0.0.2").await;
+        // What is not held any more is room again.
+        drop(two);
+        drop((served("127.0.0.1").await, other));
+    };
+    tokio::time::timeout(Duration::from_secs(120), whole).await.unwrap();
 }
 
 #[tokio::test]

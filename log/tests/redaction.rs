@@ -221,6 +221,29 @@ async fn each_condition_refuses_alone_and_nothing_is_withheld() {
     assert!(matches!(stored(&log, 0), Stored::Withheld(_)));
 }
 
+/// What was withheld first is withheld again, too, when somebody puts back what was stored before both.
+#[tokio::test]
+async fn fields_that_are_withheld_one_after_the_other_are_all_kept_withheld() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(witnessed(folder.path())).unwrap();
+    let (entry, payload) = sealed(b"a value to be forgotten");
+    let receipt = log.append_sealed(&entry, &payload).await.unwrap();
+    let kept = folder.path().join("log/sealed/0");
+    let old = fs::read(&kept).unwrap();
+    for field in [0, 1] {
+        let record = record(0, receipt.leaf_hash, Withholding::Fields(vec![field]));
+        let at = log.append(&Entry::Redaction(record)).await.unwrap().index;
+        log.redact(at, Covered(true)).await.unwrap();
+    }
+    log.stop().await;
+    fs::write(&kept, old).unwrap();
+    Log::open(witnessed(folder.path())).unwrap().stop().await;
+    let again = fs::read(&kept).unwrap();
+    for field in &payload.fields {
+        assert!(!secrets(field).iter().any(|secret| contains(&again, secret)));
+    }
+}
+
 #[tokio::test]
 async fn an_unwitnessed_record_withholds_nothing() {
     let folder = tempfile::tempdir().unwrap();

@@ -79,6 +79,7 @@ on_each_store! {
     an_order_that_was_rolled_back_and_has_grown_again_is_refused
     an_order_that_is_rolled_back_under_a_log_takes_nothing
     two_of_three_witnesses_are_enough_and_one_is_not
+    a_witness_that_is_down_keeps_nobody_from_renewing
     a_frozen_log_is_read_and_takes_nothing_also_when_it_is_opened_again
     what_is_published_is_signed_by_all_who_are_to_sign_though_nothing_is_appended
     what_is_withheld_is_gone_from_all_that_is_stored

@@ -100,7 +100,7 @@ pub struct Shared {
     pub journal: Arc<dyn Connect>,
     /// Where tiles and checkpoint lie, if not in the log's folder.
     pub bucket: Option<Arc<dyn Bucket>>,
-    /// How long the front end that publishes may be silent before another does.
+    /// How long the front end that publishes may be silent before another does; while it begins to, a minute at least.
     pub lease: Duration,
     /// How often a front end without the lease looks whether it is free.
     pub contend: Duration,
@@ -145,7 +145,7 @@ impl Config {
 
     pub(super) fn objects(&self) -> Objects {
         match self.shared.as_ref().and_then(|shared| shared.bucket.as_ref()) {
-            Some(bucket) => Objects::Bucket(Arc::clone(bucket)),
+            Some(bucket) => Objects::Bucket(Arc::clone(bucket), self.redaction.is_some()),
             None => Objects::Folder(self.files.clone(), self.folder.clone()),
         }
     }

@@ -33,6 +33,10 @@ use leading::Leading;
 /// How often a front end that waits for a checkpoint looks for it.
 const LOOK: Duration = Duration::from_millis(4);
 
+/// How long the lease is at least while a front end begins to lead: it reads the end of the tree then, and prolongs nothing.
+/// Of one that dies meanwhile the database knows.
+const BEGINNING: Duration = Duration::from_secs(60);
+
 /// Everything that the log's thread owns.
 pub(super) struct FrontEnd {
     config: Config,
@@ -137,13 +141,20 @@ impl FrontEnd {
     fn contend(&mut self) -> Result<(), OpenError> {
         self.looked = Instant::now();
         let Some(journal) = self.journal.as_deref_mut() else { return Ok(()) };
-        if !journal.lease(self.shared.lease)? {
+        let begins = self.leading.is_none();
+        if !journal.lease(if begins { self.shared.lease.max(BEGINNING) } else { self.shared.lease })? {
             self.leading = None;
             self.sweep()?;
-        } else if self.leading.is_none() {
-            self.leading = Leading::begin(&self.config, journal, self.knew)?;
-            match &self.leading {
-                Some(leading) => tracing::info!(size = leading.tree.size(), "this front end publishes now"),
+        } else if begins {
+            let begun = Leading::begin(&self.config, journal, self.knew);
+            // What it has stored since may be what others withhold meanwhile.
+            self.knew.get_or_insert(0);
+            match begun? {
+                Some(leading) if journal.lease(self.shared.lease)? => {
+                    tracing::info!(size = leading.tree.size(), "this front end publishes now");
+                    self.leading = Some(leading);
+                }
+                Some(_) => {}
                 None => journal.release()?,
             }
         }

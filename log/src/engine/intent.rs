@@ -1,6 +1,7 @@
 //! What is to be withheld of one entry: durable before anything is erased, and carried out on whatever holds the entry, again
 //! and again until all of it was.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,19 @@ impl Intent {
     /// whole, and what readers were pointed to stays.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         self == other || (self.index == other.index && self.withheld == Withholding::WholeBody)
+    }
+
+    /// Both of one entry, this one first: what is noted of it says all that is withheld, however often it was asked for.
+    pub(crate) fn with(self, other: Self) -> Self {
+        let withheld = match (&self.withheld, &other.withheld) {
+            _ if self.covers(&other) => return self,
+            (Withholding::Fields(before), Withholding::Fields(more)) => {
+                let all: BTreeSet<_> = before.iter().chain(more).copied().collect();
+                Withholding::Fields(all.into_iter().collect())
+            }
+            _ => Withholding::WholeBody,
+        };
+        Self { withheld, ..other }
     }
 
     /// What stands in the place of the item, if it is withheld.

@@ -133,11 +133,16 @@ impl Publisher {
         for signer in &self.signers {
             note.add(signer.sign(&checkpoint, self.time));
         }
-        let needed = self.threshold.max(self.to_keep(size));
-        let cosigned = self.cosign(&mut note, tiles, size);
-        if cosigned < needed {
+        // A cosignature is over the text, which is renewed with the same one: of a witness that does not answer the old one
+        // stays, and what stands loses none.
+        let standing = self.cosignatures(size);
+        let renewed = self.cosign(&mut note, tiles, size);
+        let kept: Vec<_> = standing.into_iter().filter(|line| !note.has_key_of(line)).collect();
+        let is_in_vain = renewed == 0 && !kept.is_empty() && !self.log_key().is_rfc6962();
+        if renewed + kept.len() < self.threshold || is_in_vain {
             return Err(AppendError::Unwitnessed);
         }
+        kept.into_iter().for_each(|line| note.add(line));
         let text: Arc<str> = note.to_string().into();
         self.objects.publish(text.as_bytes(), &mut self.standing).map_err(|error| {
             tracing::error!(%error, "the checkpoint cannot be written");
@@ -148,13 +153,13 @@ impl Publisher {
         Ok(published)
     }
 
-    /// How many cosignatures are on what stands, if it is only to be renewed: it loses none by that. A tree head has to grow
-    /// younger all the same.
-    fn to_keep(&self, size: u64) -> usize {
-        let standing = self.whole(size).filter(|_| !self.log_key().is_rfc6962());
-        let note = standing.and_then(|published| SignedNote::parse(published.note.as_bytes()).ok());
-        let lines = note.and_then(|note| note.verify(&self.witness_keys()).ok());
-        lines.map_or(0, |lines| lines.len())
+    /// The cosignatures on what stands, if it is only to be renewed.
+    fn cosignatures(&self, size: u64) -> Vec<NoteSignature> {
+        let note = self.whole(size).and_then(|published| SignedNote::parse(published.note.as_bytes()).ok());
+        let keys = self.witness_keys();
+        let Some(note) = note.filter(|note| note.verify(&keys).is_ok()) else { return Vec::new() };
+        let is_known = |line: &&NoteSignature| keys.iter().any(|key| line.is_by(key));
+        note.signatures().iter().filter(is_known).cloned().collect()
     }
 
     /// Asks all witnesses at once, so that several slow ones cost no more than one, and waits for as many as are needed and a

@@ -135,7 +135,10 @@ pub(super) fn redact(
     let path = sequencer.config.folder.join("withheld").join(intent.index.to_string());
     let files = sequencer.config.files.clone();
     let first = files.read_optional(&path)?.map(|bytes| Intent::read(&bytes)).transpose()?;
-    let intent = first.filter(|first| first.covers(&intent)).unwrap_or(intent);
+    let intent = match first {
+        Some(first) => first.with(intent),
+        None => intent,
+    };
     files.ensure_durable(&path, &intent.to_bytes()?)?;
     sequencer.withhold(&[(intent.index, intent.clone())].into())?;
     Ok(intent.into())

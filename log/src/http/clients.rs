@@ -37,7 +37,7 @@ pub struct ClientLimits {
 }
 
 /// One client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Client(IpAddr);
 
 impl Client {

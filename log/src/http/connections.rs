@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Body as _;
@@ -17,11 +17,13 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio_io_timeout::TimeoutStream;
 
 use super::clients::{Client, ClientLimits, Clients, Place};
-use super::{MAX_REQUEST, problem, problem_body};
+use super::{MAX_REQUEST, held, problem, problem_body};
 
 /// Bytes of a connection after which no more are taken before these are read. A head that is still not whole is refused; one
 /// read may have brought as many again.
@@ -30,20 +32,27 @@ const MAX_HELD: usize = 64 << 10;
 const REFUSED: Duration = Duration::from_millis(50);
 /// Connections that the system holds until they are taken. Beyond 128, the usual number, it answers with SYN cookies, and
 /// some of those clients find their connection reset.
-const WAITING: i32 = 4096;
+const HELD_BY_SYSTEM: i32 = 4096;
+
+/// What those are told who find no place in time, or none to wait.
+const CROWDED: &str = "there are too many connections already";
 
 /// What may be taken of a face.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Time for the head of a request, from the connection's beginning or the last answer: so idle connections end too.
     pub head: Duration,
-    /// Time for the body of a request.
+    /// Time for the body of a request, and of an answer for any part of it to be taken.
     pub body: Duration,
     /// Time after which a connection ends with the request it is at, so that whoever does not read its answers holds
     /// none for ever. What is not answered [`Limits::body`] later is cut off.
     pub lifetime: Duration,
-    /// Connections at once; further ones wait in the system's queue.
+    /// Connections at once.
     pub connections: usize,
+    /// Further ones that wait for a place, each for twice [`Limits::head`], so that those which only hold one are over by then.
+    /// Those beyond are told so at once: left to the system's queue, when that is full, their clients ask ever more seldom,
+    /// and long after there is room.
+    pub waiting: usize,
     /// What each client may take; by default there is no such limit.
     pub client: ClientLimits,
 }
@@ -55,6 +64,7 @@ impl Default for Limits {
             body: Duration::from_secs(20),
             lifetime: Duration::from_secs(600),
             connections: 4096,
+            waiting: 4096,
             client: ClientLimits::default(),
         }
     }
@@ -91,24 +101,23 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits) {
 
 /// Serves HTTP/1.1 until `shutdown` begins. A body that is not whole in time is answered with 408; a head that is not
 /// ends the connection without an answer, since there is no request yet to be answered. What a client takes beyond its own
-/// limits is answered with 429.
+/// limits is answered with 429, and whoever finds no place with 503.
 pub async fn serve_until(listener: TcpListener, router: Router, limits: Limits, shutdown: &Shutdown) {
+    allow_many_files();
     let mut ending = shutdown.0.subscribe();
     let clients = Clients::new(limits.client);
     let router = router
         .layer(from_fn_with_state(limits, read_body))
+        .layer(from_fn(hold_answer))
         .layer(from_fn_with_state(Arc::clone(&clients), keep_to_rate));
-    if let Err(error) = rustix::net::listen(&listener, WAITING) {
+    if let Err(error) = rustix::net::listen(&listener, HELD_BY_SYSTEM) {
         tracing::warn!(%error, "fewer connections can wait to be taken");
     }
-    let places = Arc::new(Semaphore::new(limits.connections));
+    let (places, waiting) =
+        (Arc::new(Semaphore::new(limits.connections)), Arc::new(Semaphore::new(limits.waiting)));
     loop {
-        let next = async {
-            let place = Arc::clone(&places).acquire_owned().await.expect("nobody closes it");
-            (place, listener.accept().await)
-        };
-        let (place, accepted) = tokio::select! {
-            next = next => next,
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
             () = begun(&mut ending) => return,
         };
         let (stream, address) = match accepted {
@@ -122,8 +131,19 @@ pub async fn serve_until(listener: TcpListener, router: Router, limits: Limits, 
         // Answers are written whole: none waits for the client's acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
         let Ok(own_place) = clients.connect(address.ip()) else {
-            refuse(stream);
+            refuse(stream, StatusCode::TOO_MANY_REQUESTS, "this address has too many connections already");
             continue;
+        };
+        // Of a place that is free nobody before waits any more.
+        let place = match Arc::clone(&places).try_acquire_owned() {
+            Ok(place) => Ok(place),
+            Err(_) => match Arc::clone(&waiting).try_acquire_owned() {
+                Ok(waits) => Err(waits),
+                Err(_) => {
+                    refuse(stream, StatusCode::SERVICE_UNAVAILABLE, CROWDED);
+                    continue;
+                }
+            },
         };
         let client = own_place.as_ref().map(Place::client);
         let face = TowerToHyperService::new(router.clone());
@@ -133,11 +153,31 @@ pub async fn serve_until(listener: TcpListener, router: Router, limits: Limits, 
             }
             face.call(request)
         });
-        let mut ending = ending.clone();
+        let (mut ending, places) = (ending.clone(), Arc::clone(&places));
         tokio::spawn(async move {
+            let place = match place {
+                Ok(place) => place,
+                Err(waits) => {
+                    let place = tokio::select! {
+                        place = tokio::time::timeout(2 * limits.head, places.acquire_owned()) => place,
+                        () = begun(&mut ending) => return,
+                    };
+                    drop(waits);
+                    let Ok(Ok(place)) = place else {
+                        // What it has asked meanwhile: left unread, it would take the answer with it.
+                        let _ = stream.try_read(&mut [0; 8 << 10]);
+                        refuse(stream, StatusCode::SERVICE_UNAVAILABLE, CROWDED);
+                        return;
+                    };
+                    place
+                }
+            };
             let mut http = http1::Builder::new();
             http.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(MAX_HELD);
-            let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+            // Whoever reads nothing for so long has the answer for no longer.
+            let mut stream = TimeoutStream::new(stream);
+            stream.set_write_timeout(Some(limits.body));
+            let mut connection = pin!(http.serve_connection(TokioIo::new(Box::pin(stream)), service));
             // Whoever breaks off, or sends what is no HTTP, has ended its own connection only.
             let over = tokio::select! {
                 _ = connection.as_mut() => false,
@@ -153,17 +193,13 @@ pub async fn serve_until(listener: TcpListener, router: Router, limits: Limits, 
     }
 }
 
-/// Tells a client that its connections are too many, without waiting for a request, which would take another one's place.
+/// Tells a client that connections are too many, without waiting for a request, which would take another one's place.
 /// A connection that is new takes these few bytes at once.
-fn refuse(stream: TcpStream) {
-    let body = problem_body(
-        StatusCode::TOO_MANY_REQUESTS,
-        "too-many-connections",
-        "this address has too many connections already",
-    );
+fn refuse(stream: TcpStream, status: StatusCode, detail: &str) {
+    let body = problem_body(status, "too-many-connections", detail);
     let answer = format!(
-        "HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/problem+json\r\nretry-after: 5\r\n\
-         connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        "HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\nretry-after: 5\r\nconnection: close\r\n\
+         content-length: {}\r\n\r\n{body}",
         body.len(),
     );
     // Whoever does not get it finds the connection ended.
@@ -183,6 +219,19 @@ async fn keep_to_rate(State(clients): State<Arc<Clients>>, request: Request, nex
         refused.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     refused
+}
+
+/// Holds large answers until they are sent.
+async fn hold_answer(request: Request, next: Next) -> Response {
+    let client = request.extensions().get::<Client>().copied();
+    held::answer(next.run(request).await, client).await
+}
+
+/// Has this process have as many files as it may: connections are files, and so is what a log is written to.
+fn allow_many_files() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it may not be raised, there are fewer connections, and the system says so.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 /// Hands requests on once they are whole.

@@ -34,7 +34,7 @@ use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::clients::{Client, ClientLimits, Clients, Place};
-use super::problem;
+use super::{held, problem};
 use crate::checkpoint::parse_decimal;
 use crate::hash::Hash;
 use crate::store::Reader;
@@ -108,7 +108,7 @@ impl Feed {
             let size = *self.published.borrow_and_update();
             if next < size {
                 let feed = self.clone();
-                let read = tokio::task::spawn_blocking(move || feed.read(next, size)).await;
+                let read = held::read(move || feed.read(next, size)).await;
                 let Ok(Ok((text, end))) = read else {
                     tracing::warn!(next, "a feed ends, because its log cannot be read");
                     return;

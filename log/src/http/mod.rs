@@ -6,6 +6,7 @@
 mod clients;
 mod connections;
 mod feed;
+mod held;
 
 pub use clients::{ClientLimits, Rate};
 pub use connections::{Limits, Shutdown, serve, serve_until};
@@ -118,7 +119,7 @@ pub(crate) async fn answer<T: Send + 'static>(
     found: impl FnOnce(T) -> Response,
     missing: (&str, &str),
 ) -> Response {
-    match tokio::task::spawn_blocking(read).await {
+    match held::read(read).await {
         Ok(Ok(Some(content))) => return found(content),
         Ok(Ok(None)) => return problem(404, missing.0, missing.1),
         Ok(Err(error)) => tracing::warn!(%error, reason = error.reason(), "a log cannot be read"),

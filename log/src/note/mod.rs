@@ -75,6 +75,16 @@ impl NoteSignature {
             _ => Err(NoteError::Malformed("signature too short")),
         }
     }
+
+    /// Whether it says that it is by this key.
+    pub(crate) fn is_by(&self, key: &NoteKey) -> bool {
+        key.name() == self.name && key.key_id() == self.key_id
+    }
+
+    /// Whether it says that it is by the same key.
+    fn is_beside(&self, other: &Self) -> bool {
+        (&self.name, self.key_id) == (&other.name, other.key_id)
+    }
 }
 
 impl fmt::Display for NoteSignature {
@@ -143,8 +153,13 @@ impl SignedNote {
 
     /// Adds a line, replacing an earlier one by the same key.
     pub fn add(&mut self, signature: NoteSignature) {
-        self.signatures.retain(|old| (&old.name, old.key_id) != (&signature.name, signature.key_id));
+        self.signatures.retain(|old| !old.is_beside(&signature));
         self.signatures.push(signature);
+    }
+
+    /// Whether a line says that it is by the key that this one is said to be by.
+    pub(crate) fn has_key_of(&self, signature: &NoteSignature) -> bool {
+        self.signatures.iter().any(|line| line.is_beside(signature))
     }
 
     /// Verifies every line by one of the `known` keys; a second line by the same key is ignored.
@@ -154,8 +169,7 @@ impl SignedNote {
     pub fn verify(&self, known: &[NoteKey]) -> Result<Vec<VerifiedSignature>, NoteError> {
         let mut verified: Vec<VerifiedSignature> = Vec::new();
         for signature in &self.signatures {
-            let position =
-                known.iter().position(|key| key.name() == signature.name && key.key_id() == signature.key_id);
+            let position = known.iter().position(|key| signature.is_by(key));
             let Some(key) = position else { continue };
             if verified.iter().any(|earlier| earlier.key == key) {
                 continue;

@@ -7,7 +7,7 @@
 //! | `tile/…` full | tiles and bundles of 256, immutable | file and folder synced before the log is trimmed |
 //! | `tile/….p/W` | partial ones, the newest width only | derived: rewritten from `wal` at start |
 //! | `checkpoint` | the published checkpoint | file and folder synced |
-//! | `sealed/<index>` | openings of sealed entries | synced before acknowledgement |
+//! | `sealed/<index>` | openings of sealed entries; in a bucket, empty once withheld | synced before acknowledgement |
 //! | `frozen` | the last checkpoint of a log that takes no entries any more | file and folder synced |
 //! | `withheld/<index>` | which record withholds the entry | synced before anything is erased |
 //!

@@ -11,12 +11,17 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::bucket::{Bucket, Created, Replaced, Version};
 use super::disk::Kind;
 use super::files::Files;
 use crate::tile::TilePath;
 
+/// Pauses after which an object is asked for that is said to be there, and is not: somebody else may be about to put it.
+const PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(50), Duration::from_millis(250)];
+/// What the names of what is kept beside entries begin with.
+const SEALED: &str = "sealed/";
 /// How often an object is replaced that others replace meanwhile.
 const REWRITES: usize = 8;
 
@@ -25,13 +30,17 @@ const REWRITES: usize = 8;
 pub enum Objects {
     /// A folder.
     Folder(Files, PathBuf),
-    /// A bucket, or the part of one below a prefix.
-    Bucket(Arc<dyn Bucket>),
+    /// A bucket, or the part of one below a prefix, and whether content may be withheld there.
+    Bucket(Arc<dyn Bucket>, bool),
 }
 
 /// Which checkpoint stands there, for whoever replaces it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Standing(Option<Version>);
+
+fn overtaken() -> io::Error {
+    io::Error::other("another writer published meanwhile")
+}
 
 /// A name at which a bucket holds something else than what belongs there.
 fn differs(name: &str) -> io::Error {
@@ -44,7 +53,7 @@ impl Objects {
     pub(crate) fn locate(&self, name: &str) -> PathBuf {
         match self {
             Self::Folder(_, folder) => folder.join(name),
-            Self::Bucket(bucket) => PathBuf::from(format!("{}/{name}", bucket.name())),
+            Self::Bucket(bucket, _) => PathBuf::from(format!("{}/{name}", bucket.name())),
         }
     }
 
@@ -52,7 +61,7 @@ impl Objects {
     pub(crate) fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         match self {
             Self::Folder(files, folder) => files.read_optional(&folder.join(name)),
-            Self::Bucket(bucket) => Ok(bucket.get(name)?.map(|(bytes, _)| bytes)),
+            Self::Bucket(bucket, _) => Ok(bucket.get(name)?.map(|(bytes, _)| bytes)),
         }
     }
 
@@ -60,7 +69,7 @@ impl Objects {
     pub(crate) fn ensure_durable(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::Folder(files, folder) => files.ensure_durable(&folder.join(name), bytes),
-            Self::Bucket(bucket) => create(bucket.as_ref(), name, bytes),
+            Self::Bucket(bucket, withholds) => create(bucket.as_ref(), name, bytes, *withholds),
         }
     }
 
@@ -72,8 +81,8 @@ impl Objects {
                     contents.iter().map(|(name, bytes)| (folder.join(name), *bytes)).collect();
                 files.ensure_all_durable(&contents)
             }
-            Self::Bucket(bucket) => {
-                let put = |(name, bytes): &(String, &[u8])| create(bucket.as_ref(), name, bytes);
+            Self::Bucket(bucket, withholds) => {
+                let put = |(name, bytes): &(String, &[u8])| create(bucket.as_ref(), name, bytes, *withholds);
                 contents.chunks(bucket.at_once().max(1)).try_for_each(|some| match some {
                     [one] => put(one),
                     some => std::thread::scope(|scope| {
@@ -91,7 +100,7 @@ impl Objects {
     pub(crate) fn keep(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::Folder(files, folder) => files.write_durable(&folder.join(name), bytes),
-            Self::Bucket(bucket) => create(bucket.as_ref(), name, bytes),
+            Self::Bucket(bucket, withholds) => create(bucket.as_ref(), name, bytes, *withholds),
         }
     }
 
@@ -107,7 +116,7 @@ impl Objects {
                     None => files.write_derived(&path, bytes),
                 }
             }),
-            Self::Bucket(_) => {
+            Self::Bucket(..) => {
                 let named: Vec<_> = tiles.iter().map(|(tile, bytes)| (tile.to_string(), *bytes)).collect();
                 self.ensure_all_durable(&named)
             }
@@ -118,7 +127,7 @@ impl Objects {
     pub(crate) fn remove_partial(&self, tile: &TilePath) -> io::Result<()> {
         match self {
             Self::Folder(files, folder) => files.remove_derived(&folder.join(tile.to_string())),
-            Self::Bucket(bucket) => bucket.remove(&tile.to_string()),
+            Self::Bucket(bucket, _) => bucket.remove(&tile.to_string()),
         }
     }
 
@@ -127,7 +136,7 @@ impl Objects {
     pub(crate) fn remove_partials_of(&self, tile: &TilePath) -> io::Result<()> {
         match self {
             Self::Folder(files, folder) => files.remove_derived_folder(&folder.join(partials(tile))),
-            Self::Bucket(_) => Ok(()),
+            Self::Bucket(..) => Ok(()),
         }
     }
 
@@ -139,15 +148,16 @@ impl Objects {
                 let names = files.list(&folder.join(prefix))?;
                 Ok(names.iter().filter_map(|(name, _)| name.to_str()?.parse().ok()).collect())
             }
-            Self::Bucket(bucket) => {
+            Self::Bucket(bucket, _) => {
                 let names = bucket.list(&format!("{prefix}/"))?;
                 Ok(names.iter().filter_map(|name| name.rsplit_once('/')?.1.parse().ok()).collect())
             }
         }
     }
 
-    /// Puts in the place of an object what `change` makes of it, or removes it where that is nothing. What stood there is
-    /// overwritten, in a bucket as far as that overwrites anything.
+    /// Puts in the place of an object what `change` makes of it, or removes it where that is nothing; of what is kept beside an
+    /// entry, in a bucket, an empty object is left. What stood there is overwritten, in a bucket as far as that overwrites
+    /// anything.
     pub(crate) fn rewrite(
         &self,
         name: &str,
@@ -163,7 +173,7 @@ impl Objects {
                     new => files.ensure_durable(&path, &new),
                 }
             }
-            Self::Bucket(bucket) => rewrite(bucket.as_ref(), name, change),
+            Self::Bucket(bucket, _) => rewrite(bucket.as_ref(), name, change),
         }
     }
 
@@ -172,7 +182,7 @@ impl Objects {
         match self {
             // Certificates are written at any time, by whoever checks a chain: a temporary one may be about to get its name.
             Self::Folder(files, folder) => files.remove_temporaries(folder, Some("issuer")),
-            Self::Bucket(_) => Ok(()),
+            Self::Bucket(..) => Ok(()),
         }
     }
 
@@ -192,7 +202,7 @@ impl Objects {
                 remove_outgrown(files, &folder.join("tile"))
             }
             // Wider ones may be those of a writer that has taken over since.
-            Self::Bucket(bucket) => kept.iter().try_for_each(|tile| {
+            Self::Bucket(bucket, _) => kept.iter().try_for_each(|tile| {
                 let narrower = self.widths(tile)?.into_iter().filter(|width| *width < tile.width);
                 narrower
                     .map(|width| TilePath { width, ..*tile })
@@ -205,7 +215,7 @@ impl Objects {
     pub(crate) fn checkpoint(&self) -> io::Result<(Option<Vec<u8>>, Standing)> {
         match self {
             Self::Folder(..) => Ok((self.read("checkpoint")?, Standing(None))),
-            Self::Bucket(bucket) => Ok(match bucket.get("checkpoint")? {
+            Self::Bucket(bucket, _) => Ok(match bucket.get("checkpoint")? {
                 Some((bytes, version)) => (Some(bytes), Standing(Some(version))),
                 None => (None, Standing(None)),
             }),
@@ -217,7 +227,7 @@ impl Objects {
     pub(crate) fn publish(&self, bytes: &[u8], standing: &mut Standing) -> io::Result<()> {
         let bucket = match self {
             Self::Folder(files, folder) => return files.write_durable(&folder.join("checkpoint"), bytes),
-            Self::Bucket(bucket) => bucket,
+            Self::Bucket(bucket, _) => bucket,
         };
         let replaced = match &standing.0 {
             Some(version) => bucket.replace("checkpoint", bytes, version)?,
@@ -231,26 +241,49 @@ impl Objects {
             // A put that was delivered twice finds itself there.
             Replaced::Other => match bucket.get("checkpoint")? {
                 Some((there, version)) if there == bytes => Some(version),
-                _ => return Err(io::Error::other("another writer published meanwhile")),
+                None if standing.0.is_none() => Some(begin(bucket.as_ref(), bytes)?),
+                _ => return Err(overtaken()),
             },
         };
         Ok(())
     }
 }
 
+/// Puts the first checkpoint where a store says that one stands, and has none: it was killed, or somebody else is about to.
+fn begin(bucket: &dyn Bucket, bytes: &[u8]) -> io::Result<Version> {
+    for pause in PAUSES {
+        std::thread::sleep(pause);
+        if let Some((there, version)) = bucket.get("checkpoint")? {
+            return if there == bytes { Ok(version) } else { Err(overtaken()) };
+        }
+    }
+    bucket.overwrite("checkpoint", bytes)?;
+    let stands = bucket.get("checkpoint")?.filter(|(there, _)| there == bytes);
+    Ok(stands.ok_or_else(overtaken)?.1)
+}
+
 /// Creates an object, or finds it there as it should be.
 ///
-/// A store that was killed while it created one may say for ever that it stands there, and not have it: its place is then
-/// taken without a condition, by what anybody would put there.
-fn create(bucket: &dyn Bucket, name: &str, bytes: &[u8]) -> io::Result<()> {
-    match bucket.create(name, bytes)? {
-        Created::Now(_) => Ok(()),
-        Created::Before => match bucket.get(name)? {
-            Some((there, _)) if there == bytes => Ok(()),
-            Some(_) => Err(differs(name)),
-            None => bucket.overwrite(name, bytes),
-        },
+/// A store that was killed while it created one, or took it away, may say for ever that it stands there, and not have it. Its
+/// place is then taken without a condition, by what anybody would put there; but not where that may be what was withheld
+/// since, which a request that comes late would bring back.
+fn create(bucket: &dyn Bucket, name: &str, bytes: &[u8], withholds: bool) -> io::Result<()> {
+    for pause in PAUSES {
+        std::thread::sleep(pause);
+        if let Created::Now(_) = bucket.create(name, bytes)? {
+            return Ok(());
+        }
+        match bucket.get(name)? {
+            Some((there, _)) if there == bytes => return Ok(()),
+            Some(_) => return Err(differs(name)),
+            None => {}
+        }
     }
+    if withholds && (name.starts_with("tile/entries/") || name.starts_with(SEALED)) {
+        let text = format!("{name} is said to stand there and cannot be read: remove it by hand");
+        return Err(io::Error::new(io::ErrorKind::NotFound, text));
+    }
+    bucket.overwrite(name, bytes)
 }
 
 /// Replaces exactly what was changed: others may be at the same.
@@ -261,7 +294,8 @@ fn rewrite(bucket: &dyn Bucket, name: &str, change: impl Fn(&[u8]) -> io::Result
         if new == old {
             return Ok(());
         }
-        if new.is_empty() {
+        // Where nothing stood, who was overtaken could still create what is withheld.
+        if new.is_empty() && !name.starts_with(SEALED) {
             return bucket.remove(name);
         }
         if let Replaced::Now(_) = bucket.replace(name, &new, &version)? {

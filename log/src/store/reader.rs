@@ -117,7 +117,8 @@ impl Reader {
     /// # Errors
     /// [`ReadError::Io`].
     pub fn sealed(&self, index: u64) -> Result<Option<Vec<u8>>, ReadError> {
-        self.read(&format!("sealed/{index}"))
+        // What was withheld whole leaves an empty object in a bucket.
+        Ok(self.read(&format!("sealed/{index}"))?.filter(|kept| !kept.is_empty()))
     }
 
     /// The certificate with this SHA-256 that a certificate log keeps beside its entries; `None` when it is not there.
@@ -292,7 +293,7 @@ mod tests {
     fn read(bucket: Asked) -> (Result<Vec<u8>, &'static str>, Vec<String>) {
         let bucket = Arc::new(bucket);
         let asked: Arc<dyn Bucket> = Arc::clone(&bucket) as _;
-        let read = Reader::on(Objects::Bucket(asked)).read_tile(&FIVE);
+        let read = Reader::on(Objects::Bucket(asked, false)).read_tile(&FIVE);
         let asked = bucket.asked.lock().unwrap().clone();
         (read.map_err(|error| error.reason()), asked)
     }

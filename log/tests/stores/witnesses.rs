@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sigveil_log::Hash;
 use sigveil_log::checkpoint::VerifiedCheckpoint;
-use sigveil_log::engine::{AppendError, Log};
+use sigveil_log::engine::{AppendError, Config, Log};
 use sigveil_log::note::{NoteKey, NoteSignature, NoteSigner};
 use sigveil_log::witness::{AddCheckpoint, CosignError, Cosigner, Witness};
 
@@ -127,5 +127,57 @@ pub(crate) async fn two_of_three_witnesses_are_enough_and_one_is_not(place: &Pla
     names.sort();
     assert_eq!((size, names), (2, named(&["three", "two"])));
     assert_eq!(log.append_opaque(b"with one".to_vec()).await, Err(AppendError::Duplicate(1)));
+    log.stop().await;
+}
+
+/// The times on a checkpoint say how long nobody has seen more: those of the others grow younger, and the one that does not
+/// answer loses nothing.
+pub(crate) async fn a_witness_that_is_down_keeps_nobody_from_renewing(place: &Place) {
+    let time = Arc::new(AtomicU64::new(NOW));
+    let ticking = |name: &str| {
+        let signer = NoteSigner::cosignature(name, Hash::of(&[name.as_bytes()]).0.into()).unwrap();
+        let (logs, time) = (vec![log_signer().public().clone()], Arc::clone(&time));
+        let clock = Arc::new(move || time.fetch_add(1_000, Ordering::SeqCst));
+        Arc::new(Witness::open(&place.path().join(name), signer, logs, clock).unwrap())
+    };
+    let third = Outage::of(ticking("third.example"), true);
+    let witnesses: Vec<Arc<dyn Cosigner>> =
+        vec![ticking("first.example"), ticking("second.example"), third.clone()];
+    let keys: Vec<NoteKey> = witnesses.iter().map(|witness| witness.key().clone()).collect();
+    let often = Duration::from_millis(5);
+    let log = Log::open(Config {
+        witnesses,
+        witness_threshold: 2,
+        witness_retry: often,
+        refresh: often,
+        ..place.config()
+    })
+    .unwrap();
+    log.append_opaque(b"entry".to_vec()).await.unwrap();
+    let times = || {
+        let opened = VerifiedCheckpoint::open(&log.checkpoint().unwrap(), log.key(), &keys).unwrap();
+        let mut times = [0; 3];
+        let seen = opened.note().verify(&keys).unwrap();
+        seen.iter().for_each(|line| times[line.key] = line.timestamp.unwrap());
+        times
+    };
+    let soon = Duration::from_secs(60);
+    let all_are_there = async {
+        while times()[2] == 0 {
+            tokio::time::sleep(often).await;
+        }
+    };
+    tokio::time::timeout(soon, all_are_there).await.unwrap();
+    third.set(false);
+    // What it was asked before that may be answered still.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let before = times();
+    let others_are_younger = async {
+        while times()[..2].iter().zip(before).any(|(now, before)| *now <= before) {
+            tokio::time::sleep(often).await;
+        }
+    };
+    tokio::time::timeout(soon, others_are_younger).await.unwrap();
+    assert_eq!(times()[2], before[2]);
     log.stop().await;
 }

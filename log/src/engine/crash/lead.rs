@@ -118,13 +118,29 @@ fn one_that_cannot_publish_lets_others() {
 fn what_stands_there_and_cannot_be_read_is_put_there_again() {
     let bucket = MemoryBucket::default();
     let shared = Shared { bucket: Arc::new(bucket.clone()), ..Shared::new() };
-    let torn = ["tile/0/000.p/3", "tile/entries/000.p/3"];
+    bucket.tear("checkpoint");
     let mut first = shared.open(shared.by(&shared.bucket));
+    assert!(bucket.get("checkpoint").unwrap().is_some());
+    let torn = ["tile/0/000.p/3", "tile/entries/000.p/3"];
     torn.iter().for_each(|name| bucket.tear(name));
     assert_eq!(send(&mut first, 0..3), None);
     for name in torn {
         assert!(bucket.get(name).unwrap().is_some(), "{name}");
     }
+}
+
+/// Nobody prolongs the lease while the end of the tree is read.
+#[test]
+fn who_begins_to_lead_has_time_for_it() {
+    let shared = Shared::new();
+    let mut config = shared.by(&shared.bucket);
+    config.shared.iter_mut().for_each(|shared| shared.lease = Duration::from_millis(300));
+    drop(shared.open(config));
+    let [begins, leads] = <[_; 2]>::try_from(shared.order.leases()).unwrap();
+    assert!(
+        begins >= Duration::from_secs(60) && leads == Duration::from_millis(300),
+        "{begins:?}, {leads:?}"
+    );
 }
 
 /// What it has published is all it knows of, and nothing of what others ordered is left to read.

@@ -11,6 +11,7 @@ use super::remote::{MemoryBucket, MemoryOrder};
 use super::{Engine, REMOTE_FAULTS, is_death};
 use crate::engine::AppendError;
 use crate::engine::front_end::FrontEnd;
+use crate::store::shared::Connect as _;
 
 /// One full tile, and some that the order still has.
 const BODIES: u64 = 300;
@@ -46,4 +47,19 @@ fn whatever_goes_wrong_when_leaves_are_made_anew_they_are_the_trees_in_the_end()
     for (_, fault) in REMOTE_FAULTS {
         assert!((0..).take_while(|call| made_anew(fault, *call)).count() > 5, "{fault:?}");
     }
+}
+
+#[test]
+fn of_an_order_that_has_ended_they_are_left_alone() {
+    let order = MemoryOrder::default();
+    let place =
+        Place::memory().sharing(Arc::new(order.clone()), Some(Arc::new(MemoryBucket::default()) as Arc<_>));
+    let run = Run::new(&place);
+    let mut front_end = <FrontEnd as Engine>::open(run.config()).unwrap();
+    assert_eq!(send(&mut front_end, 0..3), None);
+    drop(front_end);
+    order.connect("log").unwrap().end().unwrap();
+    order.alter_leaves();
+    drop(<FrontEnd as Engine>::open(run.config()).unwrap());
+    assert!(order.is_altered());
 }

@@ -110,7 +110,7 @@ impl World {
         let order = MemoryOrder::default();
         let place = Place::memory().sharing(Arc::new(order.clone()), Some(Arc::clone(&bucket)));
         let largest = Arc::default();
-        let seen = Objects::Bucket(bucket);
+        let seen = Objects::Bucket(bucket, false);
         Self { place, order, seen, faults: &REMOTE_FAULTS, within: 40, unlocked: None, largest }
     }
 

@@ -20,8 +20,8 @@ use crate::engine::run::Writer as _;
 use crate::engine::{Config, RedactError};
 use crate::entry::{Entry, Stored, Withholding};
 use crate::hash::Hash;
-use crate::store::Reader;
 use crate::store::bucket::Bucket;
+use crate::store::{Objects, Reader};
 use crate::tile::TileTree;
 
 /// So short that one that has lost it finds out within a test.
@@ -164,6 +164,32 @@ fn what_an_older_copy_of_the_folder_brings_back_is_erased_again() {
     assert!(!prepared.holds());
 }
 
+/// Who was overtaken may create what it has, long after: of what is kept beside an entry the name stays, and is taken.
+#[test]
+fn what_is_stored_late_finds_its_place_taken() {
+    let (prepared, mut front_end) = Prepared::new(true, 3, &Withholding::WholeBody);
+    let objects = prepared.config().objects();
+    let kept = objects.read("sealed/0").unwrap().unwrap();
+    prepared.redact(&mut front_end).unwrap();
+    assert!(objects.ensure_durable("sealed/0", &kept).is_err());
+    assert!(!prepared.holds());
+    assert_eq!(Reader::on(objects).sealed(0).unwrap(), None);
+}
+
+/// A store that says that an object stands there and has none: what may have been withheld since is not put there.
+#[test]
+fn what_may_be_withheld_is_not_put_in_a_place_that_is_said_to_be_taken() {
+    let bucket = MemoryBucket::default();
+    let names = ["tile/0/000", "issuer/00", "tile/entries/000", "tile/entries/000.p/3", "sealed/7"];
+    for (withholds, put) in [(true, 2), (false, 5)] {
+        names.iter().for_each(|name| bucket.tear(name));
+        let objects = Objects::Bucket(Arc::new(bucket.clone()), withholds);
+        let done = names.iter().filter(|name| objects.ensure_durable(name, b"content").is_ok());
+        assert_eq!(done.collect::<Vec<_>>(), names[..put].iter().collect::<Vec<_>>());
+        assert!(names.iter().zip(0..).all(|(name, at)| bucket.get(name).unwrap().is_some() == (at < put)));
+    }
+}
+
 /// The one that does not publish notes it, and the one that does erases it.
 #[test]
 fn whichever_front_end_is_asked_it_is_gone() {
@@ -216,6 +242,39 @@ fn overtaken(call: u64, others: u64, stays: bool) -> bool {
     assert!(!prepared.holds(), "overtaken at {call}, opened again");
     assert!(matches!(prepared.stored(), Stored::Withheld(_)));
     reached
+}
+
+/// As [`overtaken`], at any call while it begins to lead: it has stored nothing before.
+fn overtaken_as_it_begins(call: u64, stays: bool) -> bool {
+    let (mut prepared, first) = Prepared::new(true, 3, &Withholding::WholeBody);
+    let mut second = prepared.open();
+    drop(first);
+    let before = prepared.place.plan.calls();
+    let (order, config, record) = (prepared.order.clone(), prepared.config(), prepared.record);
+    let staying = Arc::new(Mutex::new(None));
+    let slot = Arc::clone(&staying);
+    let overtake = move || {
+        order.expire();
+        let mut third = <FrontEnd as Engine>::open(config).unwrap();
+        third.redact(record, &Covered(true)).unwrap();
+        assert_eq!(send(&mut third, 2_000..2_002), None);
+        *slot.lock().unwrap() = Some(third).filter(|_| stays);
+    };
+    prepared.place.late.push(before + call, Box::new(overtake));
+    let _ = second.heal();
+    let reached = prepared.place.plan.calls() - before > call;
+    prepared.place.late.deliver_all();
+    second.heal().unwrap();
+    assert_eq!(second.leads(), !stays, "at {call}");
+    assert!(!prepared.holds(), "overtaken at {call}");
+    reached
+}
+
+#[test]
+fn one_that_is_overtaken_as_it_begins_leaves_nothing_behind() {
+    for stays in [false, true] {
+        assert!((0..).take_while(|call| overtaken_as_it_begins(*call, stays)).count() > 5);
+    }
 }
 
 #[test]

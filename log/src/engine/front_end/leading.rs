@@ -58,10 +58,20 @@ impl Leading {
         // A folder may have been completed from a copy that is older, since this process was not there.
         let knew = knew.unwrap_or(if lock.is_some() { 0 } else { erased });
         // From here on the order does not have it any more, and what is stored must be as the order says.
-        for intent in intents(journal, knew.min(erased), withheld)? {
-            intent.erase(&config.objects(), config.layout.bundle_kind())?;
-        }
-        let tree = CommittedTree::open(config.objects(), config.layout, &batches)?;
+        let mut erase = |after| -> io::Result<()> {
+            let since = intents(journal, after, withheld)?;
+            since.iter().try_for_each(|intent| intent.erase(&config.objects(), config.layout.bundle_kind()))
+        };
+        erase(knew.min(erased))?;
+        let open = || CommittedTree::open(config.objects(), config.layout, &batches);
+        let tree = match open() {
+            // Who was overtaken may have stored it as it was before it was withheld.
+            Err(OpenError::Io(error)) if error.kind() == io::ErrorKind::InvalidData && withheld > 0 => {
+                erase(0)?;
+                open()
+            }
+            tree => tree,
+        }?;
         // Whoever led before may have gone between publishing and saying so, and there may be nothing more to publish.
         journal.announce(published)?;
         if erased < withheld {

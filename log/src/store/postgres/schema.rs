@@ -50,10 +50,13 @@ CREATE TABLE IF NOT EXISTS sigveil_lease (
 );
 COMMIT";
 
-/// What a session must not inherit from the settings of a role or database: an acknowledged batch is on disk, and a
-/// front end that hangs does not keep the turn.
+/// What a session must not inherit from the settings of a role or database: an acknowledged batch is on disk, who waited for
+/// the turn sees what was committed meanwhile, and a front end that hangs does not keep the turn.
 const SESSION: &str = "
 SET synchronous_commit = on;
+SET default_transaction_isolation = 'read committed';
+SET default_transaction_read_only = off;
+SET lock_timeout = 0;
 SET statement_timeout = '10s';
 SET idle_in_transaction_session_timeout = '5s'";
 

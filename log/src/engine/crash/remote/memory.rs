@@ -86,6 +86,8 @@ struct State {
     /// Sessions so far, and the one that has the lease.
     sessions: u64,
     holder: Option<u64>,
+    /// For how long it was taken and prolonged.
+    leases: Vec<Duration>,
     /// The session whose turn it is.
     turn: Option<u64>,
 }
@@ -98,6 +100,16 @@ impl MemoryOrder {
     /// The lease's time is over, whatever its holder thinks.
     pub fn expire(&self) {
         self.state().holder = None;
+    }
+
+    /// For how long the lease was taken and prolonged, one after the other.
+    pub fn leases(&self) -> Vec<Duration> {
+        self.state().leases.clone()
+    }
+
+    /// Whether the leaves are still as somebody altered them.
+    pub fn is_altered(&self) -> bool {
+        self.state().altered
     }
 
     /// Somebody puts back what it was when it had so many entries, but for what is said of what was published.
@@ -244,8 +256,9 @@ impl Journal for Session {
         Ok(())
     }
 
-    fn lease(&mut self, _: Duration) -> io::Result<bool> {
+    fn lease(&mut self, duration: Duration) -> io::Result<bool> {
         let mut state = self.order.state();
+        state.leases.push(duration);
         Ok(*state.holder.get_or_insert(self.number) == self.number)
     }
 
