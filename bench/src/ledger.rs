@@ -120,6 +120,12 @@ impl Ledger {
         of_name.filter_map(|((_, index), figures)| Some((*index, *figures.get(metric)?))).collect()
     }
 
+    /// The row of a name's metric over the blocks that have it, if any has.
+    pub(crate) fn row(&self, name: &str, metric: &'static str, unit: Unit) -> Option<Row> {
+        let samples: Vec<f64> = self.samples(name, metric).into_values().collect();
+        (!samples.is_empty()).then(|| Row::over(name, metric, unit, &samples))
+    }
+
     /// The ratio of two names' metric, over the blocks that both have. None if there are none, or if it is no number in any
     /// of them: without those in which a side took nothing, the rest would say something else.
     pub(crate) fn ratio(&self, above: &str, below: &str, metric: &'static str) -> Option<Row> {

@@ -51,6 +51,23 @@ pub(crate) fn commit() -> String {
     commit_of(Path::new(".")).unwrap_or_else(|| UNKNOWN.to_owned())
 }
 
+/// The commit that this program was built from.
+const BUILT_FROM: &str = env!("SIGVEIL_BUILT_FROM");
+
+/// Refuses to measure for a report by a program that was built from another commit than this one, or without optimisation: it
+/// would go under a name that is not its own, or be slow for no reason of the code.
+pub(crate) fn ensure_built_from(commit: &str) -> anyhow::Result<()> {
+    let head = commit.split('+').next().unwrap_or(commit);
+    anyhow::ensure!(
+        [BUILT_FROM, UNKNOWN].contains(&head),
+        "this program was built from {BUILT_FROM}, and the tree here is {head}: build it again"
+    );
+    // Outside a repository nothing is published.
+    let is_slow = cfg!(debug_assertions) && head != UNKNOWN;
+    anyhow::ensure!(!is_slow, "this program was built without optimisation: build with --release");
+    Ok(())
+}
+
 /// Whether a name of [`commit`] is one that others can check out.
 pub(crate) fn is_clean(commit: &str) -> bool {
     commit != UNKNOWN && !commit.contains('+')

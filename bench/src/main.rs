@@ -130,6 +130,10 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let (Some(other), false) = (against.first(), compares) {
         return Err(NotBuilt(format!("the comparison of this suite against {other}")).into());
     }
+    if let Some(file) = arguments.json.as_deref().filter(|file| *file != "-") {
+        let folder = machine::folder_of(Path::new(file));
+        anyhow::ensure!(folder.is_dir(), "there is no folder {} for what is measured", folder.display());
+    }
     let begun = Instant::now();
     // Before anything is measured: a tree that changes meanwhile changes nothing of what runs.
     let commit = machine::commit();

@@ -167,8 +167,8 @@ fn usage_of(id: i32) -> Option<Usage> {
     let memory = |field| field_of(id, "status", field).map(|kilobytes| kilobytes * 1024.0);
     Some(Usage {
         cpu: cpu_of(id)?,
-        rss: memory("VmRSS:").unwrap_or(0.0),
-        peak_rss: memory("VmHWM:").unwrap_or(0.0),
+        rss: memory("VmRSS:")?,
+        peak_rss: memory("VmHWM:")?,
         written: field_of(id, "io", "write_bytes:").unwrap_or(0.0),
     })
 }

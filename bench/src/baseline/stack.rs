@@ -196,7 +196,7 @@ pub(crate) fn is_ending() -> bool {
 }
 
 mod interrupt {
-    //! Ctrl-C and termination: what was started is stopped, then the harness ends.
+    //! Ctrl-C, termination and the end of the terminal: what was started is stopped, then the harness ends.
 
     use std::sync::atomic::AtomicBool;
 
@@ -226,15 +226,30 @@ mod interrupt {
 
     async fn asked_to_end() {
         use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut interrupt), Ok(mut terminate)) =
-            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        else {
+        let survives = ignores_hangup();
+        let asked = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+        let [Ok(mut interrupt), Ok(mut terminate)] = asked else {
             return std::future::pending().await;
+        };
+        let mut hangup = signal(SignalKind::hangup()).ok().filter(|_| !survives);
+        let hung_up = async {
+            match &mut hangup {
+                Some(hangup) => drop(hangup.recv().await),
+                None => std::future::pending().await,
+            }
         };
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            () = hung_up => {}
         }
+    }
+
+    /// Whoever calls this by nohup has it go on. Asked before a handler is set, which takes the place of that.
+    fn ignores_hangup() -> bool {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
     }
 }
 

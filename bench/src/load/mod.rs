@@ -18,12 +18,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 
 use crate::machine::cpu_seconds;
+use crate::stats::quantile;
 use connection::Connection;
 pub(crate) use observed::Observed;
 pub(crate) use prepare::prepared;
 use schedule::poisson;
 
-/// A request that takes longer has failed; Rekor v2 gives up after 20 s.
+/// A request that takes longer, with the opening of its connection, has failed; Rekor v2 gives up after 20 s.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where requests go, and which status says that one was done.
@@ -192,30 +193,50 @@ async fn open(target: &Arc<Target>, bodies: Vec<Vec<u8>>, due: Vec<Duration>) ->
     while let Some((at, body)) = requests.recv().await {
         let (target, idle, opened) = (target.clone(), idle.clone(), opened.clone());
         waiting.spawn(async move {
-            let kept = idle.lock().ok().and_then(|mut idle| idle.pop());
-            let connection = match kept {
-                Some(connection) => Ok(connection),
-                None => Connection::open(&target, opened.fetch_add(1, Ordering::Relaxed)).await,
+            let asked = async {
+                let kept = idle.lock().ok().and_then(|mut idle| idle.pop());
+                let mut connection = match kept {
+                    Some(connection) => connection,
+                    None => Connection::open(&target, opened.fetch_add(1, Ordering::Relaxed)).await.ok()?,
+                };
+                let answer = connection.send(&target, body, PATIENCE).await?;
+                Some((connection, answer))
             };
-            let Ok(mut connection) = connection else { return (None, at.elapsed()) };
-            let answer = connection.send(&target, body, PATIENCE).await;
+            let answered = tokio::time::timeout(PATIENCE, asked).await.ok().flatten();
             let latency = at.elapsed();
-            if answer.is_some()
-                && let Ok(mut idle) = idle.lock()
-            {
-                idle.push(connection);
-            }
-            (answer, latency)
+            let answer = answered.map(|(connection, answer)| {
+                if let Ok(mut idle) = idle.lock() {
+                    idle.push(connection);
+                }
+                answer
+            });
+            (at, answer, latency)
         });
     }
     ensure!(clock.join().is_ok(), "the clock's thread died");
-    let mut observed = Observed::new()?;
+    let (mut observed, mut done) = (Observed::new()?, Vec::new());
     while let Some(answer) = waiting.join_next().await {
-        let (answer, latency) = answer.context("a client died")?;
+        let (at, answer, latency) = answer.context("a client died")?;
+        if answer.as_ref().is_some_and(|answer| answer.status == target.success) {
+            done.push((at.saturating_duration_since(start).as_secs_f64(), latency.as_secs_f64()));
+        }
         observed.add(answer, target.success, latency);
     }
     observed.end(start.elapsed().as_secs_f64());
+    observed.growth = growth(&done);
     Ok(observed)
+}
+
+/// By how much the latency of what was due later is above that of what was due before, for each second of the load: of its last
+/// quarter and of its second, by their medians. With a server that does not keep up it rises for as long as it is asked.
+fn growth(done: &[(f64, f64)]) -> Option<f64> {
+    let end = done.iter().map(|(due, _)| *due).fold(0.0, f64::max);
+    let median = |from: f64, to: f64| {
+        let within = done.iter().filter(|(due, _)| (from * end..=to * end).contains(due));
+        let latencies: Vec<f64> = within.map(|(_, latency)| *latency).collect();
+        (!latencies.is_empty()).then(|| quantile(&latencies, 0.5))
+    };
+    Some((median(0.75, 1.0)? - median(0.25, 0.5)?) / (0.5 * end))
 }
 
 #[cfg(test)]
@@ -268,6 +289,20 @@ mod tests {
         assert_eq!(charged, 1, "one connection waits once");
         // At 200 a second some sixty are due in the 300 ms during which more than 100 ms are left to wait.
         assert!(stalled > 20, "only {stalled} were charged");
+    }
+
+    #[test]
+    fn a_latency_that_rises_with_the_load_is_told_from_one_that_does_not() {
+        let load = |latency: fn(f64) -> f64| -> Vec<(f64, f64)> {
+            (0..1000).map(|n| f64::from(n) * 0.01).map(|due| (due, latency(due))).collect()
+        };
+        // A server that is asked for a quarter more than it can do is behind by as much of each second.
+        assert!((growth(&load(|due| 0.1 + 0.25 * due)).unwrap() - 0.25).abs() < 1e-2);
+        // Whoever answers each second has some wait longer than others, and none the longer the more came before.
+        assert!(growth(&load(|due| 1.0 - due.fract())).unwrap().abs() < 0.02);
+        // What is slow only at the beginning is warm afterwards.
+        assert!(growth(&load(|due| if due < 1.0 { 3.0 } else { 0.1 })).unwrap().abs() < 1e-9);
+        assert!(growth(&[]).is_none());
     }
 
     #[tokio::test(flavor = "multi_thread")]

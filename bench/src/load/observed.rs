@@ -28,6 +28,8 @@ pub(crate) struct Observed {
     pub(super) wall: f64,
     /// Of a closed loop, what each connection did per second until its own last answer, in sum.
     pub(super) rate: f64,
+    /// Of an open loop, by how much latency rose for each second of it, if enough was done to say that.
+    pub(super) growth: Option<f64>,
     /// CPU seconds that this process used meanwhile.
     pub(super) own: f64,
     /// Of one client alone, seconds in which it was in no call that sends or receives.
@@ -42,6 +44,7 @@ impl Observed {
             bytes: 0,
             wall: 0.0,
             rate: 0.0,
+            growth: None,
             own: 0.0,
             between_calls: 0.0,
         })
@@ -84,6 +87,11 @@ impl Observed {
     /// last of all it would be less, by as much as one connection waits after the others have ended.
     pub(crate) fn rate(&self) -> f64 {
         self.rate
+    }
+
+    /// By how much the latency of an open loop rose for each second of it, in seconds; `None` where too little was done.
+    pub(crate) fn growth(&self) -> Option<f64> {
+        self.growth
     }
 
     /// Ends the loop of one connection so many seconds after it began.

@@ -198,7 +198,7 @@ pub(super) mod tests {
         let rows: Vec<Value> = rows
             .iter()
             .map(|(name, metric, unit, median)| {
-                json!({"name": name, "metric": metric, "unit": unit, "n": 5, "median": median,
+                json!({"name": name, "metric": metric, "unit": unit, "n": 6, "median": median,
                     "low": median * 0.9, "high": median * 1.1})
             })
             .collect();

@@ -91,9 +91,11 @@ fn absent(page: &mut String, data: &Data) {
 
 fn suite(page: &mut String, outcome: &Recorded) {
     let _ = write!(page, "<h2>Suite {}</h2>", escaped(&outcome.suite));
-    if let Some(seconds) = outcome.seconds {
-        let _ = write!(page, "<p>Measured in {}.</p>", lasted(seconds));
-    }
+    let measured = outcome.seconds.map_or_else(
+        || "piece by piece: it was interrupted, and went on with what was whole".to_owned(),
+        |seconds| format!("in {}", lasted(seconds)),
+    );
+    let _ = write!(page, "<p>Measured {measured}.</p>");
     for (_, metric, title) in PLOTS.iter().filter(|(suite, _, _)| *suite == outcome.suite) {
         let of_metric = |ratios: bool| -> Vec<Line> {
             let wanted =

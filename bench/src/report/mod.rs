@@ -93,8 +93,10 @@ fn make(arguments: &Arguments, thoroughness: &[OsString], workload: &str) -> any
     let folder = match &arguments.data {
         Some(folder) => folder.clone(),
         None => {
+            let commit = machine::commit();
+            machine::ensure_built_from(&commit)?;
             if arguments.paper.is_some() {
-                ensure_publishable(&machine::commit(), workload)?;
+                ensure_publishable(&commit, workload)?;
             }
             let folder = measure::folder(workload);
             measure::all(&folder, thoroughness, workload)?;

@@ -112,7 +112,7 @@ mod tests {
         let rows: Vec<_> = reader.get_row_iter(None).unwrap().map(Result::unwrap).collect();
         assert_eq!(
             rows[0].to_string(),
-            "{suite: \"log\", name: \"a,\"b\"\", metric: \"p50\", unit: \"s\", n: 5, median: 0.25, low: 0.225, \
+            "{suite: \"log\", name: \"a,\"b\"\", metric: \"p50\", unit: \"s\", n: 6, median: 0.25, low: 0.225, \
              high: 0.275, commit: \"abc\"}"
         );
         assert!(

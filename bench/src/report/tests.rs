@@ -48,7 +48,7 @@ fn a_page_holds_every_row_and_nothing_from_elsewhere() {
     assert!(!page.contains("<script") && !page.contains("src="));
     let csv = std::fs::read_to_string(folder.path().join("rows.csv")).unwrap();
     assert_eq!(csv.lines().count(), 8);
-    assert!(csv.contains("log,\"a,\"\"b\"\"\",p50,s,5,0.1,"));
+    assert!(csv.contains("log,\"a,\"\"b\"\"\",p50,s,6,0.1,"));
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_page_says_how_long_a_suite_took_where_its_outcome_does() {
     make(&arguments(folder.path()), &[], "full").unwrap();
     let page = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
     assert!(page.contains("<h2>Suite log</h2><p>Measured in 25 min.</p>"), "{page}");
-    assert_eq!(page.matches("Measured in ").count(), 1);
+    assert!(page.contains("<h2>Suite sign</h2><p>Measured piece by piece"), "{page}");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! that logs are filled without proofs). The model of CPU is cost = a + b·log10(size), since trees are that high, and of
 //! memory a + b·size, by least squares over all sizes but the largest, b never negative, since no cost falls with size;
 //! `model_error` says by how much it misses the largest, `large_error` by how much the log that was filled at its engine, and
-//! `at_thousandfold` what it says of a thousand times the largest, unless it missed that by more than half.
+//! `at_thousandfold` what it says of a thousand times the largest: of CPU alone, and only of three sizes or more that missed the largest by no more than half.
 //!
 //! A block is an open loop, of all sides at one rate that the slowest keeps, so that CPU is compared under equal load; what
 //! is on disk is read before the first block of a size, where every side has as many. All sides that have a size are filled
@@ -49,7 +49,9 @@ const METRICS: [(&str, Unit); 6] = [
     ("rss", Unit::Bytes),
 ];
 /// What models are of, and in what each is a line.
-const MODELLED: [(&str, Of); 2] = [("cpu_per_entry", f64::log10), ("rss", |size| size)];
+const MODELLED: [(&str, Of); 2] = [("cpu_per_entry", f64::log10), (MEMORY, |size| size)];
+/// Small sizes tell of it what a process takes to warm up: a line through them is no prediction.
+const MEMORY: &str = "rss";
 
 /// What is filled.
 struct Side {
@@ -264,16 +266,13 @@ impl Side {
         let mut rows = Vec::new();
         for size in &self.sizes {
             let name = self.name_at(*size);
-            rows.extend(METRICS.into_iter().map(|(metric, unit)| {
-                let samples: Vec<f64> = ledger.samples(&name, metric).into_values().collect();
-                Row::over(&name, metric, unit, &samples)
-            }));
+            rows.extend(METRICS.into_iter().filter_map(|(metric, unit)| ledger.row(&name, metric, unit)));
         }
         for (metric, model, largest) in self.models(ledger) {
             let name = self.name_of_model(metric);
             let unit = METRICS.into_iter().find(|(known, _)| *known == metric).map_or(Unit::One, |m| m.1);
             rows.push(Row::exact(&name, "model_error", Unit::One, model.error));
-            let beyond = model.at_thousandfold(largest);
+            let beyond = model.at_thousandfold(largest).filter(|_| metric != MEMORY);
             rows.extend(beyond.map(|value| Row::exact(&name, "at_thousandfold", unit, value)));
         }
         rows

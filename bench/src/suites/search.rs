@@ -21,14 +21,14 @@ pub(crate) fn run(amount: &Search) -> anyhow::Result<Vec<Row>> {
     let before = machine::rss();
     let mut map = Map::new();
     for first in (0..keys).step_by(BATCH as usize) {
-        map.apply(&mut batch(first))?;
+        map.apply(&mut batch(first, BATCH.min(keys - first)))?;
     }
     let per_key = (machine::rss() - before) / keys as f64;
 
     // Publishing at that size: new keys, the root recomputed after each batch.
     let mut rates = Vec::new();
     for round in 0..amount.batches {
-        let mut pairs = batch(keys + round * BATCH);
+        let mut pairs = batch(keys + round * BATCH, BATCH);
         let start = Instant::now();
         map.apply(&mut pairs)?;
         black_box(map.root());
@@ -36,7 +36,7 @@ pub(crate) fn run(amount: &Search) -> anyhow::Result<Vec<Row>> {
     }
 
     let root = map.root();
-    let asked = batch(0);
+    let asked = batch(0, BATCH.min(keys));
     let proofs =
         asked.iter().take(PROOFS as usize).map(|(key, value)| (key, value, map.prove(key).to_bytes()));
     let proofs: Vec<_> = proofs.collect();
@@ -70,10 +70,10 @@ fn map_name(keys: u64) -> String {
     if keys == 10u64.pow(zeros) { format!("map_1e{zeros}") } else { format!("map_{keys}") }
 }
 
-fn batch(first: u64) -> Vec<(MapKey, Digest)> {
+fn batch(first: u64, keys: u64) -> Vec<(MapKey, Digest)> {
     let pair = |i: u64| {
         let key = MapKey::new(KeyKind::Label, &i.to_be_bytes());
         (key, *key.as_bytes())
     };
-    (first..first + BATCH).map(pair).collect()
+    (first..first + keys).map(pair).collect()
 }

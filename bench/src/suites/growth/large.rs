@@ -29,10 +29,7 @@ pub(super) fn run(
     if (0..amount.blocks).any(|index| !ledger.has(&name, index)) {
         measure(stack, ledger, runtime, amount, &name)?;
     }
-    let row = |(metric, unit)| {
-        let samples: Vec<f64> = ledger.samples(&name, metric).into_values().collect();
-        (!samples.is_empty()).then(|| Row::over(&name, metric, unit, &samples))
-    };
+    let row = |(metric, unit)| ledger.row(&name, metric, unit);
     Ok(METRICS.into_iter().chain(MORE).filter_map(row).collect())
 }
 

@@ -5,6 +5,8 @@ pub(super) type Of = fn(f64) -> f64;
 
 /// A model that misses what was measured by more, in parts of it, says nothing of what was not.
 pub(crate) const TRUSTED: f64 = 0.5;
+/// A model of fewer sizes is a line through any two of them, and says nothing either.
+const LEAST: usize = 3;
 
 /// cost = a + b·f(size).
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +16,8 @@ pub(super) struct Model {
     b: f64,
     /// By how much the model of the smaller sizes misses the largest, in parts of what was measured there.
     pub(super) error: f64,
+    /// Of how many sizes it is.
+    sizes: usize,
 }
 
 impl Model {
@@ -32,14 +36,15 @@ impl Model {
         let covariance: f64 = smaller.iter().map(|point| (x(point) - mean_x) * (point.1 - mean_y)).sum();
         let variance: f64 = smaller.iter().map(|point| (x(point) - mean_x).powi(2)).sum();
         let b = (covariance / variance).max(0.0);
-        let mut model = Self { of, a: mean_y - b * mean_x, b, error: 0.0 };
+        let mut model = Self { of, a: mean_y - b * mean_x, b, error: 0.0, sizes: smaller.len() };
         model.error = model.misses(*size, *measured);
         Some(model)
     }
 
-    /// What it says of a thousand times a size; nothing where it missed the largest that was measured by too much.
+    /// What it says of a thousand times a size; nothing where it is of too few sizes, or missed the largest that was measured by
+    /// too much.
     pub(super) fn at_thousandfold(self, size: f64) -> Option<f64> {
-        (self.error.abs() <= TRUSTED).then(|| self.at(1e3 * size))
+        (self.sizes >= LEAST && self.error.abs() <= TRUSTED).then(|| self.at(1e3 * size))
     }
 
     /// By how much it misses another size, in parts of what was measured there.
@@ -75,6 +80,9 @@ mod tests {
             let model = Model::fit(&points, f64::log10).unwrap();
             assert_eq!(model.at_thousandfold(1e6).is_some(), trusted, "{}", model.error);
         }
+        points[2].1 = line(1e5);
+        let of_two = Model::fit(&points[..3], f64::log10).unwrap();
+        assert!(of_two.error.abs() < 1e-9 && of_two.at_thousandfold(1e5).is_none());
         assert!(Model::fit(&points[..2], f64::log10).is_none());
         // What seems to fall is noise: the model is its mean, and never below nothing.
         let falling = [(1e3, 3.0), (1e4, 1.0), (1e5, 2.0)];

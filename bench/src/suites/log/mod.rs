@@ -93,12 +93,15 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     fill_all(&runtime, &sides, &mut ledger, amount.entries)?;
     for &load in &loads {
+        let name_of = |side: &Side| format!("{}_{}", side.name, load.suffix());
+        let taking = |index| in_turn(&sides, index).into_iter().filter(|side| side.takes(amount, load));
+        // A load that was interrupted is measured anew as a whole: turns of two processes are none, nor are trees of one size.
+        if (0..amount.rounds).all(|index| taking(index).all(|side| ledger.has(&name_of(side), index))) {
+            continue;
+        }
         for index in 0..amount.rounds {
-            for side in in_turn(&sides, index).into_iter().filter(|side| side.takes(amount, load)) {
-                let name = format!("{}_{}", side.name, load.suffix());
-                if ledger.has(&name, index) {
-                    continue;
-                }
+            for side in taking(index) {
+                let name = name_of(side);
                 let block = block(&runtime, side, load, index, side.span(amount));
                 let block = unless_dead(block, || side.usage());
                 ledger.add(&name, index, block.with_context(|| format!("block {index} of {name}"))?)?;
@@ -266,16 +269,14 @@ fn rows(ledger: &Ledger, sides: &[Side], loads: &[Load]) -> Vec<Row> {
     for suffix in suffixes {
         let name = |side: &Side| format!("{}{suffix}", side.name);
         for side in sides {
-            rows.extend(METRICS.into_iter().filter_map(|(metric, unit)| {
-                let samples: Vec<f64> = ledger.samples(&name(side), metric).into_values().collect();
-                (!samples.is_empty()).then(|| Row::over(&name(side), metric, unit, &samples))
-            }));
+            rows.extend(
+                METRICS.into_iter().filter_map(|(metric, unit)| ledger.row(&name(side), metric, unit)),
+            );
         }
         if suffix.is_empty() {
             rows.extend(sides.iter().filter_map(|side| {
-                let samples = ledger.samples(&format!("{}_kill", side.name), "takeover");
-                let samples: Vec<f64> = samples.into_values().collect();
-                (!samples.is_empty()).then(|| Row::over(side.name, "takeover", Unit::Seconds, &samples))
+                let row = ledger.row(&format!("{}_kill", side.name), "takeover", Unit::Seconds)?;
+                Some(Row { name: side.name.to_owned(), ..row })
             }));
         }
         for other in sides.iter().filter(|side| side.has_tree() && !side.is_ours()) {

@@ -179,10 +179,12 @@ impl<'a> Side<'a> {
     }
 }
 
-/// Has each side prove in turn. Ratios are to the side that each is compared with, from the same turns.
+/// Has each side prove in turn, forwards and backwards. Ratios are to the side that each is compared with, from the same turns.
 fn in_turn(sides: &mut [Side<'_>], proofs: usize) -> anyhow::Result<Vec<Row>> {
     for turn in 0..proofs {
-        for side in sides.iter_mut().filter(|side| turn < side.most) {
+        for place in 0..sides.len() {
+            let place = if turn % 2 == 0 { place } else { sides.len() - 1 - place };
+            let Some(side) = sides.get_mut(place).filter(|side| turn < side.most) else { continue };
             let spent = (side.prove)()?;
             side.wall.push(spent.wall);
             side.cpu.push(spent.cpu);
