@@ -23,16 +23,20 @@ pub fn open(arguments: &args::DiscloseOpen, progress: &Progress) -> Result<Repor
     let opening = OpeningFile::parse(&files::read_text(&arguments.opening, keyfile::LIMIT)?)?;
     let artifact = bundle.message_digest();
     let context = arguments.context.clone().unwrap_or_default();
-    let profile = certificate.san().profile;
+    warn(certificate.san().profile, progress);
+    let disclosure = disclose::open(&certificate, artifact, &opening, context)?;
+    files::write_secret(&arguments.out, disclosure.to_json().as_bytes(), replace)?;
+    let object = json!({"disclosure": arguments.out, "san": certificate.san().to_string()});
+    Ok(Report::done(object, format!("{} says who signed", arguments.out.display())))
+}
+
+/// Says what a disclosure says besides, before it is written.
+pub(super) fn warn(profile: Profile, progress: &Progress) {
     if profile != Profile::Unlinkable {
         progress.line(&format!(
             "note: under profile {profile} this names every event with the same label, not only this one"
         ));
     }
-    let disclosure = disclose::open(&certificate, artifact, &opening, context)?;
-    files::write_secret(&arguments.out, disclosure.to_json().as_bytes(), replace)?;
-    let object = json!({"disclosure": arguments.out, "san": certificate.san().to_string()});
-    Ok(Report::done(object, format!("{} says who signed", arguments.out.display())))
 }
 
 /// `disclose check`: the stock checks, the proofs, then the disclosure.

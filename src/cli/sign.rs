@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::args::{self, ModeName, ProfileName};
 use super::output::{Progress, Report};
-use super::roots;
+use super::{owner, roots};
 use crate::disclose;
 use crate::failure::Failure;
 use crate::files::{self, JSON_LIMIT, Replace};
@@ -77,6 +77,7 @@ fn one(
     let companion = sign::companion(client, trust, &signed)?;
     files::write(&beside(file, "sigveil.json"), companion.to_json().as_bytes())?;
     if arguments.disclose {
+        owner::warn(signed.certificate.san().profile, progress);
         disclosure(file, digest, arguments, client, services, trust, source, &signed)?;
     }
     Ok(json!({

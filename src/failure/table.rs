@@ -434,7 +434,10 @@ pub const REASONS: &[Reason] = &[
     unreachable("prover-stopped", "Try again; if it stays, tell the authority's operator."),
     refused("proving-key-exists", "Name another folder, or say --force to replace the key."),
     refused("proving-key-malformed", "Delete the named file; it is made again."),
-    refused("proving-key-missing", "Use a ceremony's keys, or make development keys with `sigveil setup --size-class N` for each class."),
+    refused(
+        "proving-key-missing",
+        "Use a ceremony's keys, or make development keys with `sigveil setup --size-class N` for each class.",
+    ),
     unreachable("proving-queue-full", "Try again in a minute."),
     refused("ptau-inconsistent", "Do not use this file: get the powers of tau again from their publisher."),
     refused("ptau-malformed", "Get the powers of tau again from their publisher."),
