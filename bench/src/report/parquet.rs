@@ -118,7 +118,7 @@ mod tests {
         assert!(
             rows[1]
                 .to_string()
-                .contains("name: \"ç\", metric: \"p99\", unit: \"bytes\", n: 5, median: 7.0, low: NaN")
+                .contains("name: \"ç\", metric: \"p99\", unit: \"bytes\", n: 6, median: 7.0, low: NaN")
         );
         assert_eq!(rows.len(), 2);
         let facts = reader.metadata().file_metadata().key_value_metadata().unwrap();
