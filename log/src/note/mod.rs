@@ -158,7 +158,7 @@ impl SignedNote {
     }
 
     /// Whether a line says that it is by the key that this one is said to be by.
-    pub(crate) fn has_key_of(&self, signature: &NoteSignature) -> bool {
+    pub fn has_key_of(&self, signature: &NoteSignature) -> bool {
         self.signatures.iter().any(|line| line.is_beside(signature))
     }
 
