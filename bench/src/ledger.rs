@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::baseline::is_ending;
 use crate::machine::Machine;
 use crate::row::{Row, Unit};
+use crate::stats::quantile;
 use crate::workload::Workload;
 
 /// The figures of one block, by metric.
@@ -120,10 +121,16 @@ impl Ledger {
         of_name.filter_map(|((_, index), figures)| Some((*index, *figures.get(metric)?))).collect()
     }
 
-    /// The row of a name's metric over the blocks that have it, if any has.
+    /// The row of a name's metric over the blocks that have it, if any has. They are as many samples, but of memory one, since
+    /// all are of one process.
     pub(crate) fn row(&self, name: &str, metric: &'static str, unit: Unit) -> Option<Row> {
-        let samples: Vec<f64> = self.samples(name, metric).into_values().collect();
-        (!samples.is_empty()).then(|| Row::over(name, metric, unit, &samples))
+        let samples = self.samples(name, metric).into_values().collect();
+        over(name, metric, unit, independent(metric, samples))
+    }
+
+    /// The same of blocks of which each had a process of its own.
+    pub(crate) fn row_of_processes(&self, name: &str, metric: &'static str, unit: Unit) -> Option<Row> {
+        over(name, metric, unit, self.samples(name, metric).into_values().collect())
     }
 
     /// The ratio of two names' metric, over the blocks that both have. None if there are none, or if it is no number in any
@@ -132,9 +139,23 @@ impl Ledger {
         let (above_all, below_all) = (self.samples(above, metric), self.samples(below, metric));
         let pairs = above_all.iter().filter_map(|(index, value)| Some(value / below_all.get(index)?));
         let pairs: Vec<f64> = pairs.collect();
-        (!pairs.is_empty() && pairs.iter().all(|ratio| ratio.is_finite()))
-            .then(|| Row::over(&format!("{above}/{below}"), metric, Unit::One, &pairs))
+        let name = format!("{above}/{below}");
+        let all_numbers = pairs.iter().all(|ratio| ratio.is_finite());
+        all_numbers.then(|| over(&name, metric, Unit::One, independent(metric, pairs))).flatten()
     }
+}
+
+/// What a process holds at one time tells what it holds at the next: all readings are one sample, of which there is a median
+/// and nothing that says how another process would differ.
+fn independent(metric: &str, samples: Vec<f64>) -> Vec<f64> {
+    match metric {
+        "rss" | "peak_rss" if !samples.is_empty() => vec![quantile(&samples, 0.5)],
+        _ => samples,
+    }
+}
+
+fn over(name: &str, metric: &'static str, unit: Unit, samples: Vec<f64>) -> Option<Row> {
+    (!samples.is_empty()).then(|| Row::over(name, metric, unit, &samples))
 }
 
 fn append(file: &mut File, value: &impl Serialize) -> anyhow::Result<()> {
@@ -226,6 +247,22 @@ mod tests {
         assert!(ledger.ratio("a", "b", "cpu").is_none());
         assert_eq!(ledger.ratio("a", "b", "wall").unwrap().n, 2);
         assert!(ledger.ratio("a", "c", "wall").is_none());
+    }
+
+    #[test]
+    fn memory_of_one_process_is_one_sample() {
+        let mut ledger = Ledger::default();
+        for (index, rss) in [30.0, 10.0, 20.0].into_iter().enumerate() {
+            let figures = |rss| Figures::from([("rss".to_owned(), rss), ("p50".to_owned(), rss)]);
+            ledger.add("a", index, figures(rss)).unwrap();
+            ledger.add("b", index, figures(10.0)).unwrap();
+        }
+        let told = |row: Option<Row>| row.map(|row| (row.n, row.low, row.median, row.high)).unwrap();
+        assert_eq!(told(ledger.row("a", "rss", Unit::Bytes)), (1, 20.0, 20.0, 20.0));
+        assert_eq!(told(ledger.ratio("a", "b", "rss")), (1, 2.0, 2.0, 2.0));
+        assert_eq!(told(ledger.row("a", "p50", Unit::Seconds)), (3, 10.0, 20.0, 30.0));
+        assert_eq!(told(ledger.row_of_processes("a", "rss", Unit::Bytes)), (3, 10.0, 20.0, 30.0));
+        assert!(ledger.row("c", "rss", Unit::Bytes).is_none());
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(super) fn run(
     if (0..amount.blocks).any(|index| !ledger.has(&name, index)) {
         measure(stack, ledger, runtime, amount, &name)?;
     }
-    let row = |(metric, unit)| ledger.row(&name, metric, unit);
+    let row = |(metric, unit)| ledger.row_of_processes(&name, metric, unit);
     Ok(METRICS.into_iter().chain(MORE).filter_map(row).collect())
 }
 

@@ -178,12 +178,7 @@ type Used<'a> = &'a dyn Fn() -> anyhow::Result<Usage>;
 fn rows(ledger: &Ledger, names: &[String]) -> Vec<Row> {
     let mut rows = Vec::new();
     for name in names {
-        for (metric, unit) in METRICS {
-            let samples: Vec<f64> = ledger.samples(name, metric).into_values().collect();
-            if !samples.is_empty() {
-                rows.push(Row::over(name, metric, unit, &samples));
-            }
-        }
+        rows.extend(METRICS.into_iter().filter_map(|(metric, unit)| ledger.row(name, metric, unit)));
     }
     for (ours, theirs) in names.iter().filter_map(|name| Some((name, counterpart(name, names)?))) {
         let compared = METRICS.into_iter().filter(|(metric, _)| !OF_THE_HARNESS.contains(metric));
