@@ -155,11 +155,11 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Suite::Privacy => return Err(NotBuilt("suite privacy".to_owned()).into()),
         Suite::Report(of) => return report::run(of, &arguments.thoroughness(), &workload.name),
     };
-    // Of suite prover, the programs' own lock files say it.
-    let foreign = matches!(arguments.suite, Suite::Log | Suite::Growth | Suite::Sign) && !against.is_empty();
-    let versions = match foreign || suite == "baseline" {
-        true => Versions::pinned()?.table(),
-        false => BTreeMap::new(),
+    let versions = match arguments.suite {
+        Suite::Prover if !against.is_empty() => rival::versions(),
+        Suite::Log | Suite::Growth | Suite::Sign if !against.is_empty() => Versions::pinned()?.table(),
+        _ if suite == "baseline" => Versions::pinned()?.table(),
+        _ => BTreeMap::new(),
     };
     let machine = machine::Machine::read();
     let Measured { rows, left_out, continued } = measured;

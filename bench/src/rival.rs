@@ -4,6 +4,7 @@
 //! what that took. So both sides of a comparison stand ready and take turns. It ends with its input, whatever it is doing
 //! then: no rival outlives a harness that was killed.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -37,6 +38,19 @@ pub(crate) struct Shares {
     pub(crate) bits: f64,
     pub(crate) small: f64,
     pub(crate) wide: f64,
+}
+
+/// The versions at which they are built, by the files that their package clients read.
+pub(crate) fn versions() -> BTreeMap<String, String> {
+    let gnark = include_str!("../against/gnark/go.mod").lines();
+    let gnark = gnark.filter_map(|line| line.trim().strip_prefix("github.com/consensys/gnark ")).next();
+    let vega = include_str!("../against/vega/Cargo.toml").lines();
+    let vega = vega.filter_map(|line| line.strip_prefix("vega-prover = \"=")?.strip_suffix('"')).next();
+    let npm: serde_json::Value =
+        serde_json::from_str(include_str!("../against/snarkjs/package.json")).unwrap_or_default();
+    let npm = ["snarkjs", "@zk-email/circuits"].map(|name| (name, npm["dependencies"][name].as_str()));
+    let all = [("gnark", gnark), ("vega-prover", vega)].into_iter().chain(npm);
+    all.filter_map(|(name, version)| Some((name.to_owned(), version?.to_owned()))).collect()
 }
 
 impl Shares {

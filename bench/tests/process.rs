@@ -28,7 +28,9 @@ impl Home {
     }
 
     fn harness(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sigveil-bench"));
+        // Whoever runs the tests by nohup has every child ignore the end of the terminal, unless told otherwise.
+        let mut command = Command::new("env");
+        command.arg("--default-signal=HUP").arg(env!("CARGO_BIN_EXE_sigveil-bench"));
         command.args(arguments).arg("--workload").arg(self.file("workload.toml"));
         command.env("XDG_CACHE_HOME", self.0.path()).current_dir(self.0.path());
         command.stdout(Stdio::null());
@@ -193,6 +195,20 @@ fn an_interrupt_stops_the_servers_and_leaves_no_outcome() {
         assert!(!servers.iter().any(|id| lives(*id)) && home.servers().is_empty());
         assert!(!home.file("outcome.json").exists());
     }
+}
+
+#[test]
+fn who_calls_it_by_nohup_has_it_go_on_without_a_terminal() {
+    let home = Home::new();
+    let log = home.log();
+    let mut command = Command::new("env");
+    command.arg("--ignore-signal=HUP").args(log.get_args().skip(1)).current_dir(home.0.path());
+    command.env("XDG_CACHE_HOME", home.0.path()).stdout(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    home.wait_for_blocks(&mut child, 1);
+    send(child.id(), Signal::HUP);
+    assert!(child.wait().unwrap().success());
+    assert!(home.file("outcome.json").exists() && home.servers().is_empty());
 }
 
 #[test]

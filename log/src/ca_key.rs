@@ -3,6 +3,8 @@
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use der::Decode as _;
 use der::asn1::ObjectIdentifier;
+use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
+use sha2::{Digest as _, Sha224};
 use spki::SubjectPublicKeyInfoRef;
 
 use crate::hash::Hash;
@@ -62,6 +64,8 @@ pub struct CaKey {
     fingerprint: Hash,
     raw: Vec<u8>,
     algorithms: Algorithms,
+    /// Of an ECDSA key, P-256 or P-384.
+    curve: Option<ObjectIdentifier>,
 }
 
 impl CaKey {
@@ -80,7 +84,8 @@ impl CaKey {
             ED25519 => EDDSA,
             other => return Err(CaKeyError::Unsupported(other.to_string())),
         };
-        Ok(Self { fingerprint: Hash::of(&[spki]), raw, algorithms })
+        let curve = curve().filter(|_| info.algorithm.oid == EC_PUBLIC_KEY);
+        Ok(Self { fingerprint: Hash::of(&[spki]), raw, algorithms, curve })
     }
 
     /// SHA-256 of the `SubjectPublicKeyInfo`.
@@ -94,5 +99,23 @@ impl CaKey {
         self.algorithms
             .iter()
             .any(|algorithm| UnparsedPublicKey::new(*algorithm, &self.raw).verify(message, signature).is_ok())
+            || self.signed_by_sha224(message, signature).is_some()
+    }
+
+    /// ECDSA with SHA-224, which AWS-LC does not have for these curves, and some clients take.
+    fn signed_by_sha224(&self, message: &[u8], signature: &[u8]) -> Option<()> {
+        let digest = Sha224::digest(message);
+        match self.curve? {
+            SECP256R1 => {
+                let signature = p256::ecdsa::Signature::from_der(signature).ok()?;
+                let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(&self.raw).ok()?;
+                key.verify_prehash(&digest, &signature).ok()
+            }
+            _ => {
+                let signature = p384::ecdsa::Signature::from_der(signature).ok()?;
+                let key = p384::ecdsa::VerifyingKey::from_sec1_bytes(&self.raw).ok()?;
+                key.verify_prehash(&digest, &signature).ok()
+            }
+        }
     }
 }

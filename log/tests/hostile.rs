@@ -6,11 +6,17 @@ mod common;
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use common::certificates::Holder;
 use common::*;
+use p256::ecdsa::SigningKey;
 use serde_json::{Value, json};
+use sigveil_log::ct::CertificateLog;
 use sigveil_log::engine::Log;
 use sigveil_log::entry::{Entry, HashedRekord};
 use sigveil_log::http::{ClientLimits, Limits, Rate, serve as serve_limited};
+use sigveil_log::sct::AcceptedRoots;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -174,6 +180,63 @@ async fn every_body_that_is_not_the_form_is_refused_and_changes_nothing() {
     let receipt = log.append(&rekord(b"artifact")).await.unwrap();
     assert_eq!((receipt.index, receipt.tree_size), (0, 1));
     assert!(HashedRekord::from_request(&good).is_ok());
+}
+
+/// The same of a certificate log: its chains, and the paths of its tiles and issuers.
+#[tokio::test]
+async fn a_certificate_log_refuses_what_is_not_the_form_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Holder::root("CN=root", 1);
+    let leaf = root.certify("CN=leaf", &SigningKey::from_slice(&[9; 32]).unwrap(), vec![]);
+    let roots = AcceptedRoots::new([root.certificate.clone()]).unwrap();
+    let key = SigningKey::from_slice(&[5; 32]).unwrap();
+    let log = CertificateLog::open(config(folder.path()), key, roots).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(serve_limited(listener, sigveil_log::ct::router(log.clone()), Limits::default()));
+    let submit = async |body: &[u8]| {
+        let head = format!(
+            "POST /ct/v1/add-chain HTTP/1.1\r\nHost: log\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        answer(&mut send(&address, &[head.as_bytes(), body].concat()).await).await
+    };
+
+    let chain = [&leaf, &root.certificate].map(|der| STANDARD.encode(der));
+    let good = json!({ "chain": chain });
+    let text = good.to_string();
+    let mut bodies = bent(&good);
+    for (at, other) in
+        [json!(null), json!(7), json!(""), json!("!"), json!([]), json!({})].into_iter().enumerate()
+    {
+        let mut body = good.clone();
+        body["chain"][at % 2] = other;
+        bodies.push(body.to_string());
+    }
+    bodies.extend(["[", "{\"chain\":[", "{\"chain\":", "1e"].map(|open| open.repeat(60_000 / open.len())));
+    bodies.extend([text.clone() + "{}", text.clone() + "\0", format!("\u{feff}{text}"), format!("[{text}]")]);
+    bodies.extend((0..text.len()).step_by(11).map(|cut| text[..cut].to_owned()));
+    bodies.push(json!({ "chain": vec![&chain[0]; 1000] }).to_string());
+    for body in bodies {
+        let (status, reason) = submit(body.as_bytes()).await;
+        assert!((400..500).contains(&status) && !reason.is_empty(), "{status} {reason}: {body:.400}");
+    }
+    let not_utf8 = [&text.as_bytes()[..20], &[0xff, 0xfe], &text.as_bytes()[20..]].concat();
+    assert_eq!(submit(&not_utf8).await.0, 400);
+    assert_eq!(submit(&vec![b' '; 2 << 20]).await, refused(413, "request-too-large"));
+    for path in [
+        "/tile/../wal",
+        "/tile/%2e%2e%2fwal",
+        "/tile/data/..%2f..%2fwal",
+        "/issuer/..%2f..%2fwal",
+        "/issuer/%00",
+    ] {
+        let (status, _) = answer(&mut send(&address, &get(path)).await).await;
+        assert_eq!(status, 404, "{path}");
+    }
+    let note = log.log().checkpoint().unwrap();
+    assert_eq!(String::from_utf8(note).unwrap().lines().nth(1), Some("0"));
+    assert_eq!(submit(text.as_bytes()).await.0, 200);
 }
 
 #[tokio::test]

@@ -5,12 +5,14 @@ use std::path::Path;
 
 use rand_core::OsRng;
 use serde_json::{Value, json};
-use sigveil_circuits::ceremony::{self, Beacon, Ceremony, Error, Powers, Transcript, Verified};
+use sigveil_circuits::ceremony::{self, Beacon, Ceremony, Error, Powers, Record, Transcript, Verified};
 use sigveil_circuits::export::read_r1cs;
 use sigveil_circuits::keys::{KeyStore, Statement};
 use sigveil_circuits::r1cs::Shape;
 
-use super::args::{self, CeremonyContribute, CeremonyFinalize, CeremonyInit, CeremonyOf, CeremonyVerify};
+use super::args::{
+    self, CeremonyContribute, CeremonyFinalize, CeremonyInit, CeremonyKeys, CeremonyOf, CeremonyVerify,
+};
 use super::output::{Progress, Report};
 use crate::failure::Failure;
 use crate::files;
@@ -26,7 +28,7 @@ const R1CS: &str = "r1cs";
 pub fn run(step: &args::Ceremony, progress: &Progress) -> Result<Report, Failure> {
     match step {
         args::Ceremony::Init(arguments) => init(arguments, progress),
-        args::Ceremony::Contribute(arguments) => contribute(arguments),
+        args::Ceremony::Contribute(arguments) => contribute(arguments, progress),
         args::Ceremony::Verify(arguments) => verify(arguments, progress),
         args::Ceremony::Finalize(arguments) => finalize(arguments, progress),
     }
@@ -98,8 +100,9 @@ fn init(arguments: &CeremonyInit, progress: &Progress) -> Result<Report, Failure
     let circuit = Circuit::of(&arguments.of, None)?;
     let powers = circuit.powers(&arguments.of, progress)?;
     progress.line("computing the points of the key: minutes for a large circuit, once per ceremony");
-    let ceremony = Ceremony::begin(&circuit.name, &circuit.shape, &powers)?;
-    write(&arguments.out, &ceremony)?;
+    let begun = Ceremony::begin(&circuit.name, &circuit.shape, &powers)?;
+    let ceremony = begun.ceremony();
+    write(&arguments.out, ceremony)?;
     let digest = ceremony.transcript.digest().to_string();
     let object = json!({
         "out": arguments.out, "name": circuit.name, "shape": hex::encode(ceremony.shape),
@@ -112,33 +115,51 @@ fn init(arguments: &CeremonyInit, progress: &Progress) -> Result<Report, Failure
     Ok(Report::done(object, text))
 }
 
-fn contribute(arguments: &CeremonyContribute) -> Result<Report, Failure> {
-    let mut ceremony = read(&arguments.ceremony)?;
-    let digest = ceremony.contribute(&arguments.name, &mut OsRng)?.to_string();
-    write(&arguments.out, &ceremony)?;
-    let number = ceremony.transcript.contributions();
+fn contribute(arguments: &CeremonyContribute, progress: &Progress) -> Result<Report, Failure> {
+    let ceremony = read(&arguments.ceremony)?;
+    ceremony.transcript.accepts(&arguments.name)?;
+    let circuit = Circuit::of(&arguments.of, Some(&ceremony))?;
+    let mut verified = circuit.verify(ceremony, &arguments.of, progress)?;
+    progress.line("multiplying every point");
+    let digest = verified.contribute(&arguments.name, &mut OsRng)?.to_string();
+    write(&arguments.out, verified.ceremony())?;
+    let number = verified.ceremony().transcript.contributions();
     let object = json!({"out": arguments.out, "contribution": digest, "number": number});
     let text = format!(
         "contribution {number}: {digest}\n\
          Keep this digest and publish it: `sigveil ceremony verify --includes` finds it in the final transcript.\n\
-         Your secret was in this process's memory only, and is gone. If it is, nobody can forge proofs under the\n\
-         final key, whatever all others do."
+         Every point was checked before your secret was multiplied into it. The secret was in this process's memory\n\
+         only, and is gone. If it is, nobody can forge proofs under the final key, whatever all others do."
     );
     Ok(Report::done(object, text))
 }
 
 fn verify(arguments: &CeremonyVerify, progress: &Progress) -> Result<Report, Failure> {
     let ceremony = read(&arguments.ceremony)?;
-    let verified = Circuit::of(&arguments.of, Some(&ceremony))?.verify(ceremony, &arguments.of, progress)?;
+    let announced =
+        arguments.beacon.as_deref().map(|value| beacon(value, arguments.iterations)).transpose()?;
+    let circuit = Circuit::of(&arguments.of, Some(&ceremony))?;
+    let statement = storable(&arguments.stored, circuit.statement)?;
+    let verified = circuit.verify(ceremony, &arguments.of, progress)?;
     let transcript = &verified.ceremony().transcript;
     includes(transcript, &arguments.includes)?;
+    if announced.is_some() && transcript.records().last().and_then(Record::beacon) != announced.as_ref() {
+        return Err(Failure::new(
+            "ceremony-other-beacon",
+            "the ceremony has not the beacon that was announced",
+        ));
+    }
     if let Some(path) = &arguments.verifying_key {
+        // δ of an open one is known to somebody, or to all.
+        if !transcript.is_closed() {
+            return Err(Error::Open.into());
+        }
         files::write(path, verified.ceremony().parts.verifying.to_snarkjs().as_bytes())?;
     }
-    let object = summary(verified.ceremony());
+    let mut object = summary(verified.ceremony());
     let mut text = format!("verified: {}, transcript {}\n", verified.ceremony().name, transcript.digest());
     for (record, digest) in transcript.records().iter().zip(transcript.digests()) {
-        text += &format!("  {digest}  {}\n", record.name);
+        text += &format!("  {digest}  {}{}\n", record.name, value_of(record));
     }
     text += match (transcript.contributions(), transcript.is_closed()) {
         (0, _) => "nobody has contributed: whoever likes can forge proofs under this key",
@@ -148,21 +169,52 @@ fn verify(arguments: &CeremonyVerify, progress: &Progress) -> Result<Report, Fai
              powers of tau, was honest"
         }
     };
+    store(verified, &arguments.stored, statement, &mut object, &mut text)?;
     Ok(Report::done(object, text))
 }
 
+/// Of a beacon's record, what everybody can look up.
+fn value_of(record: &Record) -> String {
+    record.beacon().map_or_else(String::new, |beacon| {
+        format!(": beacon {}, hashed 2^{} times", hex::encode(beacon.value()), beacon.exponent())
+    })
+}
+
+fn beacon(value: &str, iterations: u8) -> Result<Beacon, Failure> {
+    let value =
+        hex::decode(value).map_err(|_| Failure::new("usage", "the beacon's value is not hexadecimal"))?;
+    Ok(Beacon::new(value, iterations)?)
+}
+
+/// The statement whose key is to be stored.
+fn storable(stored: &CeremonyKeys, statement: Option<Statement>) -> Result<Option<Statement>, Failure> {
+    match (&stored.keys, statement) {
+        (Some(_), None) => Err(Failure::new("usage", "only a statement's key can be stored in --keys")),
+        (_, statement) => Ok(statement),
+    }
+}
+
+/// Stores the proving key, if that was asked for.
+fn store(
+    verified: Verified,
+    stored: &CeremonyKeys,
+    statement: Option<Statement>,
+    object: &mut Value,
+    text: &mut String,
+) -> Result<(), Failure> {
+    let (Some(folder), Some(statement)) = (&stored.keys, statement) else { return Ok(()) };
+    let (key, transcript) = verified.into_key()?;
+    let keys = KeyStore::new(folder).install(statement, key, transcript, stored.force)?;
+    object["key"] = json!({"folder": folder, "digest": keys.digest().to_string()});
+    *text += &format!("\n{keys}");
+    Ok(())
+}
+
 fn finalize(arguments: &CeremonyFinalize, progress: &Progress) -> Result<Report, Failure> {
-    let value = hex::decode(&arguments.beacon)
-        .map_err(|_| Failure::new("usage", "the beacon's value is not hexadecimal"))?;
-    let beacon = Beacon::new(value, arguments.iterations)?;
+    let beacon = beacon(&arguments.beacon, arguments.iterations)?;
     let mut ceremony = read(&arguments.ceremony)?;
     let circuit = Circuit::of(&arguments.of, Some(&ceremony))?;
-    let statement = match (&arguments.keys, circuit.statement) {
-        (Some(_), None) => {
-            return Err(Failure::new("usage", "only a statement's key can be stored in --keys"));
-        }
-        (_, statement) => statement,
-    };
+    let statement = storable(&arguments.stored, circuit.statement)?;
     ceremony.close(&arguments.beacon_name, beacon)?;
     let verified = circuit.verify(ceremony, &arguments.of, progress)?;
     write(&arguments.out, verified.ceremony())?;
@@ -172,12 +224,7 @@ fn finalize(arguments: &CeremonyFinalize, progress: &Progress) -> Result<Report,
         verified.ceremony().transcript.digest(),
         verified.ceremony().parts.verifying.digest()
     );
-    if let (Some(folder), Some(statement)) = (&arguments.keys, statement) {
-        let (key, transcript) = verified.into_key()?;
-        let keys = KeyStore::new(folder).install(statement, key, transcript, arguments.force)?;
-        object["key"] = json!({"folder": folder, "digest": keys.digest().to_string()});
-        text += &format!("\n{keys}");
-    }
+    store(verified, &arguments.stored, statement, &mut object, &mut text)?;
     Ok(Report::done(object, text))
 }
 
@@ -196,8 +243,16 @@ fn includes(transcript: &Transcript, wanted: &[String]) -> Result<(), Failure> {
 fn summary(ceremony: &Ceremony) -> Value {
     let transcript = &ceremony.transcript;
     let records = transcript.records().iter().zip(transcript.digests());
-    let records: Vec<Value> =
-        records.map(|(record, digest)| json!({"name": record.name, "digest": digest.to_string()})).collect();
+    let records: Vec<Value> = records
+        .map(|(record, digest)| {
+            let mut object = json!({"name": record.name, "digest": digest.to_string()});
+            if let Some(beacon) = record.beacon() {
+                object["beacon"] =
+                    json!({"value": hex::encode(beacon.value()), "iterations": beacon.exponent()});
+            }
+            object
+        })
+        .collect();
     json!({
         "verified": true,
         "name": ceremony.name,

@@ -180,7 +180,8 @@ fn monitor_url(
         let answer = ask(&client, url, &key);
         std::future::ready(answer.map(|answer| (answer, monitor::grown(known, growth))))
     };
-    let findings = runtime.block_on(monitor::check(&watched, &trust, memory, ask))?;
+    let mut findings = runtime.block_on(monitor::check(&watched, &trust, memory, ask))?;
+    findings.compare(memory);
     let note = format!(
         "only the stable label was asked for, since asking for two would join them, and the index could not be \
          recomputed here: {}",

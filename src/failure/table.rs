@@ -54,6 +54,10 @@ pub const REASONS: &[Reason] = &[
     refused("ceremony-no-contribution", "Contribute first with `sigveil ceremony contribute`."),
     refused("ceremony-open", "Close it first with `sigveil ceremony finalize`."),
     refused(
+        "ceremony-other-beacon",
+        "Do not use these keys: the beacon is not the one that was announced, so that somebody may have chosen among keys.",
+    ),
+    refused(
         "ceremony-other-circuit",
         "Name the statement or circuit that the ceremony is for, in the version that it is for.",
     ),

@@ -34,6 +34,16 @@ pub struct Findings {
     pub answers: Vec<VerifiedAnswer>,
 }
 
+impl Findings {
+    /// Holds the checkpoints of answers that were asked for against those remembered, as far as that goes without the logs.
+    pub fn compare(&mut self, memory: &Memory) {
+        let Some(answer) = self.answers.last() else { return };
+        let inputs = answer.state().inputs().iter().map(VerifiedCheckpoint::checkpoint);
+        let all = inputs.chain([answer.state().checkpoint()]);
+        self.alerts.extend(all.filter_map(|checkpoint| memory.compare(checkpoint).err()));
+    }
+}
+
 /// Every label of the key in every VRF period and epoch up to `now`, all profiles: the one the owner uses limits no
 /// thief.
 pub fn watch(file: &MonitoringFile, trust: &Trust, now: u64) -> Vec<WatchedLabel> {

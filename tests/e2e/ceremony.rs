@@ -49,7 +49,8 @@ impl Table {
     }
 
     fn contribute(&self, from: &str, name: &str, to: &str) -> (i32, Value) {
-        run_json(["ceremony", "contribute", &self.path(from), "--name", name, "--out", &self.path(to)])
+        let (from, to, ptau) = (self.path(from), self.path(to), self.path("powers.ptau"));
+        run_json(["ceremony", "contribute", &from, "--ptau", &ptau, "--name", name, "--out", &to])
     }
 
     fn verify(&self, name: &str, extra: &[&str]) -> (i32, Value) {
@@ -118,13 +119,24 @@ fn three_contributors_and_a_beacon_make_keys_that_prove() {
     // Anybody finds every contribution in the transcript, and the verifying key that it stands for.
     let key = table.path("key.json");
     let includes = table.contributions.iter().flat_map(|digest| ["--includes", digest]);
-    let extra: Vec<&str> = includes.chain(["--verifying-key", &key]).collect();
+    let extra: Vec<&str> = includes.chain(["--verifying-key", &key, "--beacon", BEACON]).collect();
     let (status, verified) = table.verify("closed", &extra);
     assert_eq!((status, verified["contributions"].as_u64()), (0, Some(3)), "{verified}");
     assert_eq!(verified["digest"], closed["digest"]);
     let names: Vec<_> =
         verified["records"].as_array().unwrap().iter().map(|record| &record["name"]).collect();
     assert_eq!(names, ["ada", "blaise", "carl", "block 7"]);
+    let beacon = serde_json::json!({"value": BEACON, "iterations": 10});
+    assert_eq!(verified["records"][3]["beacon"], beacon);
+    // Not the value that was announced, or hashed otherwise.
+    for other in [&["--beacon", &BEACON.replace('0', "1")][..], &["--beacon", BEACON, "--iterations", "9"]] {
+        let (status, answer) = table.verify("closed", other);
+        assert_eq!((status, answer["reason"].as_str()), (1, Some("ceremony-other-beacon")), "{answer}");
+    }
+    // Who verifies has the proving key from the transcript, and from nobody's hand.
+    let own = table.path("own-keys");
+    let (status, installed) = table.verify("closed", &["--keys", &own]);
+    assert_eq!((status, &installed["key"]["digest"]), (0, &closed["key"]["digest"]), "{installed}");
 
     let stored = KeyStore::new(&keys).load(Statement::Query).unwrap().unwrap();
     let Provenance::Ceremony(transcript) = stored.provenance() else { panic!("{stored}") };
@@ -172,6 +184,10 @@ fn a_fourth_who_cheats_is_found_out() {
     let mut cheated = Vec::new();
     ceremony.write(&mut cheated).unwrap();
     assert_eq!(table.refusal(&cheated), "ceremony-parameters");
+    // Nobody multiplies a secret into it.
+    let (status, answer) = table.contribute("bad", "emil", "after-cheat");
+    assert_eq!((status, answer["reason"].as_str()), (1, Some("ceremony-parameters")), "{answer}");
+    assert!(!table.file("after-cheat").exists());
     // It does not know the secret that it claims: the proof is of something else.
     let mut unknown = third.clone();
     let response = record(&names, 2).end - 1;
@@ -245,6 +261,17 @@ fn the_wrong_circuit_powers_or_moment_is_refused() {
     std::fs::write(table.file("altered.ptau"), altered).unwrap();
     let altered = table.path("altered.ptau");
     assert_eq!(reason(&["ceremony", "verify", &third, "--ptau", &altered]), "ptau-inconsistent");
+    // An open ceremony gives no key, neither to verify nor to prove with; and it has no beacon.
+    for (file, extra, why) in [
+        ("3", ["--verifying-key", "open-key"], "ceremony-open"),
+        ("0", ["--keys", "open-keys"], "ceremony-open"),
+        ("3", ["--beacon", BEACON], "ceremony-other-beacon"),
+    ] {
+        let value = if extra[1] == BEACON { BEACON.to_owned() } else { table.path(extra[1]) };
+        let (status, answer) = table.verify(file, &[extra[0], &value]);
+        assert_eq!((status, answer["reason"].as_str()), (1, Some(why)), "{answer}");
+    }
+    assert!(!table.file("open-key").exists() && !table.file("open-keys").exists());
     // Nobody has contributed.
     let (status, answer) = table.finalize("0", "too-early", &table.file("no-keys"));
     assert_eq!((status, answer["reason"].as_str()), (1, Some("ceremony-no-contribution")));
@@ -269,7 +296,8 @@ fn a_ceremony_for_a_circuit_of_others_is_made_from_its_r1cs() {
     let (status, answer) = run_json(["ceremony", "init", "--r1cs", &r1cs, "--ptau", &ptau, "--out", &begun]);
     let digest = hex::encode(shape.digest());
     assert_eq!((status, answer["shape"].as_str()), (0, Some(digest.as_str())), "{answer}");
-    let (status, answer) = run_json(["ceremony", "contribute", &begun, "--name", "ada", "--out", &one]);
+    let of = ["--r1cs", &r1cs, "--ptau", &ptau, "--name", "ada", "--out", &one];
+    let (status, answer) = run_json([&["ceremony", "contribute", &begun][..], &of].concat());
     assert_eq!(status, 0, "{answer}");
     let verify = || run_json(["ceremony", "verify", &one, "--r1cs", &r1cs, "--ptau", &ptau]);
     let (status, answer) = verify();

@@ -116,6 +116,35 @@ fn a_monitor_that_remembers_tells_what_is_new_and_what_no_longer_continues() {
     assert_eq!((status, answer["reason"].as_str()), (1, Some("monitor-memory-malformed")), "{answer}");
 }
 
+/// An index could otherwise name a log that is too large to be copied, and be asked instead of recomputed.
+#[test]
+fn a_state_that_nobody_recomputed_has_nothing_copied() {
+    let demo = demo();
+    let mut state = demo.json("artifact.sigveil.json")["search"]["state"].clone();
+    let note = state["checkpoint"].as_str().unwrap().to_owned();
+    let (text, lines) = note.split_once("\n\n").unwrap();
+    let own = lines.lines().next().unwrap();
+    state["checkpoint"] = format!("{text}\n\n{own}\n").into();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let served = std::thread::spawn(move || {
+        use std::io::{BufRead as _, Write as _};
+        let (mut stream, _) = listener.accept().unwrap();
+        let head = std::io::BufReader::new(stream.try_clone().unwrap()).lines();
+        let asked = head.map_while(Result::ok).take_while(|line| !line.is_empty()).next().unwrap();
+        let body = state.to_string();
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}", body.len());
+        write!(stream, "{head}\r\nConnection: close\r\n\r\n{body}").unwrap();
+        asked
+    });
+    let (key, root) = (demo.path("secret/monitoring.key"), demo.path("trusted_root.json"));
+    let [key, root] = [&key, &root].map(|path| path.to_str().unwrap());
+    let (status, answer) = run_json(["monitor", "--key", key, "--url", &url, "--trusted-root", root]);
+    assert_eq!((status, answer["reason"].as_str()), (1, Some("search-not-reexecuted")), "{answer}");
+    assert!(served.join().unwrap().starts_with("GET /state "));
+}
+
 #[test]
 fn the_redacted_payload_and_its_salts_are_in_no_file_of_the_store() {
     let demo = demo();

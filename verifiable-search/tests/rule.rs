@@ -7,7 +7,7 @@ use common::*;
 use p256::ecdsa::DerSignature;
 use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::signature::hazmat::PrehashSigner as _;
-use sha2::{Digest as _, Sha512};
+use sha2::{Digest as _, Sha224, Sha512};
 use sigveil_log::entry::{Entry, EntryError};
 use sigveil_verifiable_search::key::{KeyKind, MapKey};
 use sigveil_verifiable_search::key_list::{EntryKeys, Flags};
@@ -60,6 +60,12 @@ fn what_a_strict_rule_would_hide_is_found_and_flagged() {
     let uri = |label| (0x86, name_of(label).into_bytes());
     let name = || der(0x30, &der(0x86, name_of(7).as_bytes()));
     let sct = || (SCT, der(4, &[0, 0]));
+    let high = |name: String| {
+        let mut name = name.into_bytes();
+        name[0] |= 0x80;
+        name
+    };
+    let behind = |names: &[u8]| [&der(0x30, &[])[..], names].concat();
     // One name in two extensions; lengths in long form; bytes after the certificate.
     let mut trailing = ca.certificate(&[uri(7)]);
     trailing.push(0);
@@ -76,6 +82,12 @@ fn what_a_strict_rule_would_hide_is_found_and_flagged() {
         (ca.sign(&body(&[(SAN, name()), sct(), sct()], 600)), Flags::SCT),
         (ca.sign(&body(&[(SAN, name()), (SAN, name()), sct()], 600)), Flags::NAME_COUNT),
         (ca.sign(&body(&[(SAN, name_of(7).into_bytes())], 600)), Flags::MALFORMED),
+        // A byte of the name with its highest bit set; a part of the identifier in two bytes; behind an empty list of names.
+        (ca.certificate(&[(0x86, high(name_of(7)))]), Flags::NOT_CANONICAL),
+        (ca.sign(&body(&[(&[0x55, 0x80, 0x1d, 0x11], name()), sct()], 600)), Flags::NAME_COUNT),
+        (ca.sign(&body(&[(SAN, behind(&name())), sct()], 600)), Flags::NAME_COUNT),
+        // In no name at all.
+        (ca.sign(&body(&[(SCT, name_of(7).into_bytes())], 600)), Flags::NAME_COUNT),
         (trailing, Flags::MALFORMED),
     ];
     for (at, (certificate, flags)) in cases.into_iter().enumerate() {
@@ -98,6 +110,8 @@ fn a_signature_that_some_client_accepts_hides_nothing() {
         signature.iter().zip(after).map(|(high, low)| high << by | low >> (8 - by)).collect()
     };
     let sha512: DerSignature = ca.0.sign_prehash(&Sha512::digest(&signed)).unwrap();
+    let sha224: DerSignature = ca.0.sign_prehash(&Sha224::digest(&signed)).unwrap();
+    let tagged = |outer: u8| [&[outer][..], &signed_as(&signed, 0, signature)[1..]].concat();
     for (at, (certificate, flags)) in [
         (signed_as(&signed, 0, signature), Flags::NONE),
         (signed_as(&signed, 1, &moved(1)), Flags::MALFORMED),
@@ -105,6 +119,8 @@ fn a_signature_that_some_client_accepts_hides_nothing() {
         (signed_as(&signed, 1, signature), Flags::MALFORMED),
         (signed_as(&signed, 9, signature), Flags::MALFORMED),
         (signed_as(&signed, 0, sha512.as_bytes()), Flags::NONE),
+        (signed_as(&signed, 0, sha224.as_bytes()), Flags::NONE),
+        (tagged(0x31), Flags::MALFORMED),
     ]
     .into_iter()
     .enumerate()

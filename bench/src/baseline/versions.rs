@@ -1,10 +1,12 @@
 //! The versions that `bench/baseline.toml` pins.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use anyhow::Context as _;
 use serde::Deserialize;
 
+use super::install::mariadb;
 use super::stores::{POSTGRES, VERSITYGW};
 
 const FILE: &str = include_str!("../../baseline.toml");
@@ -49,8 +51,24 @@ impl Versions {
         let programs = self.program.iter().map(|program| (program.name.clone(), program.version.clone()));
         let others =
             [("sigstore-python", &*self.sigstore_python), ("postgresql", POSTGRES), ("versitygw", VERSITYGW)];
-        programs.chain(others.map(|(name, version)| (name.to_owned(), version.to_owned()))).collect()
+        let pinned = programs.chain(others.map(|(name, version)| (name.to_owned(), version.to_owned())));
+        pinned
+            .chain(INSTALLED.iter().filter_map(|program| Some((program[0].to_owned(), said(program)?))))
+            .collect()
     }
+}
+
+/// What the machine has and takes part, by the command that says its version.
+const INSTALLED: [&[&str]; 3] =
+    [&["go", "env", "GOVERSION"], &["mariadbd", "--version"], &["wrk", "--version"]];
+
+/// The first word with a number in it of what a program says of itself; nothing where it is not installed.
+fn said(command: &[&'static str]) -> Option<String> {
+    let program = mariadb(command[0]).unwrap_or_else(|_| command[0].into());
+    let said = Command::new(program).args(&command[1..]).output().ok()?;
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    let first = said.split_whitespace().find(|word| word.contains(|letter: char| letter.is_ascii_digit()))?;
+    Some(first.to_owned())
 }
 
 impl Program {
@@ -72,6 +90,8 @@ mod tests {
             let program = versions.program(name).unwrap();
             assert!(program.version.starts_with('v'), "{name} has no version");
         }
+        assert_eq!(said(&["sh", "-c", "echo a tool, version v1.2-3 of x"]).as_deref(), Some("v1.2-3"));
+        assert_eq!(said(&["no-such-program"]), None);
         assert_eq!(versions.program("rekor2").unwrap().binary(), "posix");
         assert!(versions.program("rekor3").is_err());
     }

@@ -182,7 +182,22 @@ pub(crate) fn costs(data: &Data, prices: &Prices) -> Vec<Cost> {
             "a million verifications by cosign, real servers",
             verification("baseline/cosign", stock),
         ),
+        (
+            "verify/clear/cosign",
+            "a million verifications by cosign, clear",
+            verification("clear/cosign", stock),
+        ),
+        (
+            "verify/hashed/cosign",
+            "a million verifications by cosign, hashed",
+            verification("hashed/cosign", stock),
+        ),
         ("verify/zk/cosign", "a million verifications by cosign, zk", verification("zk/cosign", stock)),
+        (
+            "verify/zk_deferred/cosign",
+            "a million verifications by cosign, zk deferred",
+            verification("zk_deferred/cosign", stock),
+        ),
         (
             "verify/zk/sigveil",
             "a million verifications by our library, zk",

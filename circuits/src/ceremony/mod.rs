@@ -6,9 +6,13 @@
 //!   `.ptau` file, as snarkjs and others publish them. What is checked is that the points are powers of one τ with
 //!   one α and one β. Who contributed to them, and that one of those was honest, is for the publisher's own
 //!   transcript to show; a ceremony names the powers that it used by their digest.
-//! - *Phase 2* gives δ for one circuit. Each contributor multiplies it by a secret of its own, proves that it knows
-//!   the secret, and forgets it: see [`Transcript`]. As δ is the product of all secrets, *one honest contributor who
-//!   forgot its own is enough*, whatever all others did, together or later.
+//! - *Phase 2* gives δ for one circuit. Each contributor checks every point that it was given, multiplies δ by a secret
+//!   of its own, proves that it knows the secret, and forgets it: see [`Transcript`]. As δ is the product of all secrets,
+//!   *one honest contributor who forgot its own is enough*, whatever all others did, together or later. Only what was
+//!   checked is multiplied ([`Verified::contribute`]): the points of L and H depend on each other, so that one of
+//!   somebody's choice could stand in the place of another, be divided by the secrets of all honest contributors, and
+//!   give way again to what belongs there, with a transcript in which nothing of it is seen and a point by which
+//!   proofs are forged.
 //! - Last, a *beacon*, a value that nobody could know or steer when the last contribution was made, is turned into one
 //!   more factor, which everybody can recompute: so that whoever comes last cannot choose among finished keys.
 //!
@@ -160,7 +164,7 @@ pub struct Ceremony {
     pub transcript: Transcript,
 }
 
-/// A ceremony whose every point was checked.
+/// A ceremony whose every point was checked, or made here.
 pub struct Verified {
     ceremony: Ceremony,
 }
@@ -170,13 +174,14 @@ impl Ceremony {
     ///
     /// # Errors
     /// [`Error::PowersTooFew`], and [`Error::Circuit`] if there is no domain for the circuit.
-    pub fn begin(name: &str, shape: &Shape, powers: &Powers) -> Result<Self, Error> {
+    pub fn begin(name: &str, shape: &Shape, powers: &Powers) -> Result<Verified, Error> {
         let domain = domain(shape)?;
         powers.suffice(domain)?;
         let parts = initial::parts(shape, domain, powers);
         let (shape, powers) = (shape.digest(), powers.digest());
         let transcript = Transcript::begin(name, &shape, powers, &parts)?;
-        Ok(Self { name: name.to_owned(), shape, powers, parts, transcript })
+        let ceremony = Self { name: name.to_owned(), shape, powers, parts, transcript };
+        Ok(Verified { ceremony })
     }
 
     /// Checks that the records follow from each other and that the last belongs to the points. Whether the points are
@@ -188,24 +193,10 @@ impl Ceremony {
         self.transcript.check(&self.name, &self.shape, self.powers, &self.parts)
     }
 
-    /// Adds a contribution with a secret that is forgotten at the end. Gives the contribution's digest, which the
-    /// contributor keeps: it stands for the contribution in every transcript that follows.
+    /// Adds the beacon, which closes the ceremony. Its factor is known to all, so that points need not be checked before.
     ///
     /// # Errors
-    /// As [`Ceremony::check_transcript`]; [`Error::Closed`] after the beacon; [`Error::Unacceptable`] for a name that
-    /// is not 1 to 64 printable characters of ASCII.
-    pub fn contribute(&mut self, name: &str, rng: &mut dyn CryptoRngCore) -> Result<TranscriptDigest, Error> {
-        self.check_transcript()?;
-        self.transcript.accepts(name)?;
-        let secret = Secret::random(rng);
-        self.multiply(&secret);
-        self.transcript.contribute(name, &secret, &self.parts, rng)
-    }
-
-    /// Adds the beacon, which closes the ceremony.
-    ///
-    /// # Errors
-    /// As [`Ceremony::contribute`], and [`Error::NoContribution`] before the first one.
+    /// As [`Ceremony::check_transcript`] and [`Transcript::accepts`], and [`Error::NoContribution`] before the first one.
     pub fn close(&mut self, name: &str, beacon: Beacon) -> Result<TranscriptDigest, Error> {
         self.check_transcript()?;
         self.transcript.accepts(name)?;
@@ -217,7 +208,7 @@ impl Ceremony {
         self.transcript.close(name, beacon, &self.parts)
     }
 
-    /// Multiplies δ by a secret. Only a record makes it a contribution: see [`Ceremony::contribute`].
+    /// Multiplies δ by a secret. Only a record makes it a contribution: see [`Verified::contribute`].
     pub fn multiply(&mut self, secret: &Secret) {
         let parts = &mut self.parts;
         let inverse = Zeroizing::new(secret.0.inverse().expect("a secret is not zero"));
@@ -259,6 +250,25 @@ impl Verified {
     #[must_use]
     pub fn ceremony(&self) -> &Ceremony {
         &self.ceremony
+    }
+
+    /// The ceremony, to be handed on.
+    #[must_use]
+    pub fn into_ceremony(self) -> Ceremony {
+        self.ceremony
+    }
+
+    /// Adds a contribution with a secret that is forgotten at the end. Gives the contribution's digest, which the
+    /// contributor keeps: it stands for the contribution in every transcript that follows.
+    ///
+    /// # Errors
+    /// As [`Transcript::accepts`].
+    pub fn contribute(&mut self, name: &str, rng: &mut dyn CryptoRngCore) -> Result<TranscriptDigest, Error> {
+        let ceremony = &mut self.ceremony;
+        ceremony.transcript.accepts(name)?;
+        let secret = Secret::random(rng);
+        ceremony.multiply(&secret);
+        ceremony.transcript.contribute(name, &secret, &ceremony.parts, rng)
     }
 
     /// The key, with the digest of the whole transcript.

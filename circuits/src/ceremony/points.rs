@@ -7,6 +7,7 @@
 
 use ark_ff::{Field, PrimeField};
 use rayon::prelude::*;
+use zeroize::Zeroizing;
 
 use super::transform::reciprocal;
 use crate::Fr;
@@ -33,7 +34,9 @@ pub(super) fn unpacked<G: Group>(points: &[G]) -> Vec<G::Affine> {
 /// Each point times its scalar.
 pub(super) fn scaled<G: Group>(points: &[G::Affine], scalar: impl Fn(usize) -> Fr + Sync) -> Vec<G> {
     let mut points = packed::<G>(points);
-    let factors: Vec<Factor> = (0..points.len()).into_par_iter().map(|i| G::factor(&scalar(i))).collect();
+    // A contributor's secret, as often as there are points.
+    let factors: Zeroizing<Vec<Factor>> =
+        Zeroizing::new((0..points.len()).into_par_iter().map(|i| G::factor(&scalar(i))).collect());
     scale(Path::detect(), &mut points, &factors);
     points
 }

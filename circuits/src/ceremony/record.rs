@@ -61,6 +61,18 @@ impl Beacon {
         Ok(Self { value, exponent })
     }
 
+    /// The value.
+    #[must_use]
+    pub fn value(&self) -> &[u8] {
+        &self.value
+    }
+
+    /// k, where the value is hashed 2^k times.
+    #[must_use]
+    pub fn exponent(&self) -> u8 {
+        self.exponent
+    }
+
     /// The factor that it stands for after this transcript.
     pub(super) fn secret(&self, transcript: &TranscriptDigest) -> Secret {
         let mut state: [u8; 32] = Sha256::digest(&self.value).into();
@@ -100,6 +112,15 @@ pub struct Record {
 }
 
 impl Record {
+    /// The beacon, if it is the record of one.
+    #[must_use]
+    pub fn beacon(&self) -> Option<&Beacon> {
+        match &self.source {
+            Source::Beacon(beacon) => Some(beacon),
+            Source::Secret { .. } => None,
+        }
+    }
+
     pub(super) fn check(
         &self,
         number: usize,

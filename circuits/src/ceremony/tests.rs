@@ -1,6 +1,6 @@
 use std::io::Cursor;
 
-use ark_bn254::{Fq2, G1Affine, G2Affine};
+use ark_bn254::{Fq2, G1Affine, G1Projective, G2Affine};
 use ark_ec::AffineRepr;
 use ark_ff::{AdditiveGroup, UniformRand};
 use rand_chacha::ChaCha20Rng;
@@ -9,7 +9,7 @@ use rand_core::SeedableRng;
 use super::*;
 use crate::Fr;
 use crate::groth16::setup::{Trapdoor, with_trapdoor};
-use crate::groth16::{prove, verify};
+use crate::groth16::{Proof, encoding, prove, verify};
 use crate::r1cs::{Assignment, Cs, Num};
 
 fn rng(seed: u64) -> ChaCha20Rng {
@@ -41,8 +41,15 @@ fn powers(shape: &Shape) -> Powers {
 fn begun() -> (Shape, Powers, Ceremony) {
     let shape = shape_of(ROWS[1]);
     let powers = powers(&shape);
-    let ceremony = Ceremony::begin("toy", &shape, &powers).unwrap();
+    let ceremony = Ceremony::begin("toy", &shape, &powers).unwrap().into_ceremony();
     (shape, powers, ceremony)
+}
+
+/// A contribution to what is sound.
+fn contribute(ceremony: Ceremony, name: &str, seed: u64) -> Result<Ceremony, Error> {
+    let mut verified = Verified { ceremony };
+    verified.contribute(name, &mut rng(seed))?;
+    Ok(verified.into_ceremony())
 }
 
 fn beacon() -> Beacon {
@@ -51,10 +58,9 @@ fn beacon() -> Beacon {
 
 /// After two contributions.
 fn contributed() -> (Shape, Powers, Ceremony) {
-    let (shape, powers, mut ceremony) = begun();
-    ceremony.contribute("one", &mut rng(10)).unwrap();
-    ceremony.contribute("two", &mut rng(11)).unwrap();
-    (shape, powers, ceremony)
+    let (shape, powers, ceremony) = begun();
+    let ceremony = contribute(ceremony, "one", 10).unwrap();
+    (shape, powers, contribute(ceremony, "two", 11).unwrap())
 }
 
 /// After the beacon.
@@ -73,15 +79,16 @@ fn three_contributors_and_a_beacon_make_a_key_that_proves() {
     for rows in ROWS {
         let shape = shape_of(rows);
         let powers = powers(&shape);
-        let mut ceremony = Ceremony::begin("toy", &shape, &powers).unwrap();
+        let mut verified = Ceremony::begin("toy", &shape, &powers).unwrap();
         let mut digests = Vec::new();
         for seed in 0..3 {
-            digests.push(ceremony.contribute("somebody", &mut rng(seed)).unwrap());
+            digests.push(verified.contribute("somebody", &mut rng(seed)).unwrap());
             // As it goes from hand to hand.
             let mut file = Vec::new();
-            ceremony.write(&mut file).unwrap();
-            ceremony = Ceremony::read(&file).unwrap();
+            verified.ceremony().write(&mut file).unwrap();
+            verified = Ceremony::read(&file).unwrap().verify(&shape, &powers, &mut rng(8)).unwrap();
         }
+        let mut ceremony = verified.into_ceremony();
         digests.push(ceremony.close("beacon", beacon()).unwrap());
         let verified = ceremony.verify(&shape, &powers, &mut rng(9)).unwrap();
         assert_eq!(verified.ceremony().transcript.digests().collect::<Vec<_>>(), digests);
@@ -101,7 +108,7 @@ fn proofs_are_those_of_a_setup_with_the_same_trapdoor() {
         let domain = domain(&shape).unwrap();
         let [tau, alpha, beta, delta] = [3u64, 5, 7, 11].map(Fr::from);
         let powers = Powers::from_trapdoor(domain.size(), tau, alpha, beta);
-        let mut ceremony = Ceremony::begin("toy", &shape, &powers).unwrap();
+        let mut ceremony = Ceremony::begin("toy", &shape, &powers).unwrap().into_ceremony();
         ceremony.multiply(&Secret(delta));
         let key = ProvingKey::from_parts(ceremony.parts).unwrap();
         let matrices = Matrices::new(&shape);
@@ -208,6 +215,60 @@ fn one_point_that_is_not_scaled_as_it_should_is_found() {
     }
 }
 
+/// Why [`Verified`] alone is multiplied by secrets. L holds a point for the input, which H spans too: whoever leads puts
+/// that of the verifying key in its place, has it divided by the secrets of all, makes the place good again, and has what
+/// turns a proof of one input into one of any other.
+#[test]
+fn a_point_that_nobody_checked_would_come_back_as_a_forgery() {
+    let (shape, powers, mut ceremony) = begun();
+    let (genuine, matrices) = (ceremony.parts.l[1], Matrices::new(&shape));
+    let of_h = in_h(&matrices, domain(&shape).unwrap());
+    let sum = |h: &[G1Affine]| -> G1Affine {
+        h.iter().zip(&of_h).map(|(point, k)| *point * k).sum::<G1Projective>().into_affine()
+    };
+    assert_eq!(sum(&ceremony.parts.h), genuine);
+    ceremony.parts.l[1] = ceremony.parts.verifying.points.inputs[1];
+    ceremony.transcript =
+        Transcript::begin("toy", &shape.digest(), powers.digest(), &ceremony.parts).unwrap();
+    // Sound as far as records go, and refused by whoever looks at the points before contributing.
+    ceremony.check_transcript().unwrap();
+    let mut file = Vec::new();
+    ceremony.write(&mut file).unwrap();
+    assert!(matches!(refusal((shape, powers, Ceremony::read(&file).unwrap())), Error::Parameters("L")));
+
+    // What it would lead to: an honest contribution, and one more that makes good what everybody checks.
+    let shape = shape_of(ROWS[1]);
+    let powers = self::powers(&shape);
+    let mut ceremony = contribute(ceremony, "honest", 10).unwrap();
+    let oracle = ceremony.parts.l[1];
+    ceremony.parts.l[1] = sum(&ceremony.parts.h);
+    let last = Secret::random(&mut rng(4));
+    ceremony.multiply(&last);
+    ceremony.transcript.contribute("leader", &last, &ceremony.parts, &mut rng(5)).unwrap();
+    let factor = beacon().secret(&ceremony.transcript.digest());
+    ceremony.close("beacon", beacon()).unwrap();
+    let verified = ceremony.verify(&shape, &powers, &mut rng(2)).unwrap();
+    let (key, _) = verified.into_key().unwrap();
+    let values = Assignment::of(|cs| circuit(cs, ROWS[1], 5));
+    let mut proof = prove(&key, &matrices, &values, &mut rng(3)).unwrap().to_bytes().to_vec();
+    let (proven, wanted) = (values.publics()[0], Fr::from(1_000_003u64));
+    let later = (last.0 * factor.0).inverse().unwrap();
+    let c: G1Affine = encoding::take(&mut &proof[96..]).unwrap();
+    proof.truncate(96);
+    encoding::put(&mut proof, &(c + oracle * ((proven - wanted) * later)).into_affine());
+    assert_eq!(verify(key.verifying_key(), wanted, &Proof::from_bytes(&proof).unwrap()), Ok(()));
+}
+
+/// The factors of H's points whose sum is that of the one public input in L: −C_1(ψω^i), as C_1·(xⁿ − 1)/2 is zero where
+/// xⁿ = 1, and that where xⁿ = −1.
+fn in_h(matrices: &Matrices, domain: Domain) -> Vec<Fr> {
+    let unit: Vec<Fr> = (0..matrices.variables()).map(|j| Fr::from(u64::from(j == 1))).collect();
+    let c = transform::inverse(domain, &matrices.interpolated(2, domain.size(), &unit));
+    let at = |x: Fr| c.iter().rev().fold(Fr::ZERO, |sum, k| sum * x + k);
+    let (twist, root) = (domain.half_generator(), domain.generator());
+    (0..domain.size() as u64).map(|i| -at(twist * root.pow([i]))).collect()
+}
+
 #[test]
 fn a_delta_that_does_not_follow_is_found() {
     // δ in one group is of another secret than that in the other, or than the record's.
@@ -237,8 +298,8 @@ fn who_does_not_know_the_secret_is_found() {
     ceremony.transcript.replace(records);
     assert!(matches!(refusal((shape, powers, ceremony)), Error::Knowledge(3)));
     // The same record in another ceremony.
-    let (shape, powers, mut ceremony) = begun();
-    ceremony.contribute("three", &mut rng(12)).unwrap();
+    let (shape, powers, ceremony) = begun();
+    let mut ceremony = contribute(ceremony, "three", 12).unwrap();
     let (_, _, other) = contributed();
     ceremony.transcript.replace(other.transcript.records().to_vec());
     ceremony.parts = other.parts;
@@ -262,7 +323,7 @@ fn who_repeats_a_secret_or_contributes_nothing_is_found() {
     let (shape, powers, mut ceremony) = begun();
     for name in ["one", "two"] {
         // The secret is drawn first: the same generator gives the same one.
-        ceremony.contribute(name, &mut rng(10)).unwrap();
+        ceremony = contribute(ceremony, name, 10).unwrap();
     }
     assert!(matches!(refusal((shape, powers, ceremony)), Error::Repeated(2)));
     let (shape, powers, mut ceremony) = contributed();
@@ -290,7 +351,6 @@ fn a_transcript_that_was_cut_or_altered_is_found() {
     // A point is altered, and no record made for it.
     let (shape, powers, mut ceremony) = contributed();
     moved(&mut ceremony.parts.h[0]);
-    assert!(matches!(ceremony.contribute("three", &mut rng(3)), Err(Error::Altered)));
     assert!(matches!(refusal((shape, powers, ceremony)), Error::Altered));
 }
 
@@ -298,8 +358,8 @@ fn a_transcript_that_was_cut_or_altered_is_found() {
 fn beacons_are_recomputed_and_come_last_and_not_alone() {
     let (_, _, mut ceremony) = begun();
     assert!(matches!(ceremony.close("beacon", beacon()), Err(Error::NoContribution)));
+    assert!(matches!(contribute(closed().2, "late", 3), Err(Error::Closed)));
     let (_, _, mut ceremony) = closed();
-    assert!(matches!(ceremony.contribute("late", &mut rng(3)), Err(Error::Closed)));
     assert!(matches!(ceremony.close("again", beacon()), Err(Error::Closed)));
     // Another value than that of the factor.
     let (shape, powers, mut ceremony) = closed();
@@ -331,7 +391,7 @@ fn names_and_beacons_have_bounds() {
             Err(Error::Unacceptable(_))
         ));
     }
-    ceremony.contribute(&"x".repeat(64), &mut rng(1)).unwrap();
+    contribute(ceremony, &"x".repeat(64), 1).unwrap();
     for (length, exponent) in [(15, 1), (65, 1), (16, 25)] {
         assert!(matches!(Beacon::new(vec![0; length], exponent), Err(Error::Unacceptable(_))));
     }

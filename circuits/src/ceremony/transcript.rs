@@ -133,7 +133,11 @@ impl Transcript {
     }
 
     /// Whether a record of this name may follow.
-    pub(super) fn accepts(&self, name: &str) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::Closed`] after the beacon; [`Error::Unacceptable`] for a name that is not 1 to 64 printable characters of
+    /// ASCII, or too many records.
+    pub fn accepts(&self, name: &str) -> Result<(), Error> {
         check_name(name)?;
         if self.is_closed() {
             return Err(Error::Closed);

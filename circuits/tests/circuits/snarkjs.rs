@@ -178,8 +178,9 @@ fn a_ceremony_on_its_powers_makes_keys_that_prove() {
     let first = Powers::read(fs::File::open(desk.path("first.ptau")).unwrap(), points, &mut rng());
     assert_eq!(first.err().map(|error| error.reason()), Some("ptau-inconsistent"));
     let powers = read("powers.ptau");
-    let mut ceremony = Ceremony::begin("toy", &shape(), &powers).unwrap();
-    ceremony.contribute("one", &mut rng()).unwrap();
+    let mut begun = Ceremony::begin("toy", &shape(), &powers).unwrap();
+    begun.contribute("one", &mut rng()).unwrap();
+    let mut ceremony = begun.into_ceremony();
     ceremony.close("beacon", Beacon::new(vec![7; 32], 10).unwrap()).unwrap();
     let (key, _) = ceremony.verify(&shape(), &powers, &mut rng()).unwrap().into_key().unwrap();
     let values = Assignment::of(|cs| circuit(cs, 5));

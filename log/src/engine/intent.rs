@@ -121,3 +121,53 @@ fn replaced(bytes: &[u8], width: u16, at: usize, item: &[u8]) -> io::Result<Vec<
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn withholding(fields: &BTreeSet<u16>) -> Intent {
+        let withheld = Withholding::Fields(fields.iter().copied().collect());
+        Intent { index: 7, leaf_hash: Hash([1; 32]), record: 9, withheld }
+    }
+
+    proptest! {
+        /// What is read back from stores may be damaged.
+        #[test]
+        fn any_bytes_are_answered(bytes in proptest::collection::vec(any::<u8>(), 0..200), field in 0u16..4) {
+            if let Ok(intent) = Intent::read(&bytes) {
+                prop_assert_eq!(Intent::read(&intent.to_bytes().unwrap()).unwrap(), intent);
+            }
+            let _ = withholding(&[field].into()).attachment(&bytes);
+        }
+
+        #[test]
+        fn what_is_left_of_a_payload_is_what_was_not_withheld(
+            count in 1usize..6,
+            withheld in proptest::collection::btree_set(0u16..8, 1..4),
+        ) {
+            let field = |at: usize| SealedField {
+                name: format!("name{at}"),
+                salt: vec![at as u8; 32],
+                value: format!("value {at}").into_bytes(),
+            };
+            let payload = StoredPayload { fields: (0..count).map(|at| Some(field(at))).collect() };
+            let kept = serde_json_canonicalizer::to_vec(&payload).unwrap();
+            let intent = withholding(&withheld);
+            let left = intent.attachment(&kept).unwrap();
+            let read: StoredPayload = serde_json::from_slice(&left).unwrap();
+            prop_assert_eq!(read.fields.len(), count);
+            for (at, left) in read.fields.iter().enumerate() {
+                let expected = (!withheld.contains(&(at as u16))).then(|| field(at));
+                prop_assert!(*left == expected, "field {}", at);
+            }
+            // Again, as after a crash.
+            prop_assert_eq!(intent.attachment(&left).unwrap(), left);
+            let whole = Intent { withheld: Withholding::WholeBody, ..intent };
+            prop_assert!(whole.attachment(&kept).unwrap().is_empty());
+        }
+    }
+}

@@ -12,6 +12,10 @@ use rusty_s3::{Credentials, UrlStyle};
 use super::background::Background;
 use super::bucket::{Bucket, Created, Replaced, Version};
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+mod tests;
+
 /// How long a signed request may take to get there.
 const SIGNED_FOR: Duration = Duration::from_secs(60);
 /// How long one request may take.

@@ -11,7 +11,7 @@ use super::{ExpectedToken, Roots};
 pub enum Ceremony {
     /// Begin a ceremony for one circuit, on powers of tau that others made
     Init(CeremonyInit),
-    /// Multiply in a secret of this machine's, and forget it: one honest contributor is enough
+    /// Check every point, multiply in a secret of this machine's, and forget it: one honest contributor is enough
     Contribute(CeremonyContribute),
     /// Check a transcript and every point of the key against the circuit, believing nobody
     Verify(CeremonyVerify),
@@ -49,6 +49,9 @@ pub struct CeremonyInit {
 pub struct CeremonyContribute {
     /// The ceremony, as the one before you left it
     pub ceremony: PathBuf,
+    /// The circuit and the powers of tau: no secret is multiplied into points that do not follow from them
+    #[command(flatten)]
+    pub of: CeremonyOf,
     /// Who you are, as the transcript is to say
     #[arg(long, value_name = "TEXT")]
     pub name: String,
@@ -68,9 +71,29 @@ pub struct CeremonyVerify {
     /// A contribution that must be in it, by the digest that `contribute` printed; may be given several times
     #[arg(long, value_name = "HEX")]
     pub includes: Vec<String>,
-    /// Also write the verifying key, as snarkjs reads it
+    /// The value that the beacon must have, hexadecimal, as it was announced
+    #[arg(long, value_name = "HEX")]
+    pub beacon: Option<String>,
+    /// It was announced to be hashed 2^N times
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "beacon")]
+    pub iterations: u8,
+    /// Also write the verifying key of the closed ceremony, as snarkjs reads it
     #[arg(long, value_name = "F")]
     pub verifying_key: Option<PathBuf>,
+    /// The proving key
+    #[command(flatten)]
+    pub stored: CeremonyKeys,
+}
+
+/// Where a closed ceremony's proving key goes.
+#[derive(Clone, Debug, Args)]
+pub struct CeremonyKeys {
+    /// Folder to store the proving key in, as --cache-dir names it to other commands [default: none is stored]
+    #[arg(long, value_name = "D")]
+    pub keys: Option<PathBuf>,
+    /// Replace a proving key that stands there
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `ceremony finalize`.
@@ -93,12 +116,9 @@ pub struct CeremonyFinalize {
     /// Where to write the closed ceremony
     #[arg(long, value_name = "F")]
     pub out: PathBuf,
-    /// Folder to store the proving key in, as --cache-dir names it to other commands [default: none is stored]
-    #[arg(long, value_name = "D")]
-    pub keys: Option<PathBuf>,
-    /// Replace a proving key that stands there
-    #[arg(long)]
-    pub force: bool,
+    /// The proving key
+    #[command(flatten)]
+    pub stored: CeremonyKeys,
 }
 
 /// `export`.

@@ -139,6 +139,21 @@ impl Memory {
         Ok(())
     }
 
+    /// What a verified checkpoint says against the last one seen without a proof between the two: that it is smaller, or
+    /// another of the same size. It is not remembered, since a larger one may continue another history.
+    ///
+    /// # Errors
+    /// [`Alert::LogFork`], [`Alert::LogShrank`].
+    pub fn compare(&self, new: &Checkpoint) -> Result<(), Alert> {
+        match self.checkpoints.get(&new.origin) {
+            Some(old) if new.size < old.size => Err(Alert::LogShrank(new.origin.clone())),
+            Some(old) if new.size == old.size && new.root != old.root => {
+                Err(Alert::LogFork(new.origin.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Compares a complete, verified answer with what was last seen under its key and reports what is new.
     pub fn see_answer(&mut self, answer: &VerifiedAnswer, growth: &Growth) -> Report {
         let mut report = Report::default();

@@ -2,7 +2,7 @@
 
 use super::CaKey;
 use super::der::{
-    BIT_STRING, GENERALIZED_TIME, INTEGER, Item, OCTET_STRING, OID, SEQUENCE, UTC_TIME, item, items, tagged,
+    GENERALIZED_TIME, INTEGER, Item, OCTET_STRING, OID, SEQUENCE, UTC_TIME, item, items, tagged,
 };
 use super::label;
 use crate::key_list::Flags;
@@ -42,27 +42,29 @@ pub(super) fn read(certificate: &[u8], authorities: &[CaKey], sealed_claims: &[u
     if unused != 0 || tagged(certificate, SEQUENCE).is_none_or(|outer| !outer.rest.is_empty()) {
         reading.flags |= Flags::MALFORMED;
     }
+    // Wherever it stands in what was signed: clients do not agree on where names are (identifiers not minimal, a second value in
+    // an extension), and whoever has a label anywhere else has it told to its owner.
+    reading.labels.extend(label::find(signed.whole).values);
     // A signature that does not end with its last octet: some clients shift it, others do not look.
     let shifted = shifted(signature, unused);
     let mut signatures = std::iter::once(signature).chain(shifted.as_deref());
     reading.trusted = signatures
         .any(|signature| authorities.iter().any(|authority| authority.signed(signed.whole, signature)));
     if walk(signed.content, sealed_claims, &mut reading).is_none() {
-        // Some part is not where it belongs: whatever looks like a label anywhere is one.
         reading.flags |= Flags::MALFORMED;
-        reading.labels.extend(label::find(signed.whole).values);
     }
     reading.labels.sort_unstable();
     reading.labels.dedup();
     reading
 }
 
-/// The signed part, and the signature over it, of whose last octet so many bits are said to be unused.
+/// The signed part, and the signature over it, of whose last octet so many bits are said to be unused. Tags around them are
+/// signed by nobody, and some clients pass over them.
 fn split(certificate: &[u8]) -> Option<(Item<'_>, u8, &[u8])> {
-    let outer = tagged(certificate, SEQUENCE)?;
-    let signed = tagged(outer.content, SEQUENCE)?;
-    let algorithm = tagged(signed.rest, SEQUENCE)?;
-    let signature = tagged(algorithm.rest, BIT_STRING)?;
+    let outer = item(certificate)?;
+    let signed = item(outer.content)?;
+    let algorithm = item(signed.rest)?;
+    let signature = item(algorithm.rest)?;
     let (unused, signature) = signature.content.split_first()?;
     Some((signed, *unused, signature))
 }
@@ -113,7 +115,6 @@ fn walk(fields: &[u8], sealed_claims: &[u8], reading: &mut Reading) -> Option<()
         }
     }
     for name in &names {
-        reading.labels.extend(label::find(name.content).values);
         if name.tag != URI || !label::is_canonical(name.content) {
             reading.flags |= Flags::NOT_CANONICAL;
         }

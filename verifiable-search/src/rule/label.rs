@@ -14,9 +14,9 @@ pub(super) struct Found {
     pub(super) values: Vec<Vec<u8>>,
 }
 
-/// Every label that `name`, lower-cased, contains.
+/// Every label that `name`, lower-cased, contains. The highest bit of a byte is none of ASCII: some clients drop it.
 pub(super) fn find(name: &[u8]) -> Found {
-    let name = name.to_ascii_lowercase();
+    let name: Vec<u8> = name.iter().map(|byte| (byte & 0x7f).to_ascii_lowercase()).collect();
     let mut found = Found::default();
     for start in 0..name.len() {
         if let Some(characters) = name[start..].strip_prefix(PREFIX).and_then(label_at) {
@@ -33,16 +33,15 @@ fn label_at(name: &[u8]) -> Option<&[u8]> {
     parts.next()?.get(..CHARACTERS)
 }
 
-/// The 32 bytes that the characters spell, slack bits dropped, and the same number modulo r if it is not
-/// below r; the characters themselves if they are no base32.
+/// The 32 bytes that the characters spell, slack bits dropped, and the same number modulo r if it is not below r; nothing if
+/// they are no base32, which no label is. So values are of stretches of a name that do not meet, of more than 66 bytes each
+/// with what is before it.
 fn values(characters: &[u8]) -> Vec<Vec<u8>> {
     let mut lenient = data_encoding::Specification::new();
     lenient.symbols.push_str("abcdefghijklmnopqrstuvwxyz234567");
     lenient.check_trailing_bits = false;
     let decoded = lenient.encoding().ok().and_then(|base32| base32.decode(characters).ok());
-    let Some(raw) = decoded.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok()) else {
-        return vec![characters.to_vec()];
-    };
+    let Some(raw) = decoded.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok()) else { return Vec::new() };
     let reduced = reduce(raw);
     if reduced == raw { vec![raw.to_vec()] } else { vec![raw.to_vec(), reduced.to_vec()] }
 }
@@ -72,7 +71,7 @@ pub(super) fn is_canonical(name: &[u8]) -> bool {
 
 fn is_canonical_base32(characters: &[u8]) -> bool {
     match values(characters).as_slice() {
-        [value] if value.len() == 32 => {
+        [value] => {
             let canonical = data_encoding::BASE32_NOPAD.encode(value).to_ascii_lowercase();
             canonical.as_bytes() == characters
         }
@@ -139,8 +138,37 @@ mod tests {
         assert_eq!(find(name.as_bytes()).values, [alias.to_vec(), four]);
         assert!(!is_canonical(name.as_bytes()));
 
+        // No base32, and no label.
         let name = format!("urn:sigveil:open:stable:{}", "1".repeat(52));
-        assert_eq!(find(name.as_bytes()).values, [vec![b'1'; 52]]);
+        assert_eq!(find(name.as_bytes()), Found::default());
+
+        // As a client that reads ASCII by dropping the highest bit sees it.
+        let name = format!("urn:sigveil:open:stable:{}", spell(&value));
+        for at in 0..name.len() {
+            let mut high = name.clone().into_bytes();
+            high[at] |= 0x80;
+            assert_eq!(find(&high).values, [value.to_vec()], "{at}");
+            assert!(!is_canonical(&high));
+        }
+    }
+
+    proptest::proptest! {
+        /// So that the keys of the largest entry fit into the record of its redaction.
+        #[test]
+        fn there_is_a_key_for_each_33_bytes_at_most(
+            pieces in proptest::collection::vec((0usize..6, 0usize..60), 0..60)
+        ) {
+            let name: String = pieces.into_iter().map(|(kind, length)| match kind {
+                0 => "urn:sigveil:".to_owned(),
+                1 => ":".to_owned(),
+                2 => format!("urn:sigveil:::{}", "7".repeat(52)),
+                3 => format!("u:{}", "7".repeat(52)),
+                4 => "a".repeat(length),
+                _ => "7".repeat(length),
+            }).collect();
+            let found = find(name.as_bytes()).values.len();
+            proptest::prop_assert!(33 * found <= name.len(), "{found} in {name}");
+        }
     }
 
     #[test]

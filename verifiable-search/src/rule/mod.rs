@@ -1,7 +1,7 @@
 //! Indexing rule, version 1: from a log entry to its map keys (protocol.md §8).
 //!
-//! An entry with a certificate is found under every label that any of its subject alternative names, of any
-//! type, contains after ASCII lower-casing (`urn:sigveil:<mode>:<profile>:<52 characters>`), if the
+//! An entry with a certificate is found under every label that stands anywhere in what the CA signed, after ASCII
+//! lower-casing (`urn:sigveil:<mode>:<profile>:<52 characters>`), if the
 //! certificate's signature verifies under a CA key that is, or ever was, in the trust root. Without a known
 //! CA's signature only the keys that anybody may add to are made: the artifact's digest under any key, and the
 //! fingerprint of the key. Times, SCT, the number of names and their canonical form are no conditions: what
@@ -13,10 +13,11 @@
 //!
 //! - mode and profile are whatever stands between the colons, known or not;
 //! - 52 characters that are base32 stand for the 32 bytes they spell, the four slack bits dropped; bytes that
-//!   are a number not below the field's order r are indexed as they are and also reduced modulo r; characters
-//!   that are no base32 are indexed as those 52 bytes, which are no label's 32;
+//!   are a number not below the field's order r are indexed as they are and also reduced modulo r;
 //! - more than 52 characters begin with a label;
-//! - a certificate whose structure cannot be walked is searched as one string of bytes, and flagged.
+//! - the highest bit of a byte counts for nothing, since some clients read names as ASCII without it;
+//! - the tags around what was signed, which nobody signs, may be any, and so may the place of the label in it. A certificate whose
+//!   structure cannot be walked is flagged.
 //!
 //! The rule does not verify SCTs (the flag counts their lists): that needs log keys, and decides nothing here.
 //!

@@ -88,6 +88,12 @@ fn a_monitor_sees_a_forked_or_shrunk_log() {
     let fork = Err(Alert::LogFork(LOG.to_owned()));
     assert_eq!(memory.see_checkpoint(&forked.checkpoint(), &proof), fork);
     assert_eq!(memory.see_checkpoint(&forked.checkpoint_at(4), &[]), fork);
+    // Without a proof between them, what can be told.
+    assert_eq!(memory.compare(&log.checkpoint_at(3)), Err(Alert::LogShrank(LOG.to_owned())));
+    assert_eq!(memory.compare(&forked.checkpoint_at(4)), fork);
+    assert_eq!(memory.compare(&log.checkpoint_at(4)), Ok(()));
+    assert_eq!(memory.compare(&log.checkpoint()), Ok(()));
+    assert_eq!(Memory::default().compare(&log.checkpoint()), Ok(()));
 }
 
 #[test]

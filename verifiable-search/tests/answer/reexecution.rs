@@ -4,10 +4,10 @@ use crate::common::*;
 use crate::{LABEL, LOG, label, policy, redacted, root, signers, state_of, world};
 use ed25519_dalek::SigningKey;
 use sigveil_log::checkpoint::Checkpoint;
-use sigveil_log::entry::Stored;
+use sigveil_log::entry::{Stored, Withheld};
 use sigveil_log::hash::Hash;
 use sigveil_verifiable_search::answer::{Answer, AnswerError};
-use sigveil_verifiable_search::index::IndexError;
+use sigveil_verifiable_search::index::{IndexError, LogEntries};
 use sigveil_verifiable_search::output::{OutputError, OutputLeaf};
 use sigveil_verifiable_search::reexecute::{ReexecuteError, Replay, reexecute};
 use sigveil_verifiable_search::rule::SEALED_CLAIMS;
@@ -123,6 +123,58 @@ fn a_tombstone_needs_a_fitting_record() {
     logs[0].entries[5] = absent.stored[6].clone();
     let refused = World::new().index.step(&step_under(&root(), logs));
     assert_eq!(refused, Err(IndexError::Record { origin: LOG.to_owned(), index: 5 }));
+}
+
+/// Redaction authorities and whoever serves the entries would have what nobody has seen withheld.
+#[test]
+fn what_no_leaf_covers_yet_cannot_be_withheld() {
+    let (mut log, mut world) = (MemoryLog::new(LOG), World::new());
+    log.push(labelled(&Ca::new(1), LABEL, 1));
+    world.step(&root(), &[&log]);
+    log.push(labelled(&Ca::new(1), LABEL, 2));
+    let Stored::Body(body) = log.stored[1].clone() else { unreachable!("nothing is withheld") };
+    let mut seen = World::new();
+    seen.step(&root(), &[&log]);
+    let keys = seen.index.entry_keys(LOG, 1, &body).unwrap();
+    log.push(record(&log, 1, &keys, 9));
+    log.withhold(1, 2);
+    let refused = world.index.step(&step_under(&root(), vec![log.entries(1, 3)]));
+    assert_eq!(refused, Err(IndexError::Record { origin: LOG.to_owned(), index: 1 }));
+    // The record is beyond the leaf that covers it, as it is where that leaf is recomputed later.
+    world.index.step(&step_under(&root(), vec![log.entries(1, 2)])).unwrap();
+    world.step(&root(), &[&log]);
+    // An output log that is begun anew finds it redacted.
+    World::new().step(&root(), &[&log]);
+}
+
+/// A second tombstone that points to the same place by another record would have the first forgotten.
+#[test]
+fn two_records_cannot_be_promised_at_one_place() {
+    let (mut world, mut log) = world();
+    let size = log.leaves.len() as u64;
+    for at in [1, 2] {
+        log.push(labelled(&Ca::new(1), LABEL, 10 + at));
+    }
+    let keys = |world: &World, body: &[u8], index| world.index.entry_keys(LOG, index, body).unwrap();
+    let mut seen = World::new();
+    seen.step(&root(), &[&log]);
+    let mut entries = log.entries(size, size + 2);
+    let place = size + 50;
+    let promise = |at: u64, entries: &mut LogEntries| {
+        let index = size + at;
+        let Stored::Body(body) = log.stored[index as usize].clone() else { unreachable!("it is there") };
+        let leaf_hash = log.leaves[index as usize];
+        entries.records.insert(place, record(&log, index, &keys(&seen, &body, index), 9));
+        entries.entries[at as usize] = Stored::Withheld(Withheld { leaf_hash, record: place });
+    };
+    let mut first = entries.clone();
+    first.entries.truncate(1);
+    promise(0, &mut first);
+    world.index.step(&step_under(&root(), vec![first])).unwrap();
+    promise(1, &mut entries);
+    entries.entries.remove(0);
+    let refused = world.index.step(&step_under(&root(), vec![entries]));
+    assert_eq!(refused, Err(IndexError::Record { origin: LOG.to_owned(), index: size + 1 }));
 }
 
 /// Anybody can bring a log the record of another, which the same authorities have signed, or one about another leaf.

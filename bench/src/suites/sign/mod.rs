@@ -12,6 +12,7 @@
 
 mod operations;
 mod ours;
+mod plain;
 mod stock;
 
 use std::time::Instant;
@@ -99,7 +100,9 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
         false => None,
     };
     let proving = |ours: &&Ours| ours.scheme.proves();
+    let client = sigveil::service::client::Client::new().map_err(crate::said)?;
     let mut turns: Vec<Turn<'_>> = ours.iter().filter(proving).map(Ours::turn).collect();
+    turns.extend(plain::turns(&client, &ours, baseline));
     turns.extend(clients.iter().flat_map(|clients| clients.turns(&ours, baseline)));
     turns.extend(operations::turns(&runtime, amount.span(), &ours, &null, theirs.as_ref())?);
     let begun = Instant::now();
@@ -200,6 +203,7 @@ fn counterpart<'a>(name: &str, names: &'a [String]) -> Option<&'a String> {
                 Some(("baseline" | "op", _)) | None => return None,
                 Some((_, "python")) => "baseline/python",
                 Some((_, "cosign")) => "baseline/cosign",
+                Some((_, "sigveil")) => "baseline/sigveil",
                 Some(_) => return None,
             },
         },
@@ -227,5 +231,6 @@ mod tests {
         assert_eq!(counterpart("zk/python", &names), None);
         assert_eq!(counterpart("hashed/cosign", &names), Some(&names[1]));
         assert_eq!(counterpart("baseline/cosign", &names), None);
+        assert_eq!(counterpart("baseline/sigveil", &["baseline/sigveil".to_owned()]), None);
     }
 }
