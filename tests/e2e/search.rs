@@ -118,7 +118,7 @@ fn a_monitor_that_remembers_tells_what_is_new_and_what_no_longer_continues() {
 
 /// An index could otherwise name a log that is too large to be copied, and be asked instead of recomputed.
 #[test]
-fn a_state_that_nobody_recomputed_has_nothing_copied() {
+fn a_state_that_its_index_alone_signed_has_nothing_copied() {
     let demo = demo();
     let mut state = demo.json("artifact.sigveil.json")["search"]["state"].clone();
     let note = state["checkpoint"].as_str().unwrap().to_owned();
@@ -141,7 +141,7 @@ fn a_state_that_nobody_recomputed_has_nothing_copied() {
     let (key, root) = (demo.path("secret/monitoring.key"), demo.path("trusted_root.json"));
     let [key, root] = [&key, &root].map(|path| path.to_str().unwrap());
     let (status, answer) = run_json(["monitor", "--key", key, "--url", &url, "--trusted-root", root]);
-    assert_eq!((status, answer["reason"].as_str()), (1, Some("search-not-reexecuted")), "{answer}");
+    assert_eq!((status, answer["reason"].as_str()), (1, Some("search-output-checkpoint")), "{answer}");
     assert!(served.join().unwrap().starts_with("GET /state "));
 }
 

@@ -197,7 +197,8 @@ fn the_negative_of_h_is_refused() {
 
 #[test]
 fn blinding_by_zero_is_refused() {
-    // β = l is what zero is lifted to: B is the identity, and so is Z for every Γ of small order.
+    // β = l is what zero is lifted to: B is the identity, and so is Z for every Γ of the group. That one row stands against
+    // whoever evaluates is in `families`.
     refused(changed(|_, w| w.blinding = Scalar::ZERO), "nym-blinding");
     let (instance, witness) = good();
     let mut values = Values::new(&instance, &witness);

@@ -192,6 +192,33 @@ fn two_responses() -> Forgery {
     claimed(instance, &witness, forged)
 }
 
+/// Whoever evaluates takes β = l: B and Z are the identity, the proof is an honest one, and every Γ of the group fits. Only
+/// that B is not the identity stands against it.
+#[test]
+fn a_base_that_is_blinded_away_is_refused_by_one_row() {
+    let (mut instance, mut witness) = good();
+    let (secret, nonce, zero) = (scalar(0xABCD_EF01), scalar(100), EdwardsAffine::zero());
+    let key = generator().multiply(&secret).unwrap();
+    let base = encode_to_curve(instance.mode, &witness.idf).unwrap();
+    instance.key = key.into();
+    witness.evaluated = zero;
+    // Twice what it is.
+    witness.gamma = base.multiply(&secret).unwrap().multiply(&scalar(2)).unwrap().affine();
+    let output = VerifiedOutput::derive(instance.mode, &witness.idf, &witness.gamma);
+    instance.label = Label::derive(&output.monitoring_key, unlinkable());
+    let u = generator().multiply(&nonce).unwrap().affine();
+    let digest = commitments_digest([key.affine(), zero, zero, u, zero]);
+    witness.proof.challenge = Challenge::from_digest(&digest);
+    witness.proof.response = nonce.plus_product(&witness.proof.challenge.to_scalar(), &secret);
+    let mut values = Values::new(&instance, &witness);
+    values.challenge = digest;
+    values.blinding = Residue::MODULUS;
+    let forged = Assignment::of(|cs| circuit::synthesize(cs, &values));
+    let refused: Vec<&str> = forged.violations().iter().map(|violation| violation.family).collect();
+    assert_eq!(refused, ["nym-evaluation"]);
+    assert_eq!(forged.publics()[0], instance.digest());
+}
+
 /// The forgery that only this family of rows refuses.
 fn forgery(family: &str) -> Forgery {
     let more: fn(Fr) -> Fr = |value| value + Fr::ONE;
