@@ -134,7 +134,7 @@ fn a_list_goes_on_to_its_last_page() {
             next => format!("<NextContinuationToken>{next}</NextContinuationToken>"),
         };
         let page = format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult><Name>bucket</Name><Prefix>log/</Prefix>\
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>bucket</Name><Prefix>log/</Prefix>\
              <KeyCount>1</KeyCount><MaxKeys>1</MaxKeys><EncodingType>url</EncodingType>{next}{one}</ListBucketResult>"
         );
         page.leak()
@@ -145,7 +145,11 @@ fn a_list_goes_on_to_its_last_page() {
     let asked = store.join().unwrap();
     assert!(asked[1].0[0].contains("continuation-token=more") && !asked[0].0[0].contains("continuation"));
     // Half a page is none.
-    let (bucket, store) = answering(vec![Some((200, "", "<ListBucketResult><Contents>"))]);
+    let (bucket, store) = answering(vec![Some((
+        200,
+        "",
+        "<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Contents>",
+    ))]);
     assert_eq!(bucket.list("").unwrap_err().kind(), io::ErrorKind::InvalidData);
     store.join().unwrap();
 }
