@@ -122,7 +122,7 @@ impl Ledger {
     }
 
     /// The row of a name's metric over the blocks that have it, if any has. They are as many samples, but of memory one, since
-    /// all are of one process.
+    /// all are of the processes of one run.
     pub(crate) fn row(&self, name: &str, metric: &'static str, unit: Unit) -> Option<Row> {
         let samples = self.samples(name, metric).into_values().collect();
         over(name, metric, unit, independent(metric, samples))

@@ -68,6 +68,9 @@ impl Circuit {
         progress: &Progress,
     ) -> Result<Verified, Failure> {
         // What needs no powers is said first.
+        if ceremony.shape != self.shape.digest() {
+            return Err(Error::OtherCircuit.into());
+        }
         ceremony.check_transcript()?;
         let powers = self.powers(arguments, progress)?;
         progress.line("checking every point");
@@ -140,22 +143,10 @@ fn verify(arguments: &CeremonyVerify, progress: &Progress) -> Result<Report, Fai
         arguments.beacon.as_deref().map(|value| beacon(value, arguments.iterations)).transpose()?;
     let circuit = Circuit::of(&arguments.of, Some(&ceremony))?;
     let statement = storable(&arguments.stored, circuit.statement)?;
+    ceremony.check_transcript()?;
+    demand(&ceremony.transcript, arguments, announced.as_ref())?;
     let verified = circuit.verify(ceremony, &arguments.of, progress)?;
     let transcript = &verified.ceremony().transcript;
-    includes(transcript, &arguments.includes)?;
-    if announced.is_some() && transcript.records().last().and_then(Record::beacon) != announced.as_ref() {
-        return Err(Failure::new(
-            "ceremony-other-beacon",
-            "the ceremony has not the beacon that was announced",
-        ));
-    }
-    if let Some(path) = &arguments.verifying_key {
-        // δ of an open one is known to somebody, or to all.
-        if !transcript.is_closed() {
-            return Err(Error::Open.into());
-        }
-        files::write(path, verified.ceremony().parts.verifying.to_snarkjs().as_bytes())?;
-    }
     let mut object = summary(verified.ceremony());
     let mut text = format!("verified: {}, transcript {}\n", verified.ceremony().name, transcript.digest());
     for (record, digest) in transcript.records().iter().zip(transcript.digests()) {
@@ -169,8 +160,34 @@ fn verify(arguments: &CeremonyVerify, progress: &Progress) -> Result<Report, Fai
              powers of tau, was honest"
         }
     };
+    let key = verified.ceremony().parts.verifying.to_snarkjs();
     store(verified, &arguments.stored, statement, &mut object, &mut text)?;
+    if let Some(path) = &arguments.verifying_key {
+        files::write(path, key.as_bytes())?;
+    }
     Ok(Report::done(object, text))
+}
+
+/// What is asked of the transcript, before minutes go by with the points.
+fn demand(
+    transcript: &Transcript,
+    arguments: &CeremonyVerify,
+    announced: Option<&Beacon>,
+) -> Result<(), Failure> {
+    includes(transcript, &arguments.includes)?;
+    // δ of an open one is known to somebody, or to all.
+    let of_closed =
+        announced.is_some() || arguments.verifying_key.is_some() || arguments.stored.keys.is_some();
+    if of_closed && !transcript.is_closed() {
+        return Err(Error::Open.into());
+    }
+    if announced.is_some() && transcript.records().last().and_then(Record::beacon) != announced {
+        return Err(Failure::new(
+            "ceremony-other-beacon",
+            "the ceremony has not the beacon that was announced",
+        ));
+    }
+    Ok(())
 }
 
 /// Of a beacon's record, what everybody can look up.

@@ -166,7 +166,10 @@ fn monitor_url(
     let trust = trust(root)?;
     let client = Client::new()?;
     let runtime = runtime()?;
-    let copied = Mirror::copy(&client, url, &trust);
+    // By its own signature alone an index could name a log that is too large to be copied, and so have itself asked instead.
+    let state = Mirror::state(&client, url)?;
+    state.verify(&search_policy(&trust, 0, 0))?;
+    let copied = Mirror::copy(&client, url, &state, &trust);
     let failure = match copied.and_then(|copied| runtime.block_on(copied.recompute(&trust))) {
         Ok(mirror) => return Ok((watch_mirror(file, &trust, &mirror, memory)?, None)),
         Err(failure) if NOT_RECOMPUTED.contains(&failure.reason()) => failure,
@@ -227,7 +230,7 @@ fn report(findings: &monitor::Findings, note: Option<&str>) -> Report {
     if let Some(note) = note {
         object["note"] = json!(note);
     }
-    let mut text = format!("{} events, {} alerts", events.len(), alerts.len());
+    let mut text = format!("events: {}, alerts: {}", events.len(), alerts.len());
     for event in &events {
         text += &format!("\n  {} {} {} {}", event["event"], event["log"], event["index"], event["san"]);
     }

@@ -36,7 +36,9 @@ pub fn run(arguments: &Redact, progress: &Progress) -> Result<Report, Failure> {
 fn copied(url: Option<&str>, root: Option<&Path>) -> Result<(Copied, Trust), Failure> {
     let url = url.ok_or_else(|| Failure::new("usage", "a place is needed: --dir or --url"))?;
     let trust = super::index::trust(root)?;
-    Ok((Mirror::copy(&Client::new()?, url, &trust)?, trust))
+    let client = Client::new()?;
+    let state = Mirror::state(&client, url)?;
+    Ok((Mirror::copy(&client, url, &state, &trust)?, trust))
 }
 
 fn request(arguments: &args::RedactRequest, progress: &Progress) -> Result<Report, Failure> {

@@ -23,7 +23,6 @@ use super::instance::InstanceError;
 use crate::failure::Failure;
 use crate::files;
 use crate::trust::Trust;
-use crate::verify::search_policy;
 
 /// Logs larger than this are not copied, entries: a copy and its index then cost minutes and gigabytes.
 const LARGEST_COPY: u64 = 1 << 20;
@@ -71,21 +70,25 @@ impl Mirror {
         Ok(Self { index, rekor: Reader::new(&rekor), output: Reader::new(&output), ca_keys, _copy: None })
     }
 
-    /// Copies what an instance's index has published, and the log under it, into a folder that goes with the value. The state
-    /// must be witnessed and recomputed as the trust root says: by its own signature alone an index could name a log that is
-    /// too large to be copied, and so have itself asked instead.
+    /// What an index has published, not checked yet.
     ///
     /// # Errors
-    /// When a log cannot be reached or is too large to be copied, or the state does not hold.
-    pub fn copy(client: &Client, index_url: &str, trust: &Trust) -> Result<Copied, Failure> {
+    /// When it cannot be reached, or answers something else.
+    pub fn state(client: &Client, index_url: &str) -> Result<State, Failure> {
+        let state = client.fetch("the index", &format!("{}/state", index_url.trim_end_matches('/')))?;
+        serde_json::from_value(state)
+            .map_err(|error| Failure::new("search-answer-malformed", error.to_string()))
+    }
+
+    /// Copies what an instance's index has published, and the log under it, into a folder that goes with the value.
+    ///
+    /// # Errors
+    /// When a log cannot be reached or is too large to be copied.
+    pub fn copy(client: &Client, index_url: &str, state: &State, trust: &Trust) -> Result<Copied, Failure> {
         let index_url = index_url.trim_end_matches('/');
-        let state = client.fetch("the index", &format!("{index_url}/state"))?;
-        let state: State = serde_json::from_value(state)
-            .map_err(|error| Failure::new("search-answer-malformed", error.to_string()))?;
         let [input] = state.inputs.as_slice() else {
             return Err(Failure::new("search-answer-malformed", "the index has not exactly one input log"));
         };
-        state.verify(&search_policy(trust, 0, 0))?;
         let folder =
             tempfile::tempdir().map_err(|error| Failure::new("file-unwritable", error.to_string()))?;
         let rekor_url = format!("{}/api/v2", trust.section.signature_log.base_url.trim_end_matches('/'));

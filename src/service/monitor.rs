@@ -37,9 +37,11 @@ pub struct Findings {
 impl Findings {
     /// Holds the checkpoints of answers that were asked for against those remembered, as far as that goes without the logs.
     pub fn compare(&mut self, memory: &Memory) {
-        let Some(answer) = self.answers.last() else { return };
-        let inputs = answer.state().inputs().iter().map(VerifiedCheckpoint::checkpoint);
-        let all = inputs.chain([answer.state().checkpoint()]);
+        let states = self.answers.iter().map(VerifiedAnswer::state);
+        let all = states.flat_map(|state| {
+            let inputs = state.inputs().iter().map(VerifiedCheckpoint::checkpoint);
+            inputs.chain([state.checkpoint()])
+        });
         self.alerts.extend(all.filter_map(|checkpoint| memory.compare(checkpoint).err()));
     }
 }

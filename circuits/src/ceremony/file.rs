@@ -1,7 +1,7 @@
 //! The file of a ceremony.
 //!
 //! ```text
-//! magic, 20 bytes: "sigveil-ceremony-v1\n"
+//! magic, 20 bytes: "sigveil-ceremony-v2\n"
 //! name: length, 1 byte, then ASCII
 //! digest of the circuit's shape, 32 bytes; digest of the powers of τ, 32 bytes
 //! points of the domain, columns of the matrices, constant and public inputs: 3 times u64 big-endian
@@ -27,7 +27,7 @@ use super::{Ceremony, Error, PowersDigest};
 use crate::groth16::{Points, VerifyingKey};
 use crate::prover::{Domain, Packed, PackedG1, PackedG2, Parts};
 
-const MAGIC: &[u8; 20] = b"sigveil-ceremony-v1\n";
+const MAGIC: &[u8; 20] = b"sigveil-ceremony-v2\n";
 /// Points written or read by one task.
 const CHUNK: usize = 1 << 10;
 

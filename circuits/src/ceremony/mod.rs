@@ -208,7 +208,7 @@ impl Ceremony {
         self.transcript.close(name, beacon, &self.parts)
     }
 
-    /// Multiplies δ by a secret. Only a record makes it a contribution: see [`Verified::contribute`].
+    /// Multiplies δ by a secret, whatever the points are: to try what is refused. See [`Verified::contribute`].
     pub fn multiply(&mut self, secret: &Secret) {
         let parts = &mut self.parts;
         let inverse = Zeroizing::new(secret.0.inverse().expect("a secret is not zero"));

@@ -219,7 +219,7 @@ impl Transcript {
 }
 
 fn start(name: &str, shape: &[u8; 32], powers: PowersDigest, first_points: &[u8; 32]) -> [u8; 32] {
-    hash(&[b"sigveil-ceremony-v1", &[name.len() as u8], name.as_bytes(), shape, &powers.0, first_points])
+    hash(&[b"sigveil-ceremony-v2", &[name.len() as u8], name.as_bytes(), shape, &powers.0, first_points])
 }
 
 /// SHA-256 over the points that contributions change.

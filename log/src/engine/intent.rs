@@ -137,11 +137,16 @@ mod tests {
     proptest! {
         /// What is read back from stores may be damaged.
         #[test]
-        fn any_bytes_are_answered(bytes in proptest::collection::vec(any::<u8>(), 0..200), field in 0u16..4) {
-            if let Ok(intent) = Intent::read(&bytes) {
-                prop_assert_eq!(Intent::read(&intent.to_bytes().unwrap()).unwrap(), intent);
+        fn what_is_damaged_is_answered(at in any::<usize>(), byte in any::<u8>(), field in 0u16..4) {
+            let intent = withholding(&[field].into());
+            let mut bytes = intent.to_bytes().unwrap();
+            prop_assert_eq!(Intent::read(&bytes).unwrap(), intent.clone());
+            let at = at % bytes.len();
+            bytes[at] = byte;
+            if let Ok(other) = Intent::read(&bytes) {
+                prop_assert_eq!(Intent::read(&other.to_bytes().unwrap()).unwrap(), other);
             }
-            let _ = withholding(&[field].into()).attachment(&bytes);
+            prop_assert!(intent.attachment(&bytes).is_err(), "it is no payload");
         }
 
         #[test]

@@ -157,7 +157,7 @@ impl SignedNote {
         self.signatures.push(signature);
     }
 
-    /// Whether a line says that it is by the key that this one is said to be by.
+    /// Whether it has a line by the key, by name and identifier, that this line names.
     pub fn has_key_of(&self, signature: &NoteSignature) -> bool {
         self.signatures.iter().any(|line| line.is_beside(signature))
     }

@@ -92,7 +92,7 @@ pub struct CeremonyKeys {
     #[arg(long, value_name = "D")]
     pub keys: Option<PathBuf>,
     /// Replace a proving key that stands there
-    #[arg(long)]
+    #[arg(long, requires = "keys")]
     pub force: bool,
 }
 

@@ -5,8 +5,7 @@
 //! Entries are judged in the order of their logs' origins, then of their indices; a step that is refused
 //! changes nothing. An entry whose body was redacted is indexed by the key list in its record, which redaction authorities
 //! have signed: the leaf's key-list root shows whether that is what was indexed when the body was
-//! there. It was: a record comes after the leaf that covers what it is about, so that one within the same step is refused.
-//! Only the first step over a log takes it, since an output log that is begun anew finds what was redacted long ago.
+//! there.
 
 mod error;
 mod judge;

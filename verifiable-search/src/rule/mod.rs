@@ -1,7 +1,7 @@
-//! Indexing rule, version 1: from a log entry to its map keys (protocol.md §8).
+//! Indexing rule, version 2: from a log entry to its map keys (protocol.md §8).
 //!
 //! An entry with a certificate is found under every label that stands anywhere in what the CA signed, after ASCII
-//! lower-casing (`urn:sigveil:<mode>:<profile>:<52 characters>`), if the
+//! lower-casing: 52 characters of base32 behind a colon, behind `urn:sigveil:`, if the
 //! certificate's signature verifies under a CA key that is, or ever was, in the trust root. Without a known
 //! CA's signature only the keys that anybody may add to are made: the artifact's digest under any key, and the
 //! fingerprint of the key. Times, SCT, the number of names and their canonical form are no conditions: what
@@ -11,12 +11,12 @@
 //! So that nothing hides behind a parser, the rule decides these cases generously, each a superset of what
 //! any client would take for the label:
 //!
-//! - mode and profile are whatever stands between the colons, known or not;
+//! - mode and profile may be anything, or missing;
 //! - 52 characters that are base32 stand for the 32 bytes they spell, the four slack bits dropped; bytes that
-//!   are a number not below the field's order r are indexed as they are and also reduced modulo r;
+//!   are a number not below the field's order r, which no label is, are reduced modulo r;
 //! - more than 52 characters begin with a label;
 //! - the highest bit of a byte counts for nothing, since some clients read names as ASCII without it;
-//! - the tags around what was signed, which nobody signs, may be any, and so may the place of the label in it. A certificate whose
+//! - the tags around what was signed, which nobody signs, may be any of one byte, and so may the place of the label in it. A certificate whose
 //!   structure cannot be walked is flagged.
 //!
 //! The rule does not verify SCTs (the flag counts their lists): that needs log keys, and decides nothing here.
@@ -39,7 +39,7 @@ use sigveil_log::entry::{Entry, EntryError, Signature, sealed_digest};
 use sigveil_log::hash::Hash;
 
 /// The version of this rule, as output-log leaves state it.
-pub const RULE_VERSION: u16 = 1;
+pub const RULE_VERSION: u16 = 2;
 
 /// Identifier of the extension that lists the digests of sealed claims (protocol.md §6); the same constant
 /// stands in the certificate profile of `sigveil-zk-ca`.

@@ -125,28 +125,6 @@ fn a_tombstone_needs_a_fitting_record() {
     assert_eq!(refused, Err(IndexError::Record { origin: LOG.to_owned(), index: 5 }));
 }
 
-/// Redaction authorities and whoever serves the entries would have what nobody has seen withheld.
-#[test]
-fn what_no_leaf_covers_yet_cannot_be_withheld() {
-    let (mut log, mut world) = (MemoryLog::new(LOG), World::new());
-    log.push(labelled(&Ca::new(1), LABEL, 1));
-    world.step(&root(), &[&log]);
-    log.push(labelled(&Ca::new(1), LABEL, 2));
-    let Stored::Body(body) = log.stored[1].clone() else { unreachable!("nothing is withheld") };
-    let mut seen = World::new();
-    seen.step(&root(), &[&log]);
-    let keys = seen.index.entry_keys(LOG, 1, &body).unwrap();
-    log.push(record(&log, 1, &keys, 9));
-    log.withhold(1, 2);
-    let refused = world.index.step(&step_under(&root(), vec![log.entries(1, 3)]));
-    assert_eq!(refused, Err(IndexError::Record { origin: LOG.to_owned(), index: 1 }));
-    // The record is beyond the leaf that covers it, as it is where that leaf is recomputed later.
-    world.index.step(&step_under(&root(), vec![log.entries(1, 2)])).unwrap();
-    world.step(&root(), &[&log]);
-    // An output log that is begun anew finds it redacted.
-    World::new().step(&root(), &[&log]);
-}
-
 /// A second tombstone that points to the same place by another record would have the first forgotten.
 #[test]
 fn two_records_cannot_be_promised_at_one_place() {

@@ -1,5 +1,5 @@
 //! A whole signing and each step of it: by our own client and by the stock clients against our instance, and with
-//! `--against=fulcio` by the same stock clients, unchanged, against the real servers.
+//! `--against=fulcio` by the same clients against the real servers, the stock ones unchanged.
 //!
 //! Both sides' servers run in processes of their own on this machine, and take turns. Tokens of both sides come from the
 //! same issuer's code and are not bound to a key, since stock clients do not bind. Ours is an instance of each scheme, so
@@ -102,7 +102,7 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
     let proving = |ours: &&Ours| ours.scheme.proves();
     let client = sigveil::service::client::Client::new().map_err(crate::said)?;
     let mut turns: Vec<Turn<'_>> = ours.iter().filter(proving).map(Ours::turn).collect();
-    turns.extend(plain::turns(&client, &ours, baseline));
+    turns.extend(plain::turns(&client, &ours, baseline)?);
     turns.extend(clients.iter().flat_map(|clients| clients.turns(&ours, baseline)));
     turns.extend(operations::turns(&runtime, amount.span(), &ours, &null, theirs.as_ref())?);
     let begun = Instant::now();

@@ -1,6 +1,7 @@
 //! The calls of one signing by our own client, against the real servers and the schemes without proofs: the same four, with
 //! nothing of what only certificates with proofs have.
 
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context as _;
@@ -10,12 +11,15 @@ use p256::ecdsa::{DerSignature, SigningKey};
 use p256::pkcs8::{EncodePublicKey as _, LineEnding};
 use rand_core::{OsRng, RngCore as _};
 use sha2::{Digest as _, Sha256};
+use sigveil::files;
 use sigveil::service::client::{Client, Wish};
-use sigveil::stock::{Bundle, Parts, Services};
+use sigveil::stock::{Bundle, Parts, Services, TrustedRoot};
+use sigveil::verify::policy::{Matcher, Requirements};
+use sigveil::verify::{Inputs, Policy, verify};
 
 use super::Turn;
 use super::ours::Ours;
-use crate::baseline::{Baseline, EMAIL};
+use crate::baseline::{Baseline, EMAIL, Signer};
 use crate::ledger::Figures;
 use crate::machine;
 use crate::said;
@@ -23,39 +27,45 @@ use crate::said;
 /// Whom the client signs against.
 struct Against<'a> {
     services: &'a Services,
+    /// The folder of the trust root, and whom its certificates name: a signature that nobody accepts has no figures.
+    folder: &'a Path,
+    signer: &'a Signer,
     token: &'a dyn Fn() -> anyhow::Result<String>,
     /// CPU seconds that its servers have used.
     cpu: &'a dyn Fn() -> anyhow::Result<f64>,
 }
 
-/// A turn on each side whose certificates have no proofs.
+/// A turn on each side whose certificates have no proofs. Each was signed against once before, as the others' clients were.
 pub(super) fn turns<'a>(
     client: &'a Client,
     ours: &'a [Ours],
     baseline: Option<&'a Baseline>,
-) -> Vec<Turn<'a>> {
+) -> anyhow::Result<Vec<Turn<'a>>> {
     let mut turns = Vec::new();
     if let Some(baseline) = baseline {
-        turns.push(Turn {
-            name: "baseline/sigveil".to_owned(),
-            measure: Box::new(move || {
-                let cpu = || {
-                    let servers = [&baseline.fulcio, &baseline.rekor, &baseline.tsa];
-                    servers.iter().try_fold(0.0, |sum, server| anyhow::Ok(sum + server.usage()?.cpu))
-                };
-                let services = &baseline.trusted.services;
-                Against { services, token: &|| baseline.token(), cpu: &cpu }.sign(client)
-            }),
-        });
+        let signer = baseline.signer();
+        let sign = move || {
+            let cpu = || {
+                let servers = [&baseline.fulcio, &baseline.rekor, &baseline.tsa];
+                servers.iter().try_fold(0.0, |sum, server| anyhow::Ok(sum + server.usage()?.cpu))
+            };
+            let (services, folder) = (&baseline.trusted.services, &*baseline.trusted.folder);
+            let token = || baseline.token();
+            Against { services, folder, signer: &signer, token: &token, cpu: &cpu }.sign(client)
+        };
+        sign().context("our client, against the real servers")?;
+        turns.push(Turn { name: "baseline/sigveil".to_owned(), measure: Box::new(sign) });
     }
-    turns.extend(ours.iter().filter(|ours| !ours.scheme.proves()).map(|ours| Turn {
-        name: ours.row("sigveil"),
-        measure: Box::new(move || {
-            let cpu = || Ok(ours.usage()?.cpu);
-            Against { services: &ours.services, token: &|| ours.token(), cpu: &cpu }.sign(client)
-        }),
-    }));
-    turns
+    for ours in ours.iter().filter(|ours| !ours.scheme.proves()) {
+        let sign = move || {
+            let (services, folder, signer) = (&ours.services, &*ours.folder, ours.signer());
+            let (token, cpu) = (|| ours.token(), || Ok(ours.usage()?.cpu));
+            Against { services, folder, signer, token: &token, cpu: &cpu }.sign(client)
+        };
+        sign().with_context(|| ours.row("sigveil"))?;
+        turns.push(Turn { name: ours.row("sigveil"), measure: Box::new(sign) });
+    }
+    Ok(turns)
 }
 
 impl Against<'_> {
@@ -82,9 +92,10 @@ impl Against<'_> {
             client.submit(&self.services.rekor, digest, &signature, &certificate).map_err(said)?;
         let logged = start.elapsed();
         let parts = Parts { certificate, log_entry, timestamp, digest, signature };
-        let (_, bundle) = Bundle::build(&parts)?;
+        let (built, bundle) = Bundle::build(&parts)?;
         let wall = start.elapsed();
         let (own, server) = (machine::cpu_seconds() - own, (self.cpu)()? - server);
+        self.verify(digest, &built)?;
         let figures = [
             ("wall", wall.as_secs_f64()),
             ("issue", (issued - begun).as_secs_f64()),
@@ -95,5 +106,23 @@ impl Against<'_> {
             ("bundle_bytes", bundle.len() as f64),
         ];
         Ok(figures.map(|(metric, value)| (metric.to_owned(), value)).into())
+    }
+
+    /// By the checks that stock clients make.
+    fn verify(&self, artifact: [u8; 32], bundle: &Bundle) -> anyhow::Result<()> {
+        let text =
+            files::read_text(&self.folder.join("trusted_root.json"), files::JSON_LIMIT).map_err(said)?;
+        let root = TrustedRoot::from_json(&text)?;
+        let exactly = |text: &str| Matcher::new(Some(text), None).map_err(said);
+        let policy = Policy {
+            identity: exactly(&self.signer.identity)?,
+            issuer: exactly(&self.signer.issuer)?,
+            require: Requirements::parse::<&str>(&[]).map_err(said)?,
+        };
+        let inputs = Inputs { artifact, bundle, root: &root, trust: None, companion: None, disclosure: None };
+        match verify(&inputs, &policy).refusal {
+            None => Ok(()),
+            Some(refusal) => Err(anyhow::anyhow!("its signature was refused: {refusal}")),
+        }
     }
 }

@@ -8,6 +8,7 @@ use ark_ff::{BigInteger, PrimeField};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sigveil_vrf_identity::domain::Domain;
+use sigveil_vrf_identity::identity::{ENCODED_BYTES, Idf};
 use sigveil_vrf_identity::{field, poseidon};
 
 use super::*;
@@ -319,4 +320,58 @@ fn packing_without_length_is_refused() {
     longer.extend(field::pack31_padded(AUDIENCE.as_bytes(), AUDIENCE_ELEMENTS).unwrap());
     let audience = poseidon::hash(Domain::Audience, &longer);
     assert_eq!(refused(&Instance { audience, ..instance }), ["claims.binding"].into());
+}
+
+/// Neither depth nor quotes at the place that is said to be behind the audience are the prover's to choose: a second audience
+/// that is an array, an object in the place of the array, and a second string.
+#[test]
+fn an_audience_that_is_not_alone_is_refused_wherever_its_end_is_said_to_be() {
+    let modulus = modulus();
+    let expected = expectation(&modulus, Kind::Sub);
+    for (value, end) in [
+        (format!("[\"{AUDIENCE}\",[]]"), "]]"),
+        (format!("{{\"{AUDIENCE}\":[]}}"), "]}"),
+        (format!("[\"{AUDIENCE}\",\"b\"]"), "]"),
+    ] {
+        let text = text(&with(Kind::Sub, &[("aud", &value)]));
+        let begin = position(&text, &value);
+        let found = Found {
+            behind: begin + value.rfind(end).unwrap(),
+            in_array: true,
+            ..place(&text, begin + 1, AUDIENCE.len())
+        };
+        let (instance, witness) = favourable(&text, &expected);
+        let layout = Layout::of(&text, Kind::Sub).with("aud", found);
+        let refused =
+            families(&Assignment::of(|cs| claims_circuit_at(cs, &text, &instance, &witness, &layout)));
+        assert_eq!(refused, ["claims.audience"].into(), "{value}");
+    }
+}
+
+/// A workflow whose reference holds another `@` has one identity, that before the first. No [`Identity`] says the other, so
+/// that its digest is made by hand.
+#[test]
+fn an_identity_that_ends_at_a_later_at_sign_is_refused_by_one_family() {
+    let modulus = modulus();
+    let expected = expectation(&modulus, Kind::Workflow);
+    let idf_of = |value: &str| {
+        let mut encoded = vec![Kind::Workflow.byte()];
+        for text in [ISSUER, value] {
+            encoded.extend((text.len() as u16).to_be_bytes());
+            encoded.extend(text.as_bytes());
+        }
+        encoded.resize(ENCODED_BYTES, 0);
+        Idf(poseidon::hash(Domain::Identity, &field::pack31(&encoded)))
+    };
+    let text = text(&with(Kind::Workflow, &[("workflow_ref", "\"w@a@b\"")]));
+    let place = place(&text, position(&text, "\"w@a@b\""), "w@a@b".len());
+    for (value, cut) in [("w", 1), ("w@a", 3)] {
+        let (mut instance, witness) = favourable(&text, &expected);
+        instance.linking_commitment = LinkingRandomness(witness.randomness).commit(idf_of(value));
+        let layout =
+            Layout::of(&text, Kind::Workflow).with("workflow_ref", Found { cut: Some(cut), ..place });
+        let values = Assignment::of(|cs| claims_circuit_at(cs, &text, &instance, &witness, &layout));
+        let refused: Vec<_> = values.violations().iter().map(|violation| violation.family).collect();
+        assert_eq!(refused, if cut == 1 { vec![] } else { vec!["claims.identity"] }, "{value}");
+    }
 }
