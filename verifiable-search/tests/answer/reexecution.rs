@@ -246,8 +246,8 @@ fn leaves_have_one_encoding() {
     assert_eq!(changed(3, 1), OutputError::NotServed("epoch lists"));
     assert_eq!(changed(1, 2), OutputError::Malformed);
     let mut rule = good.clone();
-    rule[23] = 2;
-    assert_eq!(OutputLeaf::from_bytes(&rule), Err(OutputError::RuleVersion(2)));
+    rule[23] = 1;
+    assert_eq!(OutputLeaf::from_bytes(&rule), Err(OutputError::RuleVersion(1)));
     let mut long = good.clone();
     long.push(0);
     assert_eq!(OutputLeaf::from_bytes(&long), Err(OutputError::Malformed));
