@@ -29,7 +29,7 @@ impl Home {
 
     fn harness(&self, arguments: &[&str]) -> Command {
         // Whoever runs the tests by nohup has every child ignore the end of the terminal, unless told otherwise.
-        let mut command = Command::new("env");
+        let mut command = Command::new("/usr/bin/env");
         command.arg("--default-signal=HUP").arg(env!("CARGO_BIN_EXE_sigveil-bench"));
         command.args(arguments).arg("--workload").arg(self.file("workload.toml"));
         command.env("XDG_CACHE_HOME", self.0.path()).current_dir(self.0.path());
@@ -201,7 +201,7 @@ fn an_interrupt_stops_the_servers_and_leaves_no_outcome() {
 fn who_calls_it_by_nohup_has_it_go_on_without_a_terminal() {
     let home = Home::new();
     let log = home.log();
-    let mut command = Command::new("env");
+    let mut command = Command::new("/usr/bin/env");
     command.arg("--ignore-signal=HUP").args(log.get_args().skip(1)).current_dir(home.0.path());
     command.env("XDG_CACHE_HOME", home.0.path()).stdout(Stdio::null());
     let mut child = command.spawn().unwrap();
