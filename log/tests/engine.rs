@@ -180,8 +180,11 @@ fn bypassing(folder: &std::path::Path, found: &mut Vec<String>) {
             "crash" | "interrupted.rs" => {}
             _ if path.is_dir() => bypassing(&path, found),
             _ => {
-                // Of rustix the sockets alone are no way to a file.
-                let source = fs::read_to_string(&path).unwrap().replace("rustix::net::", "");
+                // Of rustix, sockets and the limits of a process are no way to a file.
+                let mut source = fs::read_to_string(&path).unwrap();
+                for other in ["rustix::net::", "rustix::process::{Resource, Rlimit,"] {
+                    source = source.replace(other, "");
+                }
                 let ways =
                     ["fs::", "File::open", "File::create", "OpenOptions", "rustix", ".exists()", ".is_dir()"];
                 if ways.iter().any(|way| source.contains(way)) {
