@@ -263,3 +263,16 @@ fn run(command: &mut Command) -> anyhow::Result<()> {
     anyhow::ensure!(status.success(), "{name} failed: {status}");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rival_has_a_version() {
+        let all = versions();
+        let names: Vec<&str> = all.keys().map(String::as_str).collect();
+        assert_eq!(names, ["@zk-email/circuits", "gnark", "snarkjs", "vega-prover"]);
+        assert!(all.values().all(|version| version.contains('.')), "{all:?}");
+    }
+}

@@ -54,3 +54,27 @@ fn p384_keys_verify_over_sha384() {
     let key_details = KeyDetails::EcdsaP384Sha384;
     refused(Signature { content, key_details, verifier }, KeyDetails::EcdsaP256Sha256);
 }
+
+/// Of SHA-224, which is checked by other code than the rest, on each curve that has it.
+#[test]
+fn a_ca_key_is_told_by_ecdsa_with_sha224() {
+    use p256::ecdsa::signature::hazmat::PrehashSigner as _;
+    use sha2::{Digest as _, Sha224};
+    use sigveil_log::ca_key::CaKey;
+    use spki::EncodePublicKey as _;
+
+    let digest = Sha224::digest(b"signed");
+    let small = p256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap();
+    let large = p384::ecdsa::SigningKey::from_slice(&[7; 48]).unwrap();
+    let of_small: p256::ecdsa::DerSignature = small.sign_prehash(&digest).unwrap();
+    let of_large: p384::ecdsa::DerSignature = large.sign_prehash(&digest).unwrap();
+    let keys = [small.verifying_key().to_public_key_der(), large.verifying_key().to_public_key_der()];
+    let keys = keys.map(|spki| CaKey::from_spki(spki.unwrap().as_bytes()).unwrap());
+    for (at, signature) in [of_small.as_bytes(), of_large.as_bytes()].into_iter().enumerate() {
+        assert!(keys[at].signed(b"signed", signature), "{at}");
+        assert!(
+            !keys[at].signed(b"another", signature) && !keys[1 - at].signed(b"signed", signature),
+            "{at}"
+        );
+    }
+}

@@ -143,7 +143,6 @@ fn verify(arguments: &CeremonyVerify, progress: &Progress) -> Result<Report, Fai
         arguments.beacon.as_deref().map(|value| beacon(value, arguments.iterations)).transpose()?;
     let circuit = Circuit::of(&arguments.of, Some(&ceremony))?;
     let statement = storable(&arguments.stored, circuit.statement)?;
-    ceremony.check_transcript()?;
     demand(&ceremony.transcript, arguments, announced.as_ref())?;
     let verified = circuit.verify(ceremony, &arguments.of, progress)?;
     let transcript = &verified.ceremony().transcript;

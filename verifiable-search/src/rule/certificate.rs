@@ -23,8 +23,8 @@ pub(super) struct Reading {
     pub(super) trusted: bool,
     /// `SubjectPublicKeyInfo`, DER as it stands.
     pub(super) spki: Option<Vec<u8>>,
-    /// Values of the label keys.
-    pub(super) labels: Vec<Vec<u8>>,
+    /// Values of the label keys, where a known CA signed it.
+    pub(super) labels: Vec<[u8; 32]>,
     /// Digests of sealed claims.
     pub(super) sealed_claims: Vec<[u8; 32]>,
     /// notBefore, Unix seconds; 0 if it cannot be read.
@@ -42,19 +42,21 @@ pub(super) fn read(certificate: &[u8], authorities: &[CaKey], sealed_claims: &[u
     if unused != 0 || tagged(certificate, SEQUENCE).is_none_or(|outer| !outer.rest.is_empty()) {
         reading.flags |= Flags::MALFORMED;
     }
-    // Wherever it stands in what was signed: clients do not agree on where names are (identifiers not minimal, a second value in
-    // an extension), and whoever has a label anywhere else has it told to its owner.
-    reading.labels.extend(label::find(signed.whole).values);
     // A signature that does not end with its last octet: some clients shift it, others do not look.
     let shifted = shifted(signature, unused);
     let mut signatures = std::iter::once(signature).chain(shifted.as_deref());
     reading.trusted = signatures
         .any(|signature| authorities.iter().any(|authority| authority.signed(signed.whole, signature)));
+    if reading.trusted {
+        // Wherever it stands in what was signed: clients do not agree on where names are (identifiers not minimal, a second
+        // value in an extension), and an owner is told of a label anywhere else, too.
+        reading.labels = label::find(signed.whole);
+        reading.labels.sort_unstable();
+        reading.labels.dedup();
+    }
     if walk(signed.content, sealed_claims, &mut reading).is_none() {
         reading.flags |= Flags::MALFORMED;
     }
-    reading.labels.sort_unstable();
-    reading.labels.dedup();
     reading
 }
 

@@ -1,6 +1,10 @@
 //! Labels in the bytes of a certificate: 52 characters of base32 behind a colon, anywhere behind `urn:sigveil:`. Names of
 //! labels, `urn:sigveil:<mode>:<profile>:<52 characters>`, are of that form, whatever mode and profile are.
 
+use std::sync::LazyLock;
+
+use data_encoding::{Encoding, Specification};
+
 const PREFIX: &[u8] = b"urn:sigveil:";
 const CHARACTERS: usize = 52;
 /// Order of the scalar field of BN254, which every label is below (protocol.md §3), big-endian.
@@ -9,31 +13,29 @@ const FIELD_ORDER: [u8; 32] = [
     0x33, 0xe8, 0x48, 0x79, 0xb9, 0x70, 0x91, 0x43, 0xe1, 0xf5, 0x93, 0xf0, 0x00, 0x00, 0x01,
 ];
 
-/// Values of the label keys under which a name is found.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) values: Vec<Vec<u8>>,
-}
+static LENIENT: LazyLock<Encoding> = LazyLock::new(|| {
+    let mut lenient = Specification::new();
+    lenient.symbols.push_str("abcdefghijklmnopqrstuvwxyz234567");
+    lenient.check_trailing_bits = false;
+    lenient.encoding().expect("32 different symbols are an encoding")
+});
 
-/// Every label that `name`, lower-cased, contains. The highest bit of a byte is none of ASCII: some clients drop it. What is
-/// found are stretches without a colon that do not meet, so that there is one for each 53 bytes at most.
-pub(super) fn find(name: &[u8]) -> Found {
-    let name: Vec<u8> = name.iter().map(|byte| (byte & 0x7f).to_ascii_lowercase()).collect();
-    let Some(begin) = name.windows(PREFIX.len()).position(|bytes| bytes == PREFIX) else {
-        return Found::default();
+/// The value of every label that `bytes`, lower-cased, contain. The highest bit of a byte is none of ASCII: some clients drop
+/// it. What is found are stretches without a colon that do not meet, so that there is one for each 53 bytes at most.
+pub(super) fn find(bytes: &[u8]) -> Vec<[u8; 32]> {
+    let bytes: Vec<u8> = bytes.iter().map(|byte| (byte & 0x7f).to_ascii_lowercase()).collect();
+    let Some(begin) = bytes.windows(PREFIX.len()).position(|window| window == PREFIX) else {
+        return Vec::new();
     };
-    let behind = &name[begin..];
+    let behind = &bytes[begin..];
     let colons = (0..behind.len()).filter(|at| behind[*at] == b':');
     let stretches = colons.filter_map(|at| behind.get(at + 1..at + 1 + CHARACTERS));
-    Found { values: stretches.filter_map(value).map(|raw| reduce(raw).to_vec()).collect() }
+    stretches.filter_map(value).map(reduce).collect()
 }
 
 /// The 32 bytes that the characters spell, slack bits dropped; none if they are no base32.
 fn value(characters: &[u8]) -> Option<[u8; 32]> {
-    let mut lenient = data_encoding::Specification::new();
-    lenient.symbols.push_str("abcdefghijklmnopqrstuvwxyz234567");
-    lenient.check_trailing_bits = false;
-    lenient.encoding().ok()?.decode(characters).ok()?.try_into().ok()
+    LENIENT.decode(characters).ok()?.try_into().ok()
 }
 
 /// The number modulo r: at most five subtractions.
@@ -90,10 +92,10 @@ mod tests {
             canonical.replace("open:", ""),
             canonical.replace("stable", "st:ab:le"),
         ] {
-            assert_eq!(find(name.as_bytes()).values, [value.to_vec()], "{name:?}");
+            assert_eq!(find(name.as_bytes()), [value], "{name:?}");
             assert_eq!(is_canonical(name.as_bytes()), name == canonical);
         }
-        assert_eq!(find(&canonical.as_bytes()[..canonical.len() - 1]), Found::default());
+        assert_eq!(find(&canonical.as_bytes()[..canonical.len() - 1]), [[0; 32]; 0]);
     }
 
     #[test]
@@ -101,10 +103,10 @@ mod tests {
         let one = format!("urn:sigveil:open:stable:{}", spell(&[1; 32]));
         let two = format!("urn:sigveil:blind:epoch:{}", spell(&[2; 32]));
         let both = format!("{one},{two}");
-        assert_eq!(find(both.as_bytes()).values, [vec![1; 32], vec![2; 32]]);
+        assert_eq!(find(both.as_bytes()), [[1; 32], [2; 32]]);
         // A second label that begins inside the first one's mode.
         let nested = format!("urn:sigveil:{two}");
-        assert!(find(nested.as_bytes()).values.contains(&vec![2; 32]));
+        assert!(find(nested.as_bytes()).contains(&[2; 32]));
     }
 
     #[test]
@@ -116,33 +118,33 @@ mod tests {
         *last = if *last == b'a' { b'b' } else { b'r' };
         let name = [b"urn:sigveil:open:stable:".as_slice(), &slack].concat();
         assert!(!is_canonical(&name));
-        assert_eq!(find(&name).values, [value.to_vec()]);
+        assert_eq!(find(&name), [value]);
 
         // The same number plus r, which decodes to other bytes.
         let mut alias = FIELD_ORDER;
         alias[31] += 4;
         let name = format!("urn:sigveil:open:stable:{}", spell(&alias));
-        let mut four = vec![0; 32];
+        let mut four = [0; 32];
         four[31] = 4;
-        assert_eq!(find(name.as_bytes()).values, [four]);
+        assert_eq!(find(name.as_bytes()), [four]);
         assert!(!is_canonical(name.as_bytes()));
 
         // No base32, and no label.
         let name = format!("urn:sigveil:open:stable:{}", "1".repeat(52));
-        assert_eq!(find(name.as_bytes()), Found::default());
+        assert_eq!(find(name.as_bytes()), [[0; 32]; 0]);
 
         // As a client that reads ASCII by dropping the highest bit sees it.
         let name = format!("urn:sigveil:open:stable:{}", spell(&value));
         for at in 0..name.len() {
             let mut high = name.clone().into_bytes();
             high[at] |= 0x80;
-            assert_eq!(find(&high).values, [value.to_vec()], "{at}");
+            assert_eq!(find(&high), [value], "{at}");
             assert!(!is_canonical(&high));
         }
         // And one that does not, where a mode would become two.
         let mut mode = name.into_bytes();
         mode[14] = b':' | 0x80;
-        assert_eq!(find(&mode).values, [value.to_vec()]);
+        assert_eq!(find(&mode), [value]);
     }
 
     /// So that the keys of the largest entry fit into the record of its redaction.
@@ -150,7 +152,7 @@ mod tests {
     fn labels_do_not_meet() {
         let piece = format!("{}urn:sigveil:", "7".repeat(49));
         let name = format!("urn:sigveil:urn:sigveil:{}", piece.repeat(100));
-        let found = find(name.as_bytes()).values.len();
+        let found = find(name.as_bytes()).len();
         assert!(found > 90 && 53 * found <= name.len(), "{found} in {}", name.len());
     }
 

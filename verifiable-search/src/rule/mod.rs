@@ -16,8 +16,8 @@
 //!   are a number not below the field's order r, which no label is, are reduced modulo r;
 //! - more than 52 characters begin with a label;
 //! - the highest bit of a byte counts for nothing, since some clients read names as ASCII without it;
-//! - the tags around what was signed, which nobody signs, may be any of one byte, and so may the place of the label in it. A certificate whose
-//!   structure cannot be walked is flagged.
+//! - the tags around what was signed, which nobody signs, may be any of one byte, and the label may stand anywhere in it;
+//!   a certificate whose structure cannot be walked is flagged.
 //!
 //! The rule does not verify SCTs (the flag counts their lists): that needs log keys, and decides nothing here.
 //!

@@ -74,6 +74,22 @@ impl Prepared {
         front_end.redact(self.record, &Covered(true)).map(|redacted| assert_eq!(redacted.record, self.record))
     }
 
+    /// Has another take the lease at a call, withhold, and order so many entries; it is in what is given if it stays.
+    fn overtake_at(&mut self, call: u64, others: u64, stays: bool) -> Arc<Mutex<Option<FrontEnd>>> {
+        let (order, config, record) = (self.order.clone(), self.config(), self.record);
+        let staying = Arc::new(Mutex::new(None));
+        let slot = Arc::clone(&staying);
+        let overtake = move || {
+            order.expire();
+            let mut other = <FrontEnd as Engine>::open(config).unwrap();
+            other.redact(record, &Covered(true)).unwrap();
+            assert_eq!(send(&mut other, 2_000..2_000 + others), None);
+            *slot.lock().unwrap() = Some(other).filter(|_| stays);
+        };
+        self.place.late.push(call, Box::new(overtake));
+        staying
+    }
+
     /// Whether anything of it is stored anywhere.
     fn holds(&self) -> bool {
         let mut all = [common::contents(&self.run.folder), self.order.records()].concat();
@@ -214,17 +230,7 @@ fn whichever_front_end_is_asked_it_is_gone() {
 fn overtaken(call: u64, others: u64, stays: bool) -> bool {
     let (mut prepared, mut first) = Prepared::new(true, 3, &Withholding::WholeBody);
     let before = prepared.place.plan.calls();
-    let (order, config, record) = (prepared.order.clone(), prepared.config(), prepared.record);
-    let staying = Arc::new(Mutex::new(None));
-    let slot = Arc::clone(&staying);
-    let overtake = move || {
-        order.expire();
-        let mut second = <FrontEnd as Engine>::open(config).unwrap();
-        second.redact(record, &Covered(true)).unwrap();
-        assert_eq!(send(&mut second, 2_000..2_000 + others), None);
-        *slot.lock().unwrap() = Some(second).filter(|_| stays);
-    };
-    prepared.place.late.push(before + call, Box::new(overtake));
+    let staying = prepared.overtake_at(before + call, others, stays);
     let _ = send(&mut first, 1_000..1_001);
     let reached = prepared.place.plan.calls() - before > call;
     prepared.place.late.deliver_all();
@@ -250,17 +256,7 @@ fn overtaken_as_it_begins(call: u64, stays: bool) -> bool {
     let mut second = prepared.open();
     drop(first);
     let before = prepared.place.plan.calls();
-    let (order, config, record) = (prepared.order.clone(), prepared.config(), prepared.record);
-    let staying = Arc::new(Mutex::new(None));
-    let slot = Arc::clone(&staying);
-    let overtake = move || {
-        order.expire();
-        let mut third = <FrontEnd as Engine>::open(config).unwrap();
-        third.redact(record, &Covered(true)).unwrap();
-        assert_eq!(send(&mut third, 2_000..2_002), None);
-        *slot.lock().unwrap() = Some(third).filter(|_| stays);
-    };
-    prepared.place.late.push(before + call, Box::new(overtake));
+    let _staying = prepared.overtake_at(before + call, 2, stays);
     let _ = second.heal();
     let reached = prepared.place.plan.calls() - before > call;
     prepared.place.late.deliver_all();
