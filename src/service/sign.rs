@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use p256::ecdsa::signature::Signer;
 use p256::ecdsa::signature::hazmat::PrehashSigner;
-use p256::ecdsa::{DerSignature, Signature, SigningKey};
+use p256::ecdsa::{DerSignature, SigningKey};
 use p256::pkcs8::{EncodePublicKey, LineEnding};
 use rand_core::{OsRng, RngCore};
 use serde_json::Value;
@@ -39,6 +39,14 @@ pub enum TokenSource<'a> {
     Embedded(&'a str),
 }
 
+/// What the certificate authority is told.
+pub struct Login<'a> {
+    /// Who signs.
+    pub token: &'a str,
+    /// And what is asked for beside it.
+    pub wish: Wish,
+}
+
 /// A signed file.
 pub struct Signed {
     /// The bundle.
@@ -64,31 +72,53 @@ pub fn sign(
 ) -> Result<Signed, Failure> {
     let key = SigningKey::random(&mut OsRng);
     let spki = key.verifying_key().to_public_key_der().map_err(key_failure)?;
-    let pem = spki.to_pem("PUBLIC KEY", LineEnding::LF).map_err(key_failure)?;
     step("token");
     let (token, bind_salt) = match source {
         TokenSource::Given(token) => ((*token).to_owned(), None),
         TokenSource::Embedded(email) => bound_token(client, services, trust, email, spki.as_bytes())?,
     };
-    let possession: DerSignature = key.sign(challenge(&token)?.as_bytes());
+    let login = Login { token: &token, wish: Wish { bind_salt, profile } };
+    let check = |leaf: &[u8]| {
+        let certificate = CertificateView::parse(leaf)?;
+        if certificate.key().der() != spki.as_bytes() {
+            return Err(Failure::new("certificate-other-key", "the authority certified another key"));
+        }
+        Ok(certificate)
+    };
+    let (certificate, bundle, bundle_json) = sign_with(client, services, &key, &login, digest, check, step)?;
+    Ok(Signed { bundle, bundle_json, certificate })
+}
+
+/// The calls of one signing, which the services of any Sigstore answer. `check` sees the certificate before anything is
+/// signed under it; what it makes of it comes back, with the bundle, and with that as a file.
+///
+/// # Errors
+/// As [`sign`], and what `check` says.
+pub fn sign_with<C>(
+    client: &Client,
+    services: &Services,
+    key: &SigningKey,
+    login: &Login<'_>,
+    digest: [u8; 32],
+    check: impl FnOnce(&[u8]) -> Result<C, Failure>,
+    step: &mut dyn FnMut(&'static str),
+) -> Result<(C, Bundle, String), Failure> {
+    let pem = key.verifying_key().to_public_key_pem(LineEnding::LF).map_err(key_failure)?;
+    let possession: DerSignature = key.sign(challenge(login.token)?.as_bytes());
     step("certificate");
-    let wish = Wish { bind_salt, profile };
-    let chain = client.certificate(&services.ca, &token, &pem, possession.as_bytes(), &wish)?;
-    let leaf = chain.first().cloned().unwrap_or_default();
-    let certificate = CertificateView::parse(&leaf)?;
-    if certificate.key().der() != spki.as_bytes() {
-        return Err(Failure::new("certificate-other-key", "the authority certified another key"));
-    }
-    let signature: Signature = key.sign_prehash(&digest).map_err(key_failure)?;
-    let signature = signature.to_der().as_bytes().to_vec();
+    let chain = client.certificate(&services.ca, login.token, &pem, possession.as_bytes(), &login.wish)?;
+    let certificate = chain.first().cloned().unwrap_or_default();
+    let checked = check(&certificate)?;
+    let signature: DerSignature = key.sign_prehash(&digest).map_err(key_failure)?;
+    let signature = signature.as_bytes().to_vec();
     step("timestamp");
     let imprint = Sha256::digest(&signature).into();
     let timestamp = client.timestamp(&services.tsa, imprint, OsRng.next_u64())?;
     step("log");
-    let log_entry = client.submit(&services.rekor, digest, &signature, &leaf)?;
-    let parts = Parts { certificate: leaf, log_entry, timestamp, digest, signature };
+    let log_entry = client.submit(&services.rekor, digest, &signature, &certificate)?;
+    let parts = Parts { certificate, log_entry, timestamp, digest, signature };
     let (bundle, bundle_json) = Bundle::build(&parts)?;
-    Ok(Signed { bundle, bundle_json, certificate })
+    Ok((checked, bundle, bundle_json))
 }
 
 /// A token whose nonce commits to the key, and the salt that the certificate authority needs to see that.

@@ -302,7 +302,9 @@ fn owner(served: &Served) {
     }
     let (url, root) = (served.url("index"), served.path("trusted_root.json"));
     // From a copy of the logs: under every label, the unlinkable one too, and nobody is asked for any of them.
-    let (status, answer) = run_json(["monitor", "--key", &key, "--url", &url, "--trusted-root", &root]);
+    let memory = served.path("bob.memory");
+    let monitor = ["monitor", "--key", &key, "--url", &url, "--trusted-root", &root, "--memory", &memory];
+    let (status, answer) = run_json(monitor);
     assert_eq!(status, 0, "{answer}");
     let events = answer["events"].as_array().unwrap();
     for profile in ["urn:sigveil:open:unlinkable:", "urn:sigveil:open:stable:"] {
@@ -323,7 +325,7 @@ fn owner(served: &Served) {
 }
 
 /// Under a trust root that the index's leaves do not name it cannot be recomputed: then one label is asked for, and
-/// what is remembered of it goes on.
+/// what is remembered of it goes on; an index that falls back behind what copies have shown is told of.
 fn stable_label_alone(served: &Served, key: &str, url: &str) {
     let folder = tempfile::tempdir_in(scratch("service")).unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
@@ -340,6 +342,19 @@ fn stable_label_alone(served: &Served, key: &str, url: &str) {
         let events = answer["events"].as_array().unwrap();
         assert_eq!(events.is_empty(), again, "{answer}");
         assert!(events.iter().all(|e| e["san"].as_str().unwrap().contains(":stable:")), "{answer}");
+    }
+    let seen = served.json("bob.memory");
+    assert_eq!(seen["logs"].as_array().map(Vec::len), Some(2), "{seen}");
+    for log in ["/logs/0/size", "/logs/1/size"] {
+        let mut larger = seen.clone();
+        *larger.pointer_mut(log).unwrap() = 1_000_000.into();
+        std::fs::write(&memory, larger.to_string()).unwrap();
+        let (status, answer) = run_json(monitor);
+        assert_eq!(
+            (status, answer["alerts"][0]["reason"].as_str()),
+            (1, Some("log-shrank")),
+            "{log}: {answer}"
+        );
     }
 }
 

@@ -228,14 +228,14 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(96))]
         #[test]
         fn a_value_is_packed_as_a_digest_wants_it(
-            before in 0usize..70, length in 0usize..94, free in any::<bool>(),
+            before in 0usize..70, length in 0usize..130, free in any::<bool>(),
         ) {
             let packing = if free { &OFFSET } else { &PLAIN };
             let value: String = (0..length).map(|i| char::from(b'a' + (i % 26) as u8)).collect();
             let (payload, at) = payload(before, &value);
             let mut out = None;
             let values = Assignment::of(|cs| {
-                out = Some(circuit(cs, &payload, 230, packing, &Hint { at, length }));
+                out = Some(circuit(cs, &payload, 250, packing, &Hint { at, length }));
             });
             let out = out.unwrap();
             prop_assert_eq!(values.is_satisfied(), packing.offset + length <= 31 * packing.elements);

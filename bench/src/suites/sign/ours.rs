@@ -140,9 +140,7 @@ impl Ours {
         .map(|(metric, value)| (metric.to_owned(), value))
         .into();
         figures.extend(server.peak_since(reset));
-        for (step, metric) in STEPS {
-            figures.insert(metric.to_owned(), length(&begun, step)?.as_secs_f64());
-        }
+        figures.extend(lengths(&begun)?);
         if proofs.is_some() {
             // From the certificate to its receipt.
             let at = begun.iter().find(|(name, _)| *name == "timestamp").context("a step was skipped")?.1;
@@ -194,15 +192,18 @@ fn signer(client: &Client, services: &Services) -> anyhow::Result<Signer> {
 }
 
 /// Of an artifact that was never signed before.
-fn digest() -> [u8; 32] {
+pub(super) fn digest() -> [u8; 32] {
     let mut digest = [0; 32];
     OsRng.fill_bytes(&mut digest);
     digest
 }
 
-/// How long a step took: until the next one began.
-fn length(begun: &[(&str, Duration)], step: &str) -> anyhow::Result<Duration> {
-    let at = begun.iter().position(|(name, _)| *name == step).context("a step was skipped")?;
-    let end = begun.get(at + 1).context("the last step has an end")?;
-    Ok(end.1 - begun[at].1)
+/// How long each step took: until the next one began.
+pub(super) fn lengths(begun: &[(&str, Duration)]) -> anyhow::Result<Figures> {
+    let length = |(step, metric): (&str, &str)| {
+        let at = begun.iter().position(|(name, _)| *name == step).context("a step was skipped")?;
+        let end = begun.get(at + 1).context("the last step has an end")?;
+        Ok((metric.to_owned(), (end.1 - begun[at].1).as_secs_f64()))
+    };
+    STEPS.into_iter().map(length).collect()
 }

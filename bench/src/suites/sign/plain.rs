@@ -1,23 +1,20 @@
-//! The calls of one signing by our own client, against the real servers and the schemes without proofs: the same four, with
-//! nothing of what only certificates with proofs have.
+//! A signing by our own client, against the real servers and the schemes without proofs: the same calls, with nothing of
+//! what only certificates with proofs have.
 
 use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
-use p256::ecdsa::signature::Signer as _;
-use p256::ecdsa::signature::hazmat::PrehashSigner as _;
-use p256::ecdsa::{DerSignature, SigningKey};
-use p256::pkcs8::{EncodePublicKey as _, LineEnding};
-use rand_core::{OsRng, RngCore as _};
-use sha2::{Digest as _, Sha256};
+use p256::ecdsa::SigningKey;
+use rand_core::OsRng;
 use sigveil::files;
 use sigveil::service::client::{Client, Wish};
-use sigveil::stock::{self, Bundle, Parts, Services, StockError, TrustedRoot};
+use sigveil::service::sign::{Login, sign_with};
+use sigveil::stock::{self, Bundle, Services, StockError, TrustedRoot};
 
 use super::Turn;
-use super::ours::Ours;
-use crate::baseline::{Baseline, EMAIL, Signer};
+use super::ours::{Ours, digest, lengths};
+use crate::baseline::{Baseline, Signer};
 use crate::ledger::Figures;
 use crate::machine;
 use crate::said;
@@ -69,41 +66,27 @@ pub(super) fn turns<'a>(
 impl Against<'_> {
     fn sign(&self, client: &Client) -> anyhow::Result<Figures> {
         let token = (self.token)()?;
-        let mut digest = [0; 32];
-        OsRng.fill_bytes(&mut digest);
+        let (digest, mut begun) = (digest(), Vec::new());
         let (server, own, start) = ((self.cpu)()?, machine::cpu_seconds(), Instant::now());
         let key = SigningKey::random(&mut OsRng);
-        let pem = key.verifying_key().to_public_key_pem(LineEnding::LF)?;
-        let possession: DerSignature = key.sign(EMAIL.as_bytes());
-        let begun = start.elapsed();
-        let chain =
-            client.certificate(&self.services.ca, &token, &pem, possession.as_bytes(), &Wish::default());
-        let certificate =
-            chain.map_err(said)?.into_iter().next().context("an authority answers with a chain")?;
-        let issued = start.elapsed();
-        let signature: DerSignature = key.sign_prehash(&digest)?;
-        let signature = signature.as_bytes().to_vec();
-        let imprint = Sha256::digest(&signature).into();
-        let timestamp = client.timestamp(&self.services.tsa, imprint, OsRng.next_u64()).map_err(said)?;
-        let stamped = start.elapsed();
-        let log_entry =
-            client.submit(&self.services.rekor, digest, &signature, &certificate).map_err(said)?;
-        let logged = start.elapsed();
-        let parts = Parts { certificate, log_entry, timestamp, digest, signature };
-        let (built, bundle) = Bundle::build(&parts)?;
+        let login = Login { token: &token, wish: Wish::default() };
+        let mut step = |step| begun.push((step, start.elapsed()));
+        let signed = sign_with(client, self.services, &key, &login, digest, |_| Ok(()), &mut step);
+        let ((), bundle, json) = signed.map_err(said)?;
         let wall = start.elapsed();
         let (own, server) = (machine::cpu_seconds() - own, (self.cpu)()? - server);
-        self.verify(digest, &built)?;
-        let figures = [
+        begun.push(("end", wall));
+        self.verify(digest, &bundle)?;
+        let mut figures: Figures = [
             ("wall", wall.as_secs_f64()),
-            ("issue", (issued - begun).as_secs_f64()),
-            ("timestamp", (stamped - issued).as_secs_f64()),
-            ("log", (logged - stamped).as_secs_f64()),
             ("client_cpu", own),
             ("server_cpu", server),
-            ("bundle_bytes", bundle.len() as f64),
-        ];
-        Ok(figures.map(|(metric, value)| (metric.to_owned(), value)).into())
+            ("bundle_bytes", json.len() as f64),
+        ]
+        .map(|(metric, value)| (metric.to_owned(), value))
+        .into();
+        figures.extend(lengths(&begun)?);
+        Ok(figures)
     }
 
     /// By the checks that stock clients make. An address is a name that our library does not read: it says so last, when all
