@@ -173,7 +173,9 @@ mod tests {
     fn heading() -> Heading {
         let versions = [("rekor2".to_owned(), "v2".to_owned())].into();
         let workload = Workload::read(true, None).unwrap();
-        let machine = Machine { cpu: "x".into(), cores: 2, memory: 1, features: vec!["adx"] };
+        let (kernel, file_systems) = ("x".into(), Vec::new());
+        let machine =
+            Machine { cpu: "x".into(), cores: 2, memory: 1, features: vec!["adx"], kernel, file_systems };
         Heading { suite: "log".into(), commit: "c".into(), machine, workload, versions }
     }
 

@@ -25,6 +25,11 @@ pub(crate) struct Machine {
     /// Bytes.
     pub(crate) memory: u64,
     pub(crate) features: Vec<&'static str>,
+    /// Its name and release.
+    pub(crate) kernel: String,
+    /// The types of the file systems that servers write to: of the cache, and of the folder for temporary files if that is
+    /// another. What they sync costs nothing in memory.
+    pub(crate) file_systems: Vec<String>,
 }
 
 impl Machine {
@@ -41,8 +46,35 @@ impl Machine {
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             memory: kilobytes("/proc/meminfo", "MemTotal:") * 1024,
             features: FEATURES.into_iter().filter(|f| flags.split(' ').any(|flag| flag == *f)).collect(),
+            kernel: ["ostype", "osrelease"].map(kernel).join(" "),
+            file_systems: file_systems(),
         }
     }
+}
+
+fn kernel(file: &str) -> String {
+    fs::read_to_string(format!("/proc/sys/kernel/{file}")).unwrap_or_default().trim().to_owned()
+}
+
+fn file_systems() -> Vec<String> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let cache = sigveil::service::circuits::cache_folder(None).ok();
+    let folders = cache.into_iter().chain([std::env::temp_dir()]);
+    let mut found: Vec<String> = folders.filter_map(|folder| file_system(&mounts, &folder)).collect();
+    found.dedup();
+    found
+}
+
+/// The type of the file system that a folder is on, or will be once it is made (proc_pid_mountinfo(5)).
+fn file_system(mounts: &str, folder: &Path) -> Option<String> {
+    let there = folder.ancestors().find_map(|folder| folder.canonicalize().ok())?;
+    let mount = |line: &str| {
+        let (place, of) = line.split_once(" - ")?;
+        let at = PathBuf::from(place.split(' ').nth(4)?);
+        there.starts_with(&at).then(|| (at.components().count(), of.split(' ').next().map(str::to_owned)))
+    };
+    // Of two at one place the later one hides the other.
+    mounts.lines().filter_map(mount).max_by_key(|(depth, _)| *depth)?.1
 }
 
 /// The commit of the working tree; where the tree differs from it, with `+` and a digest of the difference behind it, so that
@@ -106,8 +138,12 @@ const FULL: u64 = 32 << 20;
 
 /// Those of these folders, and of the user's cache, whose file system has no room left.
 pub(crate) fn full_disks(folders: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
+    disks_below(folders, FULL)
+}
+
+fn disks_below(folders: &BTreeSet<PathBuf>, bytes: u64) -> Vec<PathBuf> {
     let full = |folder: &PathBuf| {
-        rustix::fs::statvfs(folder).is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < FULL)
+        rustix::fs::statvfs(folder).is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < bytes)
     };
     let cache = sigveil::service::circuits::cache_folder(None).ok();
     folders.iter().cloned().chain(cache).filter(full).collect()
@@ -178,6 +214,26 @@ mod tests {
             return;
         }
         assert!(with - peak_rss() > f64::from(128 << 20), "{with} and {}", peak_rss());
+    }
+
+    #[test]
+    fn a_folder_is_on_the_file_system_that_was_mounted_nearest_and_last() {
+        let mounts = "1 0 8:1 / / rw - ext4 /dev/a rw\n\
+            2 1 0:5 / /proc rw shared:1 - proc proc rw\n\
+            3 2 0:6 / /proc/sys rw - overlay o rw\n\
+            4 2 0:7 / /proc/sys rw - tmpfs t rw\n";
+        let of = |folder| file_system(mounts, Path::new(folder)).unwrap();
+        assert_eq!([of("/"), of("/proc"), of("/proc/sys/kernel")], ["ext4", "proc", "tmpfs"]);
+        // Not there yet, and a name that begins like another's.
+        assert_eq!([of("/proc/sys/none/such"), of("/procession")], ["tmpfs", "ext4"]);
+        assert!(!Machine::read().file_systems.is_empty() && Machine::read().kernel.contains(' '));
+    }
+
+    #[test]
+    fn a_disk_counts_as_full_below_what_is_asked_for() {
+        let folder = BTreeSet::from([std::env::temp_dir()]);
+        assert!(disks_below(&folder, u64::MAX).contains(&std::env::temp_dir()));
+        assert!(disks_below(&folder, 0).is_empty());
     }
 
     #[test]

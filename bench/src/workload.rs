@@ -74,9 +74,11 @@ pub(crate) struct Log {
     pub(crate) connections: Vec<usize>,
     pub(crate) rates: Vec<usize>,
     pub(crate) slow_connections: Vec<usize>,
+    pub(crate) slow_rates: Vec<usize>,
     span: u64,
     slow_span: u64,
     idle_span: u64,
+    wrk_span: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,7 +124,17 @@ impl Workload {
             ("search", &[workload.search.keys, workload.search.batches, workload.search.samples as u64]),
             ("prover", &workload.prover.counts()),
             ("sign", &[workload.sign.rounds as u64, workload.sign.signings as u64, workload.sign.span]),
-            ("log", &[log.entries as u64, log.rounds as u64, log.span, log.slow_span, log.idle_span]),
+            (
+                "log",
+                &[
+                    log.entries as u64,
+                    log.rounds as u64,
+                    log.span,
+                    log.slow_span,
+                    log.idle_span,
+                    log.wrk_span,
+                ],
+            ),
             ("sweep.span", &[sweep.span]),
             ("growth", &[growth.large, growth.blocks as u64, growth.rate as u64, growth.span]),
         ] {
@@ -133,6 +145,7 @@ impl Workload {
             ("log.connections", wide(&log.connections)),
             ("log.slow_connections", wide(&log.slow_connections)),
             ("log.rates", wide(&log.rates)),
+            ("log.slow_rates", wide(&log.slow_rates)),
             ("sweep.rates", wide(&sweep.rates)),
             ("sweep.issue_rates", wide(&sweep.issue_rates)),
             ("growth.logs", growth.logs.clone()),
@@ -146,6 +159,8 @@ impl Workload {
         ensure!(!log.connections.is_empty(), "log.connections: one at least");
         let slow = |count| log.connections.contains(count);
         ensure!(log.slow_connections.iter().all(slow), "log.slow_connections: of log.connections");
+        let slow = |rate| log.rates.contains(rate);
+        ensure!(log.slow_rates.iter().all(slow), "log.slow_rates: of log.rates");
         ensure!(
             growth.logs.len() > 2 && growth.authorities.len() > 2,
             "growth: two sizes and one to test them"
@@ -193,6 +208,11 @@ impl Log {
     /// Of a block on the log that answers every ten seconds.
     pub(crate) fn slow_span(&self) -> Duration {
         Duration::from_secs(self.slow_span)
+    }
+
+    /// Of a block by wrk.
+    pub(crate) fn wrk_span(&self) -> Duration {
+        Duration::from_secs(self.wrk_span)
     }
 
     /// Of a block on the server that does nothing.
@@ -244,6 +264,9 @@ mod tests {
             ("connections = [1, 64]\nrates", "connections = [0, 64]\nrates", "log.connections"),
             ("connections = [1, 64]\nrates", "connections = []\nrates", "log.connections: one"),
             ("slow_connections = [64]", "slow_connections = [65]", "log.slow_connections: of"),
+            ("slow_rates = []", "slow_rates = [99]", "log.slow_rates: of"),
+            ("slow_rates = []", "slow_rates = [0]", "log.slow_rates: rising"),
+            ("wrk_span = 5", "wrk_span = 0", "log: between"),
             ("logs = [1_000, 2_000, 4_000]", "logs = [1_000, 2_000]", "growth"),
             ("curve = [15, 16]", "curve = [15, 40]", "prover"),
             ("keys = 100_000", "keys = 100_000_000", "search"),

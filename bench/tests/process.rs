@@ -78,7 +78,8 @@ fn workload(samples: usize) -> String {
         "[identity]\nsamples = {samples}\n[search]\nkeys = 1000\nbatches = 1\nsamples = 1\n\
          [prover]\nproofs = 1\nsmall_proofs = 1\nother_proofs = 1\nsamples = 1\nevery_class = false\ncurve = [15, 15]\n\
          [sign]\nrounds = 1\nsignings = 1\nspan = 1\n\
-         [log]\nentries = 20\nrounds = 3\nconnections = [1]\nrates = []\nslow_connections = []\nspan = 1\nslow_span = 1\nidle_span = 1\n\
+         [log]\nentries = 20\nrounds = 3\nconnections = [1]\nrates = []\nslow_connections = []\nslow_rates = []\n\
+         span = 1\nslow_span = 1\nidle_span = 1\nwrk_span = 1\n\
          [sweep]\nrates = [20]\nissue_rates = []\nspan = 1\n\
          [growth]\nlogs = [100, 200, 400]\nauthorities = [20, 40, 80]\nlarge = 500\nblocks = 1\nrate = 10\nspan = 1\n"
     )
@@ -296,6 +297,20 @@ fn malformed_files_are_refused_before_anything_is_measured() {
     let worked = home.harness(&["report"]).output().unwrap();
     assert!(worked.status.code() == Some(3) && said(&worked).contains("no workload"), "{}", said(&worked));
     assert!(!home.file("target").exists());
+}
+
+/// As on a disk that is full: a file may have no byte.
+#[test]
+fn an_outcome_that_cannot_be_written_leaves_the_last_one_and_nothing_of_its_own() {
+    let home = Home::new();
+    fs::write(home.file("outcome.json"), "the last").unwrap();
+    let identity = home.harness(&["identity", "--json=outcome.json"]);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -f 0; trap '' XFSZ; exec \"$@\"", "sh"]).arg(identity.get_program());
+    let refused = limited.args(identity.get_args()).current_dir(home.0.path()).output().unwrap();
+    assert!(refused.status.code() == Some(3) && said(&refused).contains("too large"), "{}", said(&refused));
+    assert_eq!(fs::read(home.file("outcome.json")).unwrap(), b"the last");
+    assert_eq!(fs::read_dir(home.0.path()).unwrap().count(), 2, "the workload and the last outcome");
 }
 
 /// A folder to look for programs in, where `go` says that it is new enough and builds nothing.

@@ -5,7 +5,6 @@
 //! pins, on free loopback ports, each over an empty folder. Every process is noted by id and start time before anything
 //! else happens to it, and stopped when the harness is done, interrupted or, by `baseline down`, after it was killed.
 
-mod check;
 mod clients;
 mod disk;
 mod install;
@@ -31,10 +30,9 @@ use anyhow::{Context as _, ensure};
 use clap::Subcommand;
 use sigveil::service::client::Client;
 
-pub(crate) use check::disagreement;
 pub(crate) use clients::{Clients, Signer, Stock};
 pub(crate) use disk::stored;
-pub(crate) use install::Missing;
+pub(crate) use install::{Missing, output};
 pub(crate) use process::{Process, Usage, reset_peaks, unless_dead, usage};
 pub(crate) use servers::Served;
 pub(crate) use shared::SharedLog;
@@ -84,8 +82,6 @@ pub(crate) enum Action {
     Status,
     /// Start everything, sign and verify with each stock client, log an entry in Rekor v1, stop everything.
     Run,
-    /// Start everything, and hold the harness's rates against wrk's on the same servers; fails where they differ.
-    Check,
 }
 
 /// Everything that a stock client signs against, ready.
@@ -165,7 +161,7 @@ pub(crate) fn found<T>(outcome: anyhow::Result<T>, left_out: &mut Vec<String>) -
     }
 }
 
-/// Does what was asked; `run` and `check` measure something.
+/// Does what was asked; `run` measures something.
 pub(crate) fn act(action: Action) -> anyhow::Result<Option<Measured>> {
     match action {
         Action::Up => {
@@ -200,22 +196,7 @@ pub(crate) fn act(action: Action) -> anyhow::Result<Option<Measured>> {
             stack.stop()?;
             Ok(Some(rows.into()))
         }
-        Action::Check => {
-            let mut left_out = Vec::new();
-            let rows = found(checked(), &mut left_out)?.unwrap_or_default();
-            left_out.extend(disagreement(&rows));
-            Ok(Some(Measured { rows, left_out, continued: false }))
-        }
     }
-}
-
-/// Rates by the harness and by wrk.
-fn checked() -> anyhow::Result<Vec<Row>> {
-    let mut stack = Stack::new()?;
-    let baseline = Baseline::start(&mut stack)?;
-    let rows = check::rows(&baseline)?;
-    stack.stop()?;
-    Ok(rows)
 }
 
 /// One entry, as a smoke test of a log that no stock client signs against any more.

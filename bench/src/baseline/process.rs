@@ -169,7 +169,7 @@ fn usage_of(id: i32) -> Option<Usage> {
         cpu: cpu_of(id)?,
         rss: memory("VmRSS:")?,
         peak_rss: memory("VmHWM:")?,
-        written: field_of(id, "io", "write_bytes:").unwrap_or(0.0),
+        written: field_of(id, "io", "write_bytes:")?,
     })
 }
 
@@ -189,9 +189,23 @@ pub(crate) fn reset_peaks(processes: &[Process], parents: &[u32]) -> bool {
     processes.iter().map(|process| process.id).chain(ids_below(parents)).all(reset)
 }
 
-/// What the processes below these have used that are there now: of a database, which begins and ends some for itself.
-pub(crate) fn below(parents: &[u32]) -> Usage {
-    ids_below(parents).into_iter().filter_map(usage_of).sum()
+/// What the processes below these have used, those that have ended too: of a database, which begins and ends some for itself.
+/// What an ended one has written is its parent's then, as the kernel has it, and its CPU is kept beside.
+pub(crate) fn below(parents: &[u32]) -> anyhow::Result<Usage> {
+    let there = ids_below(parents);
+    ensure!(!there.is_empty() || parents.is_empty(), "nothing is below processes {parents:?}");
+    let ended: f64 = there.iter().filter_map(|id| cpu_of_ended(*id)).sum();
+    let used: Usage = there.into_iter().filter_map(usage_of).sum();
+    Ok(Usage { cpu: used.cpu + ended, ..used })
+}
+
+/// CPU seconds of the children of a process that have ended, in the kernel's ticks.
+fn cpu_of_ended(parent: i32) -> Option<f64> {
+    let text = fs::read_to_string(format!("/proc/{parent}/stat")).ok()?;
+    let fields = after_name(&text);
+    let ticks = |index: usize| fields.get(index)?.parse::<u64>().ok();
+    // proc(5): cutime and cstime.
+    Some((ticks(13)? + ticks(14)?) as f64 / rustix::param::clock_ticks_per_second() as f64)
 }
 
 fn ids_below(parents: &[u32]) -> Vec<i32> {
@@ -329,9 +343,43 @@ mod tests {
         let begun = Instant::now();
         while children(process.id).is_empty() && begun.elapsed() < PATIENCE {}
         let child = children(process.id)[0];
-        assert!(below(&parents).rss > 0.0 && below(&parents).rss <= usage_of(child).unwrap().peak_rss);
+        let rss = below(&parents).unwrap().rss;
+        assert!(rss > 0.0 && rss <= usage_of(child).unwrap().peak_rss);
         process.kill().unwrap();
         kill_process(Pid::from_raw(child).unwrap(), Signal::KILL).unwrap();
+    }
+
+    /// A child of what is counted works and writes, and ends: what it used stays counted.
+    #[test]
+    fn what_has_ended_below_a_process_stays_counted() {
+        // Beside the programs: what is in memory only is written nowhere.
+        let own = std::env::current_exe().unwrap();
+        let folder = tempfile::tempdir_in(own.parent().unwrap()).unwrap();
+        let work = "import os, time\n\
+            file = os.open('written', os.O_WRONLY | os.O_CREAT)\n\
+            os.write(file, os.urandom(4 << 20))\n\
+            os.fsync(file)\n\
+            while time.process_time() < 0.3: pass\n";
+        for (name, text) in [
+            ("work.py", work),
+            ("inner.sh", "python3 work.py; touch ended; sleep 60; true"),
+            ("outer.sh", "sh inner.sh; true"),
+        ] {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        let mut command = Command::new("sh");
+        let command = command.arg("outer.sh").current_dir(folder.path());
+        let process = Process::start("shell", command, &folder.path().join("log"), Words::Piped).unwrap();
+        let parents = [u32::try_from(process.id).unwrap()];
+        let begun = Instant::now();
+        while !folder.path().join("ended").exists() && begun.elapsed() < PATIENCE {}
+        let used = below(&parents).unwrap();
+        let left = ids_below(&parents);
+        process.kill().unwrap();
+        for id in left {
+            kill_process(Pid::from_raw(id).unwrap(), Signal::KILL).unwrap();
+        }
+        assert!(used.cpu >= 0.29 && used.written >= f64::from(4 << 20), "{used:?}");
     }
 
     #[test]

@@ -54,7 +54,7 @@ impl Served {
 
     /// What its processes have used.
     pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
-        Ok([usage(&self.processes)?, below(&self.parents)].into_iter().sum())
+        Ok([usage(&self.processes)?, below(&self.parents)?].into_iter().sum())
     }
 
     /// Has the peaks of its processes begin anew; whether the kernel did it.

@@ -42,6 +42,12 @@ pub(crate) struct Machine {
     /// Bytes.
     pub(crate) memory: u64,
     pub(crate) features: Vec<String>,
+    /// With its release; outcomes of old say nothing of it.
+    #[serde(default)]
+    pub(crate) kernel: String,
+    /// Those that servers write to.
+    #[serde(default)]
+    pub(crate) file_systems: Vec<String>,
 }
 
 /// One figure with its 95 % interval.
@@ -150,7 +156,11 @@ impl Machine {
             [] => "none of the features that the arithmetic could use".to_owned(),
             some => some.join(", "),
         };
-        format!("{}, {} cores, {memory:.0} GiB, {features}", self.cpu, self.cores)
+        let mut described = format!("{}, {} cores, {memory:.0} GiB, {features}", self.cpu, self.cores);
+        if !self.kernel.is_empty() {
+            described += &format!(", {}, files on {}", self.kernel, self.file_systems.join(" and "));
+        }
+        described
     }
 }
 
@@ -179,7 +189,8 @@ impl Row {
     }
 }
 
-fn read(path: &Path) -> anyhow::Result<Recorded> {
+/// One outcome, whole.
+pub(super) fn read(path: &Path) -> anyhow::Result<Recorded> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut outcome: Recorded =
         serde_json::from_slice(&bytes).with_context(|| format!("{} is no whole outcome", path.display()))?;

@@ -1,6 +1,6 @@
 //! Two folders of outcomes against each other: a change is more than noise where the intervals do not meet. Of fewer samples
 //! than six an interval is their range, of two by chance apart from that of another two in one of three cases: what changed in
-//! such rows is counted and not told. What is counted and not measured, as constraints, is told wherever it differs.
+//! such rows is told apart from the others. What is counted and not measured, as constraints, is told wherever it differs.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -22,13 +22,14 @@ pub(crate) fn table(before: &Data, after: &Data) -> String {
         let _ = writeln!(out, "of different workloads, {} and {}", of_what[0], of_what[1]);
     }
     let names: BTreeSet<(&str, &str)> = rows(before).map(|(suite, row)| (suite, row.name.as_str())).collect();
-    let (mut same, mut gone, mut few) = (0, 0, 0);
-    let (mut ratios, mut met) = (0, 0);
+    let (mut same, mut gone, mut few) = (0, 0, String::new());
+    let (mut ratios, mut met, mut lost) = (0, 0, 0);
     for (suite, row) in rows(before) {
         let Some(later) = rows(after).find(|(other, later)| {
             *other == suite && (&later.name, &later.metric) == (&row.name, &row.metric)
         }) else {
             gone += 1;
+            lost += usize::from(is_ratio(suite, row, &names));
             continue;
         };
         if let (true, Some(old), Some(new)) = (is_ratio(suite, row, &names), row.figure(), later.1.figure()) {
@@ -37,10 +38,9 @@ pub(crate) fn table(before: &Data, after: &Data) -> String {
         }
         let is_few = row.n.min(later.1.n) < ENOUGH && !is_counted(&row.metric);
         match (row.figure(), later.1.figure()) {
-            (Some(old), Some(new)) if is_few && apart(old, new) => few += 1,
             (Some(old), Some(new)) if apart(old, new) => {
                 let _ = writeln!(
-                    out,
+                    if is_few { &mut few } else { &mut out },
                     "{suite} {} {}: {} → {} ({:+.1} %)",
                     row.name,
                     row.metric,
@@ -54,13 +54,16 @@ pub(crate) fn table(before: &Data, after: &Data) -> String {
     }
     let fresh = rows(after).count() + gone - rows(before).count();
     let _ = writeln!(out, "{same} rows within their intervals, {gone} no longer there, {fresh} new");
-    if few > 0 {
+    if !few.is_empty() {
         let _ =
-            writeln!(out, "{few} of fewer than {ENOUGH} samples changed, which tell no change from noise");
+            write!(out, "of fewer than {ENOUGH} samples, which tell no change from noise, changed:\n{few}");
     }
     if ratios > 0 {
         let share = 100.0 * met as f64 / ratios as f64;
         let _ = writeln!(out, "of {ratios} ratios of sides the intervals of {met} overlap ({share:.0} %)");
+    }
+    if lost > 0 {
+        let _ = writeln!(out, "{lost} ratios of sides are no longer there, and overlap with nothing");
     }
     out
 }
@@ -105,6 +108,7 @@ mod tests {
             ("b/x/a", "p50", "1", 3.0),
             // Of one side, whatever its unit.
             ("x/a", "share", "1", 3.0),
+            ("b/x/a", "rate", "1", 3.0),
         ];
         let after = [
             ("a", "p50", "s", 1.1),
@@ -120,12 +124,13 @@ mod tests {
         assert!(table.contains("log b p50: 1.00 s → 2.00 s (+100.0 %)"), "{table}");
         assert!(!table.contains("log a"));
         assert!(!table.contains("workload") && !table.contains("fewer"), "{table}");
-        assert!(table.contains("4 rows within their intervals, 1 no longer there, 1 new"), "{table}");
+        assert!(table.contains("4 rows within their intervals, 2 no longer there, 1 new"), "{table}");
         assert!(table.contains("of 1 ratios of sides the intervals of 1 overlap (100 %)"), "{table}");
+        assert!(table.contains("1 ratios of sides are no longer there"), "{table}");
     }
 
     #[test]
-    fn what_changed_in_few_samples_is_counted_and_not_told_and_workloads_are_named() {
+    fn what_changed_in_few_samples_is_told_apart_and_workloads_are_named() {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         for (folder, workload, value) in [(&one, "full", 1.0), (&two, "quick", 2.0)] {
             let rows = [
@@ -142,9 +147,10 @@ mod tests {
             std::fs::write(folder.path().join("log.json"), written.to_string()).unwrap();
         }
         let table = table(&Data::read(one.path()).unwrap(), &Data::read(two.path()).unwrap());
-        assert!(!table.contains("rate_kept") && table.contains("\n1 of fewer than 6 samples"), "{table}");
+        let few = table.find("of fewer than 6 samples").unwrap();
+        assert!(table.find("log a rate_kept: ").unwrap() > few, "{table}");
         // Two programs, and no noise.
-        assert!(table.contains("log c proof_bytes: 128 B → 256 B"), "{table}");
+        assert!(table.find("log c proof_bytes: 128 B → 256 B").unwrap() < few, "{table}");
         assert!(table.contains("1 rows within their intervals"), "{table}");
         assert!(table.contains("of different workloads, full and quick"), "{table}");
     }

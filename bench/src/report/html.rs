@@ -12,14 +12,13 @@ use crate::suites::growth::TRUSTED;
 
 const STYLE: &str = include_str!("page.css");
 /// Metrics that are drawn, for each suite, with what they are; tables hold all.
-const PLOTS: [(&str, &str, &str); 23] = [
-    ("baseline", "rate_harness", "Requests per second of the real servers, by this harness"),
-    ("baseline", "rate_wrk", "The same, by wrk"),
+const PLOTS: [(&str, &str, &str); 22] = [
     ("sign", "wall", "How long a signing or an operation takes"),
     ("sign", "client_cpu", "CPU of the client"),
     ("sign", "server_cpu", "CPU of all servers for one signing"),
     ("sign", "proof_delay", "From a deferred certificate to its proofs"),
     ("sign", "rate_max", "The most that an operation is done per second, closed loop"),
+    ("sign", "rate_wrk", "The same, by wrk"),
     ("sign", "rate_kept", "The highest rate of an operation that was kept, open loop"),
     ("sign", "verify", "Verifying a signature"),
     ("sign", "bundle_bytes", "Bytes of a bundle"),
@@ -105,8 +104,9 @@ fn suite(page: &mut String, outcome: &Recorded) {
         };
         let unit = outcome.rows.iter().find(|row| row.metric == *metric && row.unit != "1");
         let unit = unit.map(|row| row.unit.as_str()).unwrap_or_default();
-        figure(page, title, &intervals(&of_metric(false), |value| shown(value, unit)));
-        figure(page, &format!("{title}: ratios"), &intervals(&of_metric(true), |value| format!("{value}×")));
+        let ratios = format!("{title}: ratios");
+        figure(page, title, &intervals(title, &of_metric(false), |value| shown(value, unit)));
+        figure(page, &ratios, &intervals(&ratios, &of_metric(true), |value| format!("{value}×")));
     }
     page.push_str("<details><summary>All rows</summary><div class=\"wide\"><table><tr><th>name<th>metric<th>median<th>low<th>high<th>n</tr>");
     for row in &outcome.rows {
@@ -172,8 +172,9 @@ fn cost_section(page: &mut String, prices: &Prices, costs: &[Cost], basis: Basis
         "<h2>What it costs</h2><p>Measured resources times list prices. A signing is the CPU of a certificate, a timestamp \
          and an entry, each operation measured alone, the entry at the same rate on both sides; storage of the signature log's \
          entry for a year, at the same size of both logs; bytes of cosign's bundle, sent once. Not counted: the index and what \
-         it keeps, the certificate log's storage (lines of its own), memory that stands idle, backups, requests billed one by \
-         one, people; of a verification by our library the start of a process. CPU is this machine's.</p>",
+         it keeps, the certificate log's storage (lines of its own), memory, what is written to disk and not kept, capacity that \
+         stands idle (CPU is charged as if all of it were always used), backups, requests billed one by one, people; of a \
+         verification by our library the start of a process. CPU is this machine's.</p>",
     );
     for (what, number) in [
         ("Entries a second of a log, at which its CPU is taken", basis.rate),
@@ -209,7 +210,8 @@ fn cost_section(page: &mut String, prices: &Prices, costs: &[Cost], basis: Basis
             .collect();
         // Of one input there is nothing to compare.
         if lines.len() > 1 {
-            figure(page, &format!("What moves the cost of {}", cost.name), &tornado(&lines, dollars));
+            let title = format!("What moves the cost of {}", cost.name);
+            figure(page, &title, &tornado(&title, &lines, dollars));
         }
     }
     page.push_str("<div class=\"wide\"><table><tr><th>price<th>per<th>low<th>typical<th>high<th>of</tr>");

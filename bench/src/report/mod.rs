@@ -27,6 +27,7 @@ use cost::Prices;
 use data::Data;
 pub(crate) use measure::end_with;
 
+const PAGE: &str = "report.html";
 const PDF: &str = "report.pdf";
 
 /// What to make of recorded outcomes.
@@ -79,7 +80,7 @@ pub(crate) fn run(arguments: &Arguments, thoroughness: &[OsString], workload: &s
     }
     let to = make(arguments, thoroughness, workload)?;
     let printed = to.join(PDF);
-    match pdf::print(&to.join("report.html"), &printed)? {
+    match pdf::print(&to.join(PAGE), &printed)? {
         true => println!("{}", printed.display()),
         false => eprintln!("no report.pdf: Chromium prints it (Debian: apt-get install chromium)"),
     }
@@ -112,7 +113,6 @@ fn make(arguments: &Arguments, thoroughness: &[OsString], workload: &str) -> any
     files::make_folder(to).map_err(said)?;
     // All of it is made before any of it is written.
     let mut made = vec![
-        (to.join("report.html"), html::page(&data, &prices, &costs).into_bytes()),
         (to.join("rows.csv"), csv(&data).into_bytes()),
         (to.join("rows.parquet"), parquet::file(&data)?),
     ];
@@ -123,13 +123,16 @@ fn make(arguments: &Arguments, thoroughness: &[OsString], workload: &str) -> any
     if to != folder {
         made.extend(data.files(to));
     }
-    replace_all(&made, &to.join(PDF))?;
+    // The page is the last: without the rest there is none.
+    made.push((to.join(PAGE), html::page(&data, &prices, &costs).into_bytes()));
+    replace_all(&made, &[to.join(PDF), to.join(PAGE)])?;
     Ok(to.to_owned())
 }
 
-/// Writes all of it or nothing: beside what is there first, since a disk gets full within a file, and then in its place. A PDF of
-/// earlier outcomes must not lie beside another page, if nothing prints one.
-fn replace_all(made: &[(PathBuf, Vec<u8>)], printed: &Path) -> anyhow::Result<()> {
+/// Writes all of it or nothing: beside what is there first, since a disk gets full within a file, and then in its place. What
+/// shows earlier outcomes goes before: a page beside the rows of another would look whole if this were killed between the two,
+/// and a PDF beside another page if nothing prints one.
+fn replace_all(made: &[(PathBuf, Vec<u8>)], shown: &[PathBuf]) -> anyhow::Result<()> {
     let beside = |path: &Path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         path.with_file_name(format!(".{name}.new"))
@@ -140,8 +143,8 @@ fn replace_all(made: &[(PathBuf, Vec<u8>)], printed: &Path) -> anyhow::Result<()
         made.iter().for_each(|(path, _)| drop(std::fs::remove_file(beside(path))));
     }
     written.map_err(said)?;
-    if printed.exists() {
-        std::fs::remove_file(printed).with_context(|| format!("cannot remove {}", printed.display()))?;
+    for earlier in shown.iter().filter(|earlier| earlier.exists()) {
+        std::fs::remove_file(earlier).with_context(|| format!("cannot remove {}", earlier.display()))?;
     }
     for (path, _) in made {
         std::fs::rename(beside(path), path).with_context(|| format!("cannot replace {}", path.display()))?;

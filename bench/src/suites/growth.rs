@@ -23,6 +23,7 @@ use anyhow::{Context as _, bail, ensure};
 use tokio::runtime::Runtime;
 
 use super::in_turn;
+use super::log::follow::Follower;
 use super::log::requests::{self, Face};
 use super::sign::{issue_target, log_target, signing_requests};
 use crate::Run;
@@ -53,6 +54,11 @@ const MODELLED: [(&str, Of); 2] = [("cpu_per_entry", f64::log10), (MEMORY, |size
 /// Small sizes tell of it what a process takes to warm up: a line through them is no prediction.
 const MEMORY: &str = "rss";
 
+/// Our authority.
+const ISSUE_HASHED: &str = "issue_hashed";
+/// Our log.
+const OURS: &str = "sigveil";
+
 /// What is filled.
 struct Side {
     name: &'static str,
@@ -62,6 +68,8 @@ struct Side {
     /// As many connections fill it fast.
     filling: usize,
     sizes: Vec<u64>,
+    /// Whether somebody reads its feed in each block, as in suite `log`.
+    followed: bool,
 }
 
 pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
@@ -80,6 +88,7 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
         grow(&sides, &mut ledger, &runtime, amount)?;
     }
     let mut rows: Vec<Row> = sides.iter().flat_map(|side| side.rows(&ledger)).collect();
+    rows.extend(ratios(&sides, &ledger));
     rows.extend(large::run(&mut stack, &mut ledger, &runtime, amount)?);
     // Ours is the first, and the large one is its like.
     rows.extend(sides.first().into_iter().flat_map(|ours| ours.misses(&ledger, amount.large)));
@@ -91,7 +100,7 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
 /// Starts ours, and those that are asked for.
 fn sides(stack: &mut Stack, run: &Run<'_>, left_out: &mut Vec<String>) -> anyhow::Result<Vec<Side>> {
     let (large, small) = (&run.workload.growth.logs, &run.workload.growth.authorities);
-    let mut sides = vec![log_side("sigveil", Face::Rekor2, stack.log("growth")?, 512, large.clone())?];
+    let mut sides = vec![log_side(OURS, Face::Rekor2, stack.log("growth")?, 512, large.clone())?];
     if run.with("rekor2")
         && let Some(served) = found(stack.rekor2("rekor2_growth", SHORT_INTERVAL), left_out)?
     {
@@ -103,12 +112,13 @@ fn sides(stack: &mut Stack, run: &Run<'_>, left_out: &mut Vec<String>) -> anyhow
     let client = sigveil::service::client::Client::new().map_err(crate::said)?;
     let token = move || client.token(&own_oidc, EMAIL, AUDIENCE, None).map_err(crate::said);
     sides.push(Side {
-        name: "issue_hashed",
+        name: ISSUE_HASHED,
         target: issue_target(&own_ca)?,
         bodies: Box::new(move |count| signing_requests(count, &token()?)),
         served: own,
         filling: 16,
         sizes: small.clone(),
+        followed: false,
     });
     let baseline = match run.with("fulcio") || run.with("rekor1") {
         true => found(Baseline::start(stack), left_out)?.map(Rc::new),
@@ -129,6 +139,7 @@ fn sides(stack: &mut Stack, run: &Run<'_>, left_out: &mut Vec<String>) -> anyhow
                 served: baseline.fulcio.clone(),
                 filling: 16,
                 sizes: small.clone(),
+                followed: false,
             });
         }
     }
@@ -149,6 +160,7 @@ fn log_side(
         served,
         filling,
         sizes,
+        followed: name == OURS,
     })
 }
 
@@ -177,9 +189,11 @@ fn grow(sides: &[Side], ledger: &mut Ledger, runtime: &Runtime, amount: &Amount)
         for index in 0..amount.blocks {
             for side in in_turn(&there, index) {
                 let name = side.name_at(size);
-                let block = side.block(runtime, amount, index).with_context(|| format!("at {name}"));
+                let entries = done.entry(side.name).or_default();
+                let block =
+                    side.block(runtime, amount, index, *entries).with_context(|| format!("at {name}"));
                 let (more, mut figures) = block?;
-                *done.entry(side.name).or_default() += more;
+                *entries += more;
                 if let (0, Some(stored)) = (index, stored.get(side.name)) {
                     figures.insert("bytes_per_entry".to_owned(), *stored);
                 }
@@ -190,6 +204,23 @@ fn grow(sides: &[Side], ledger: &mut Ledger, runtime: &Runtime, amount: &Amount)
         eprintln!("measured at {size}, {:.0} s in", begun.elapsed().as_secs_f64());
     }
     Ok(())
+}
+
+/// Theirs over ours at each size that both have, for logs and for authorities.
+fn ratios(sides: &[Side], ledger: &Ledger) -> Vec<Row> {
+    let of_ours = |name: &str| match name {
+        "rekor2" | "rekor1" => Some(OURS),
+        "issue_fulcio" => Some(ISSUE_HASHED),
+        _ => None,
+    };
+    let mut rows = Vec::new();
+    for (theirs, ours) in sides.iter().filter_map(|side| Some((side, of_ours(side.name)?))) {
+        let names = theirs.sizes.iter().map(|size| (theirs.name_at(*size), format!("{ours}_n{size}")));
+        for (theirs, ours) in names {
+            rows.extend(METRICS.into_iter().filter_map(|(metric, _)| ledger.ratio(&theirs, &ours, metric)));
+        }
+    }
+    rows
 }
 
 /// The middle one of a metric's samples, if there are any.
@@ -216,17 +247,26 @@ impl Side {
         Ok(())
     }
 
-    /// An open loop, the same moments for each side.
-    fn block(&self, runtime: &Runtime, amount: &Amount, index: usize) -> anyhow::Result<(u64, Figures)> {
+    /// An open loop, the same moments for each side, beside so many entries.
+    fn block(
+        &self,
+        runtime: &Runtime,
+        amount: &Amount,
+        index: usize,
+        entries: u64,
+    ) -> anyhow::Result<(u64, Figures)> {
         let pace = Pace::Open { rate: amount.rate as f64, span: amount.span(), seed: index as u64 };
-        let before = self.served.usage()?;
         let count = pace.requests().unwrap_or(0);
-        let observed = drive(runtime, &self.target, (self.bodies)(count)?, pace);
+        let bodies = (self.bodies)(count)?;
+        let before = self.served.usage()?;
+        let follower = self.followed.then(|| Follower::from(&self.target.address, entries)).transpose()?;
+        let observed = drive(runtime, &self.target, bodies, pace);
         let observed = unless_dead(observed, || self.served.usage())?;
         observed.ensure_whole()?;
         ensure!(observed.done() == count as u64, "{} of {count} were done", observed.done());
         let used = self.served.usage()? - before;
         let done = observed.done();
+        follower.map_or(Ok(()), |follower| follower.finish(done))?;
         let of = |total: f64| total / done as f64;
         let figures = [
             ("p50", observed.quantile(0.5)),

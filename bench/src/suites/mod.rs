@@ -9,6 +9,7 @@ pub(crate) mod prover;
 pub(crate) mod search;
 pub(crate) mod sign;
 mod sweep;
+pub(crate) mod wrk;
 
 /// What is measured in turns, in the order of a round: every other round the other way about, so that nobody always follows
 /// the same.

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use sigveil_log::tile::TILE_WIDTH;
 use tokio::runtime::Runtime;
 
-use super::{METRICS, Side, log_side};
+use super::{METRICS, OURS, Side, log_side};
 use crate::baseline::Stack;
 use crate::ledger::Ledger;
 use crate::role::filled::Bodies;
@@ -25,7 +25,7 @@ pub(super) fn run(
     runtime: &Runtime,
     amount: &Amount,
 ) -> anyhow::Result<Vec<Row>> {
-    let name = format!("sigveil_n{}", amount.large);
+    let name = format!("{OURS}_n{}", amount.large);
     if (0..amount.blocks).any(|index| !ledger.has(&name, index)) {
         measure(stack, ledger, runtime, amount, &name)?;
     }
@@ -44,14 +44,16 @@ fn measure(
     let begun = Instant::now();
     let folder = stack.filled_log("large", amount.large)?;
     eprintln!("{} entries after {:.0} s", amount.large, begun.elapsed().as_secs_f64());
+    let mut entries = amount.large;
     let occupied = crate::baseline::stored(&folder);
     for index in 0..amount.blocks {
         let begun = Instant::now();
         let served = stack.log("large")?;
         let restart = begun.elapsed().as_secs_f64();
         let process = served.processes.first().context("a log is a process")?.clone();
-        let side: Side = log_side("sigveil", Face::Rekor2, served, 512, Vec::new())?;
-        let (_, mut figures) = side.block(runtime, amount, index)?;
+        let side: Side = log_side(OURS, Face::Rekor2, served, 512, Vec::new())?;
+        let (more, mut figures) = side.block(runtime, amount, index, entries)?;
+        entries += more;
         figures.insert("restart".to_owned(), restart);
         figures.insert("peak_rss".to_owned(), process.usage()?.peak_rss);
         if index == 0 {

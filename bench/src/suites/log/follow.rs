@@ -15,7 +15,7 @@ const ENTRY: &[u8] = b"event: entry";
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A reader, until it is asked what it was told.
-pub(super) struct Follower {
+pub(crate) struct Follower {
     stream: TcpStream,
     told: Arc<AtomicU64>,
     thread: JoinHandle<()>,
@@ -23,7 +23,7 @@ pub(super) struct Follower {
 
 impl Follower {
     /// Of the entries from an index on.
-    pub(super) fn from(address: &str, index: u64) -> anyhow::Result<Self> {
+    pub(crate) fn from(address: &str, index: u64) -> anyhow::Result<Self> {
         let mut stream = TcpStream::connect(address)?;
         let request = format!("GET /api/sigveil/v1/events?from={index} HTTP/1.1\r\nhost: {address}\r\n\r\n");
         stream.write_all(request.as_bytes())?;
@@ -45,7 +45,7 @@ impl Follower {
     }
 
     /// Waits until it was told of so many, and refuses if it was not.
-    pub(super) fn finish(self, entries: u64) -> anyhow::Result<()> {
+    pub(crate) fn finish(self, entries: u64) -> anyhow::Result<()> {
         let begun = Instant::now();
         let told = || self.told.load(Ordering::Relaxed);
         while told() < entries && begun.elapsed() < PATIENCE {

@@ -20,7 +20,7 @@
 //! of trees of one size. `tree_size` is that before a block.
 
 mod certificates;
-mod follow;
+pub(super) mod follow;
 pub(crate) mod requests;
 mod sides;
 
@@ -30,8 +30,9 @@ use anyhow::{Context as _, ensure};
 
 use super::in_turn;
 use super::sweep::{self, Swept};
+use super::wrk::{self, Wrk};
 use crate::Run;
-use crate::baseline::{Stack, Usage, unless_dead};
+use crate::baseline::{Stack, Usage, found, unless_dead};
 use crate::ledger::{Figures, Ledger};
 use crate::load::{self, Observed, Pace, run as drive};
 use crate::row::{Measured, Row, Unit};
@@ -40,7 +41,7 @@ use follow::Follower;
 use sides::{Rival, Side};
 
 /// Metrics of a block, and the unit of each.
-const METRICS: [(&str, Unit); 11] = [
+const METRICS: [(&str, Unit); 14] = [
     ("tree_size", Unit::One),
     ("entries_per_s", Unit::PerSecond),
     ("p50", Unit::Seconds),
@@ -52,6 +53,9 @@ const METRICS: [(&str, Unit); 11] = [
     ("peak_rss", Unit::Bytes),
     ("client_cpu", Unit::Seconds),
     ("refused", Unit::One),
+    ("answer_bytes", Unit::Bytes),
+    (wrk::RATE, Unit::PerSecond),
+    (wrk::RATIO, Unit::One),
 ];
 
 /// How many front ends are killed.
@@ -90,6 +94,7 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
     let mut left_out = Vec::new();
     let sides = Side::start(&mut stack, &rivals, &mut left_out)?;
     let loads = loads(amount);
+    let wrk = if rivals.is_empty() { None } else { found(Wrk::new(), &mut left_out)? };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     fill_all(&runtime, &sides, &mut ledger, amount.entries)?;
     for &load in &loads {
@@ -104,7 +109,11 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
                 let name = name_of(side);
                 let block = block(&runtime, side, load, index, side.span(amount));
                 let block = unless_dead(block, || side.usage());
-                ledger.add(&name, index, block.with_context(|| format!("block {index} of {name}"))?)?;
+                let mut block = block.with_context(|| format!("block {index} of {name}"))?;
+                if let Some(wrk) = wrk.as_ref().filter(|_| side.is_checked(amount, load)) {
+                    block.extend(beside(wrk, side, load, amount.wrk_span(), &block)?);
+                }
+                ledger.add(&name, index, block)?;
             }
         }
     }
@@ -236,6 +245,15 @@ fn block(
     Ok(figures)
 }
 
+/// What wrk finds under the load of a block.
+fn beside(wrk: &Wrk, side: &Side, load: Load, span: Duration, block: &Figures) -> anyhow::Result<Figures> {
+    let (Load::Connections(connections), Some(found)) = (load, block.get("entries_per_s")) else {
+        return Ok(Figures::new());
+    };
+    let bodies = side.prepare(side.most(connections, span))?;
+    wrk.beside(*found, &side.target, connections, span, &bodies)
+}
+
 /// What a block says; of the server's memory the most only where that was reset before the block.
 fn figures(observed: &Observed, server: Option<Usage>, reset: bool) -> Figures {
     let done = observed.done() as f64;
@@ -245,6 +263,7 @@ fn figures(observed: &Observed, server: Option<Usage>, reset: bool) -> Figures {
         ("p99", observed.quantile(0.99)),
         ("refused", observed.refused()),
         ("client_cpu", observed.own_cpu()),
+        ("answer_bytes", observed.answer_bytes()),
     ]
     .map(|(metric, value)| (metric.to_owned(), value))
     .into();
@@ -261,7 +280,7 @@ fn figures(observed: &Observed, server: Option<Usage>, reset: bool) -> Figures {
 }
 
 /// Metrics that are no property of a server to be compared.
-const NOT_COMPARED: [&str; 3] = ["client_cpu", "refused", "tree_size"];
+const NOT_COMPARED: [&str; 4] = ["client_cpu", "refused", "tree_size", wrk::RATIO];
 
 fn rows(ledger: &Ledger, sides: &[Side], loads: &[Load]) -> Vec<Row> {
     let mut rows = Vec::new();

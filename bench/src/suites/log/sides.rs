@@ -198,7 +198,7 @@ impl Side {
     }
 
     /// Whether it is measured under this load. Over Trillian a log does some hundred a second, so 2,048 at once would wait
-    /// until they give up. Of a log that answers every ten seconds the closed loops say it all.
+    /// until they give up. A log that answers every ten seconds takes longer under each load.
     pub(super) fn takes(&self, amount: &Amount, load: Load) -> bool {
         match (&self.kind, load) {
             (Kind::Rekor1 | Kind::Certificates(..), Load::Connections(count)) => count <= 64,
@@ -206,9 +206,16 @@ impl Side {
             (Kind::Rekor2(DEFAULT_INTERVAL), Load::Connections(count)) => {
                 amount.slow_connections.contains(&count)
             }
-            (Kind::Rekor2(DEFAULT_INTERVAL), Load::Rate(_)) => false,
+            (Kind::Rekor2(DEFAULT_INTERVAL), Load::Rate(rate)) => amount.slow_rates.contains(&rate),
             _ => true,
         }
+    }
+
+    /// Whether wrk asks it for the same: of a few connections any client finds as many a second as they are where each is
+    /// answered at a checkpoint, so under the most; ours too, as it is what the other is compared with.
+    pub(super) fn is_checked(&self, amount: &Amount, load: Load) -> bool {
+        let is_one = matches!(self.kind, Kind::Ours | Kind::Rekor2(SHORT_INTERVAL));
+        is_one && amount.connections.last().map(|most| Load::Connections(*most)) == Some(load)
     }
 
     /// How long a block takes: several checkpoints of a log that answers at checkpoints.

@@ -10,6 +10,7 @@
 //! either side. CPU of a signing ends with it, and with the proofs that follow; what servers do while a client verifies is
 //! in none.
 
+mod idle;
 mod operations;
 mod ours;
 mod plain;
@@ -28,13 +29,14 @@ use crate::role::Variant;
 use crate::row::{Measured, Row, Unit};
 use crate::suites::in_turn;
 use crate::suites::sweep::{self, Swept};
+use crate::suites::wrk::{self, Wrk};
 pub(crate) use operations::{
     certificate_log_target, issue_target, log_target, signing_requests, timestamp_request, timestamp_target,
 };
 use ours::Ours;
 
 /// Metrics of these rows, and the unit of each.
-const METRICS: [(&str, Unit); 25] = [
+const METRICS: [(&str, Unit); 28] = [
     ("wall", Unit::Seconds),
     ("issue", Unit::Seconds),
     ("timestamp", Unit::Seconds),
@@ -51,6 +53,8 @@ const METRICS: [(&str, Unit); 25] = [
     ("bundle_bytes", Unit::Bytes),
     ("companion_bytes", Unit::Bytes),
     ("rate_max", Unit::PerSecond),
+    (wrk::RATE, Unit::PerSecond),
+    (wrk::RATIO, Unit::One),
     ("answer_bytes", Unit::Bytes),
     ("written", Unit::Bytes),
     ("rss", Unit::Bytes),
@@ -62,10 +66,13 @@ const METRICS: [(&str, Unit); 25] = [
     ("request_share", Unit::One),
     ("harness_wall", Unit::Seconds),
     ("harness_share", Unit::One),
+    // Of one core, by servers that nobody asks.
+    ("idle_cpu", Unit::One),
 ];
 
 /// Metrics that are no property of a server to be compared.
-const OF_THE_HARNESS: [&str; 4] = ["request_cpu", "request_share", "harness_wall", "harness_share"];
+const OF_THE_HARNESS: [&str; 5] =
+    ["request_cpu", "request_share", "harness_wall", "harness_share", wrk::RATIO];
 
 /// Something that is measured in turn with the others, and the name of its rows.
 struct Turn<'a> {
@@ -99,12 +106,14 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
         true => found(stock::Both::new(&stack, home.path(), amount.signings), &mut left_out)?,
         false => None,
     };
+    let wrk = if compared { found(Wrk::new(), &mut left_out)? } else { None };
     let proving = |ours: &&Ours| ours.scheme.proves();
     let client = sigveil::service::client::Client::new().map_err(crate::said)?;
     let mut turns: Vec<Turn<'_>> = ours.iter().filter(proving).map(Ours::turn).collect();
     turns.extend(plain::turns(&client, &ours, baseline)?);
     turns.extend(clients.iter().flat_map(|clients| clients.turns(&ours, baseline)));
-    turns.extend(operations::turns(&runtime, amount.span(), &ours, &null, theirs.as_ref())?);
+    turns.extend(operations::turns(&runtime, amount.span(), &ours, &null, theirs.as_ref(), wrk.as_ref())?);
+    turns.extend(idle::turns(amount.span(), &ours, theirs.as_ref()));
     let begun = Instant::now();
     for index in 0..amount.rounds {
         // A round that was interrupted is measured anew: turns of two processes are none.
@@ -204,6 +213,7 @@ fn counterpart<'a>(name: &str, names: &'a [String]) -> Option<&'a String> {
                 Some((_, "python")) => "baseline/python",
                 Some((_, "cosign")) => "baseline/cosign",
                 Some((_, "sigveil")) => "baseline/sigveil",
+                Some((_, "idle")) => "baseline/idle",
                 Some(_) => return None,
             },
         },

@@ -18,6 +18,7 @@ use crate::ledger::Figures;
 use crate::load::{Asked, Observed, Pace, Target, prepared, run};
 use crate::role::Variant;
 use crate::suites::log::requests;
+use crate::suites::wrk::Wrk;
 
 /// What is asked of a server.
 #[derive(Clone, Copy)]
@@ -65,6 +66,8 @@ struct Side<'a> {
     cpu: &'static str,
     token: Box<dyn Fn() -> anyhow::Result<String> + 'a>,
     processes: &'a [Process],
+    /// Whom else asks for its rate.
+    wrk: Option<&'a Wrk>,
 }
 
 /// A turn for each operation on each side. The null server is the harness alone.
@@ -74,12 +77,13 @@ pub(super) fn turns<'a>(
     ours: &'a [Ours],
     null: &'a Served,
     baseline: Option<&'a (Baseline, Served)>,
+    wrk: Option<&'a Wrk>,
 ) -> anyhow::Result<Vec<Turn<'a>>> {
     let mut sides = Vec::new();
     for ours in ours {
         let side = |name, operation, target, cpu| {
             let token = Box::new(|| ours.token());
-            Side { name, operation, target, cpu, token, processes: ours.processes() }
+            Side { name, operation, target, cpu, token, processes: ours.processes(), wrk: None }
         };
         let services = &ours.services;
         let issue = |name, operation| {
@@ -92,7 +96,8 @@ pub(super) fn turns<'a>(
             Variant::Zk => {
                 sides.push(issue("op/issue/zk", PROVE)?);
                 let target = Target { success: 201, ..timestamp_target(&services.tsa)? };
-                sides.push(side("op/timestamp/sigveil", Operation::Timestamp, target, "tsa_cpu"));
+                let timestamp = side("op/timestamp/sigveil", Operation::Timestamp, target, "tsa_cpu");
+                sides.push(Side { wrk, ..timestamp });
                 let target = log_target(&services.rekor, requests::Face::Rekor2)?;
                 sides.push(side("op/log/sigveil", Operation::Log, target, "log_cpu"));
                 let target = Target { asked: Asked::Get, ..target_of(ours.index(), "/search", "", 200)? };
@@ -114,6 +119,7 @@ pub(super) fn turns<'a>(
         cpu: "tsa_cpu",
         token: Box::new(|| anyhow::bail!("timestamps need no token")),
         processes: &null.processes,
+        wrk: None,
     });
     if let Some((baseline, rekor1)) = baseline {
         let services = &baseline.trusted.services;
@@ -124,6 +130,7 @@ pub(super) fn turns<'a>(
             cpu,
             token: Box::new(|| baseline.token()),
             processes,
+            wrk,
         };
         let (rekor, tsa) = (&baseline.rekor.processes, &baseline.tsa.processes);
         let log = log_target(&services.rekor, requests::Face::Rekor2)?;
@@ -133,7 +140,7 @@ pub(super) fn turns<'a>(
             side("op/issue/fulcio", ISSUE, issue_target(&services.ca)?, "ca_cpu", &baseline.fulcio.processes),
             side("op/timestamp/tsa", Operation::Timestamp, timestamp_target(&services.tsa)?, "tsa_cpu", tsa),
             side("op/log/rekor2", Operation::Log, log, "log_cpu", rekor),
-            side("op/search/rekor1", searched, search, "search_cpu", &rekor1.processes),
+            Side { wrk: None, ..side("op/search/rekor1", searched, search, "search_cpu", &rekor1.processes) },
         ]);
     }
     Ok(sides.into_iter().map(|side| side.turn(runtime, span)).collect())
@@ -185,7 +192,7 @@ impl<'a> Side<'a> {
         Turn { name: self.name.to_owned(), measure: Box::new(move || self.measure(runtime, span)) }
     }
 
-    /// One client first, for latency and CPU; then as many as keep the server busy, for the rate.
+    /// One client first, for latency and CPU; then as many as keep the server busy, for the rate, and wrk in their place.
     fn measure(&self, runtime: &Runtime, span: Duration) -> anyhow::Result<Figures> {
         self.send(runtime, 1, Duration::from_secs(30), 3)?;
         let bodies = self.bodies(self.most(span, 1))?;
@@ -194,10 +201,15 @@ impl<'a> Side<'a> {
         let used = usage(self.processes)? - before;
         let (done, own, harness) = (one.done() as f64, one.own_cpu(), one.between_calls());
         let share = done / one.wall();
-        let many = match self.operation.busy() {
-            Some(busy) => Some(self.send(runtime, busy, span, self.most(span, busy))?),
-            None => None,
-        };
+        let mut rates = Figures::new();
+        if let Some(busy) = self.operation.busy() {
+            let (count, of_harness) = (self.most(span, busy), "rate_max".to_owned());
+            let rate = self.send(runtime, busy, span, count)?.rate();
+            rates.insert(of_harness, rate);
+            if let Some(wrk) = self.wrk {
+                rates.extend(wrk.beside(rate, &self.target, busy, span, &self.bodies(count)?)?);
+            }
+        }
         let figures = [
             ("wall", one.quantile(0.5)),
             (self.cpu, used.cpu / done),
@@ -210,8 +222,7 @@ impl<'a> Side<'a> {
             ("harness_share", harness * share),
         ];
         let figures = figures.map(|(metric, value)| (metric.to_owned(), value));
-        let rate = many.map(|many| ("rate_max".to_owned(), many.rate()));
-        Ok(figures.into_iter().chain(used.peak_since(reset)).chain(rate).collect())
+        Ok(figures.into_iter().chain(used.peak_since(reset)).chain(rates).collect())
     }
 
     fn send(
