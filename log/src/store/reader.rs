@@ -197,8 +197,9 @@ impl Reader {
     }
 }
 
-/// The first `width` items of a tile's bytes.
-pub(crate) fn truncate(kind: TileKind, width: u16, mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+/// The first `width` items of a tile's bytes, copied: cut short in place they would keep the room of the whole tile for as
+/// long as somebody is sent them.
+pub(crate) fn truncate(kind: TileKind, width: u16, bytes: Vec<u8>) -> Option<Vec<u8>> {
     let length = match kind {
         TileKind::Hashes(_) => 32 * usize::from(width),
         TileKind::Entries => {
@@ -213,11 +214,7 @@ pub(crate) fn truncate(kind: TileKind, width: u16, mut bytes: Vec<u8>) -> Option
             bytes.len() - rest.len()
         }
     };
-    if length > bytes.len() {
-        return None;
-    }
-    bytes.truncate(length);
-    Some(bytes)
+    if length == bytes.len() { Some(bytes) } else { bytes.get(..length).map(<[u8]>::to_vec) }
 }
 
 impl TileSource for Reader {
@@ -313,6 +310,20 @@ mod tests {
         assert_eq!(read(holding("tile/0/000.p/9", 9)).0, Ok(five.clone()));
         assert_eq!(read(holding("tile/0/000", 256)).0, Ok(five));
         assert_eq!(read(holding("tile/0/000.p/4", 4)).0, Err("tile-unavailable"));
+    }
+
+    #[test]
+    fn a_part_of_a_full_bundle_takes_no_more_memory_than_it_has_bytes() {
+        let mut bytes = Vec::new();
+        (0..=255).for_each(|n| bundle::push(&mut bytes, &vec![n; 60_000]).unwrap());
+        let full = ("tile/entries/000".to_owned(), bytes);
+        let bucket: Arc<dyn Bucket> = Arc::new(Asked { objects: [full].into(), ..Asked::default() });
+        let reader = Reader::on(Objects::Bucket(bucket, false));
+        for width in [1, 200] {
+            let part = reader.read_tile(&TilePath { kind: TileKind::Entries, number: 0, width }).unwrap();
+            assert_eq!(part.len(), 60_002 * usize::from(width));
+            assert!(part.capacity() <= part.len() + 4096, "{} bytes are held", part.capacity());
+        }
     }
 
     #[test]
