@@ -227,6 +227,12 @@ impl RecentTiles {
         Ok(recent)
     }
 
+    fn recent(&self, path: &TilePath) -> Option<Vec<u8>> {
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = recent.get(&(path.kind, path.number))?;
+        bytes.get(..32 * usize::from(path.width)).map(<[u8]>::to_vec)
+    }
+
     fn update<'a>(&self, tiles: impl Iterator<Item = &'a EdgeTile>) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         if recent.len() > 64 {
@@ -240,11 +246,10 @@ impl RecentTiles {
 
 impl TileSource for RecentTiles {
     fn read_tile(&self, path: &TilePath) -> Result<Vec<u8>, TileError> {
-        let wanted = 32 * usize::from(path.width);
-        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        match recent.get(&(path.kind, path.number)) {
-            Some(bytes) if bytes.len() >= wanted => Ok(bytes[..wanted].to_vec()),
-            _ => self.reader.read_tile(path),
+        // Storage is read without the lock: the log's own thread must not wait for an old tile that somebody else is after.
+        match self.recent(path) {
+            Some(bytes) => Ok(bytes),
+            None => self.reader.read_tile(path),
         }
     }
 }
@@ -286,7 +291,62 @@ pub(crate) fn leaves(
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::store::bucket::{Bucket, Created, Replaced, Version};
+
+    /// A bucket that says when it is asked, and answers when it is told to.
+    #[derive(Debug)]
+    struct Slow {
+        asked: mpsc::SyncSender<()>,
+        answer: Mutex<mpsc::Receiver<()>>,
+    }
+
+    impl Bucket for Slow {
+        fn name(&self) -> String {
+            "slow".to_owned()
+        }
+        fn get(&self, _: &str) -> io::Result<Option<(Vec<u8>, Version)>> {
+            self.asked.send(()).unwrap();
+            self.answer.lock().unwrap().recv().unwrap();
+            Ok(Some((vec![7; 32 * 256], Version(String::new()))))
+        }
+        fn list(&self, _: &str) -> io::Result<Vec<String>> {
+            unreachable!("full tiles are not looked for")
+        }
+        fn create(&self, _: &str, _: &[u8]) -> io::Result<Created> {
+            unreachable!("nothing is written")
+        }
+        fn replace(&self, _: &str, _: &[u8], _: &Version) -> io::Result<Replaced> {
+            unreachable!("nothing is written")
+        }
+        fn overwrite(&self, _: &str, _: &[u8]) -> io::Result<()> {
+            unreachable!("nothing is written")
+        }
+        fn remove(&self, _: &str) -> io::Result<()> {
+            unreachable!("nothing is written")
+        }
+    }
+
+    #[test]
+    fn recent_tiles_are_read_while_somebody_waits_for_an_old_one() {
+        let ((asked, is_asked), (tell, answer)) = (mpsc::sync_channel(1), mpsc::channel());
+        let bucket = Arc::new(Slow { asked, answer: Mutex::new(answer) });
+        let tiles = RecentTiles::new(Reader::on(Objects::Bucket(bucket, false)));
+        let full = |number| TilePath { kind: TileKind::Hashes(0), number, width: 256 };
+        tiles.update([EdgeTile { path: full(1), bytes: vec![1; 32 * 256] }].iter());
+        let others = tiles.clone();
+        let old = std::thread::spawn(move || others.read_tile(&full(0)));
+        is_asked.recv().unwrap();
+        let (sender, read) = mpsc::channel();
+        let recent = std::thread::spawn(move || sender.send(tiles.read_tile(&full(1))));
+        let read = read.recv_timeout(Duration::from_secs(10));
+        tell.send(()).unwrap();
+        assert_eq!(read.unwrap().unwrap(), [1; 32 * 256]);
+        assert_eq!(old.join().unwrap().unwrap(), [7; 32 * 256]);
+        recent.join().unwrap().unwrap();
+    }
 
     /// Tiles of leaves that say their index, the first one cut short by a leaf.
     struct Cut;
