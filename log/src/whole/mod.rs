@@ -12,6 +12,7 @@ mod copy;
 mod examine;
 mod replica;
 mod source;
+mod together;
 mod walk;
 
 pub use copy::{Copied, LocalCopy, complete};

@@ -1,9 +1,8 @@
 //! The way through a tree from its root down, tile by tile.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
-use std::thread::{Builder, ScopedJoinHandle};
 
+use super::together::{Held, in_parallel};
 use super::{Source, WholeError};
 use crate::bundle;
 use crate::checkpoint::Checkpoint;
@@ -14,10 +13,8 @@ use crate::sct::TileLeaf;
 use crate::store::ReadError;
 use crate::tile::{HashTile, TILE_HEIGHT, TILE_WIDTH, TileError, TileKind, TilePath, TileTree};
 
-/// Tiles of the lowest level that are handed on together.
+/// Tiles that are handed on together at most, with their bundles.
 const TOGETHER: u64 = 64;
-/// Threads that read and check.
-const READERS: u64 = 8;
 
 /// What was found in a tree.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,6 +36,12 @@ pub(super) struct Piece {
     pub from: usize,
     pub content: Result<Vec<u8>, ReadError>,
     found: Found,
+}
+
+impl Held for Piece {
+    fn bytes(&self) -> usize {
+        self.content.as_ref().map_or(0, Vec::capacity)
+    }
 }
 
 /// What the entries of one bundle say.
@@ -79,15 +82,17 @@ pub(super) fn walk(
         let items = size >> (TILE_HEIGHT * u32::from(level));
         let (full, begin) = (items / TILE_WIDTH, (known >> (TILE_HEIGHT * u32::from(level))) / TILE_WIDTH);
         let mut hashes = Vec::new();
-        for first in (begin..full).step_by(usize::try_from(TOGETHER).unwrap_or(1)) {
+        let mut first = begin;
+        while first < full {
             let expected = |number: u64| above.1[usize::try_from(number - above.0).unwrap_or(0)];
-            let mut pieces: Vec<Piece> = in_parallel(first..full.min(first + TOGETHER), |number| {
+            let (mut pieces, next) = in_parallel(first..full.min(first + TOGETHER), |number| {
                 let path = TilePath { kind: TileKind::Hashes(level), number, width: 256 };
                 with_bundle(sources, layout, hash_tile(sources, path, expected(number)))
             });
             note_hashes(level, &pieces, &mut hashes);
             take(&mut pieces);
             each(pieces)?;
+            first = next;
         }
         if !items.is_multiple_of(TILE_WIDTH) {
             let tile = edge.tile(level, full)?;
@@ -119,24 +124,6 @@ fn right_edge<'a>(
         }
     }
     Err(last.into())
-}
-
-/// Runs on several threads, and gives the results in order.
-fn in_parallel<T: Send>(numbers: Range<u64>, run: impl Fn(u64) -> Vec<T> + Sync) -> Vec<T> {
-    let each = (numbers.end - numbers.start).div_ceil(READERS).max(1);
-    let (run, end) = (&run, numbers.end);
-    let part = move |first: u64| (first..end.min(first + each)).flat_map(run).collect::<Vec<_>>();
-    std::thread::scope(|scope| {
-        let some = numbers.step_by(usize::try_from(each).unwrap_or(1));
-        let start = |first| (first, Builder::new().spawn_scoped(scope, move || part(first)).ok());
-        let threads: Vec<_> = some.map(start).collect();
-        let finish = |(first, thread): (u64, Option<ScopedJoinHandle<'_, Vec<T>>>)| match thread {
-            Some(thread) => thread.join().expect("it does not panic"),
-            // Where no thread can be had, here.
-            None => part(first),
-        };
-        threads.into_iter().flat_map(finish).collect()
-    })
 }
 
 /// What the first source gives that holds up.
