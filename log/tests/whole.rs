@@ -136,6 +136,30 @@ async fn a_copy_holds_what_the_log_does_and_follows_it_by_reading_only_what_is_n
     assert!(matches!(LocalCopy::open(&log, identity()), Err(WholeError::NotACopy)));
 }
 
+/// A copy that was interrupted before its checkpoint, and then finds its log a moment younger, as behind several replicas.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_keeps_the_partial_tiles_of_its_checkpoint_where_wider_ones_were_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = stopped(folder.path(), 305).await;
+    let (younger, to) = (folder.path().join("younger"), folder.path().join("copy"));
+    copy(&log, &younger);
+    grow(folder.path(), 305, 310).await;
+    LocalCopy::open(&to, identity()).unwrap().follow(&Reader::new(&log)).unwrap();
+    fs::remove_file(to.join("checkpoint")).unwrap();
+    let wider = ["tile/entries/001.p/54", "tile/0/001.p/54"].map(|name| to.join(name));
+    assert!(wider.iter().all(|path| path.exists()));
+
+    let mut copy = LocalCopy::open(&to, identity()).unwrap();
+    let copied = copy.follow(&Reader::new(&younger)).unwrap();
+    assert_eq!(copied.checkpoint.checkpoint().size, 305);
+    assert!(wider.iter().all(|path| !path.exists()));
+    assert_eq!(verify(copy.reader(), &identity()).unwrap().1.entries, 305);
+    assert_eq!(copy.follow(&Reader::new(&younger)).unwrap().written, 0);
+    // It goes on as its log does.
+    assert_eq!(copy.follow(&Reader::new(&log)).unwrap().checkpoint.checkpoint().size, 310);
+    assert_eq!(verify(copy.reader(), &identity()).unwrap().1.entries, 310);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn over_http_a_log_is_copied_as_from_its_folder() {
     let folder = tempfile::tempdir().unwrap();

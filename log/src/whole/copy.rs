@@ -1,6 +1,7 @@
 //! A copy of a log in a folder: made, brought up to date, completed.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::Path;
 
 use super::walk::{Piece, Tally, walk, withholding_bundle};
@@ -164,18 +165,25 @@ pub fn complete(folder: &Path, identity: &Identity, other: &dyn Source) -> Resul
     Ok(Copied { checkpoint: opened, tally, written })
 }
 
-/// Writes what came from the second source.
+/// Writes what came from the second source, and of the tree's right edge what is not there under its own name: a wider
+/// tile, of which the own reader cuts it, is erased with the checkpoint that outgrows it or never had it.
 fn store(objects: &Objects, pieces: Vec<Piece>) -> Result<u64, WholeError> {
     let mut contents = Vec::new();
     for Piece { path, from, content, .. } in pieces {
         let bytes = content?;
-        if from > 0 {
+        if from > 0 || (!path.is_full() && !stands(objects, &path)?) {
             contents.push((path.to_string(), bytes));
         }
     }
     let named: Vec<_> = contents.iter().map(|(name, bytes)| (name.clone(), bytes.as_slice())).collect();
     objects.ensure_all_durable(&named)?;
     Ok(named.len() as u64)
+}
+
+/// Whether a partial tile is there, or the full one, which stays.
+fn stands(objects: &Objects, path: &TilePath) -> io::Result<bool> {
+    let full = TilePath { width: 256, ..*path };
+    Ok(objects.read(&path.to_string())?.is_some() || objects.read(&full.to_string())?.is_some())
 }
 
 /// Has the certificates there that a certificate log keeps beside its entries.
