@@ -11,7 +11,7 @@ use super::OpenError;
 use crate::checkpoint::{CheckpointError, VerifiedCheckpoint};
 use crate::note::{NoteKey, NoteSigner, SignatureType};
 use crate::store::bucket::Bucket;
-use crate::store::files::Files;
+use crate::store::files::{Files, FolderLock};
 use crate::store::shared::Connect;
 use crate::store::{Objects, Reader};
 use crate::tile::TileKind;
@@ -148,6 +148,11 @@ impl Config {
             Some(bucket) => Objects::Bucket(Arc::clone(bucket), self.redaction.is_some()),
             None => Objects::Folder(self.files.clone(), self.folder.clone()),
         }
+    }
+
+    /// Takes the folder for the one who writes to it.
+    pub(super) fn lock(&self) -> Result<FolderLock, OpenError> {
+        self.files.lock(&self.folder)?.ok_or(OpenError::Locked)
     }
 
     pub(super) fn reader(&self) -> Reader {

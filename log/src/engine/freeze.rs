@@ -5,6 +5,7 @@ use std::io;
 
 use super::{Config, OpenError, redact};
 use crate::merkle::root;
+use crate::store::files::FolderLock;
 use crate::tile::TileTree;
 
 /// The file that says so.
@@ -40,20 +41,16 @@ pub(super) fn freeze(config: &Config, note: &str) -> Result<(), FreezeError> {
     Ok(config.files.write_durable(&config.folder.join(FROZEN), note.as_bytes())?)
 }
 
-/// Takes back what a failed attempt to freeze may have left, before a log goes on.
+/// Takes back what its own failed attempt to freeze may have left, before a log goes on.
 pub(super) fn forget_attempt(config: &Config) -> io::Result<()> {
     config.files.erase(&config.folder.join(FROZEN), None)
 }
 
 /// The size of the tree, if it is the last. What readers see must then be that tree. That it is written there need not be
-/// durable yet; after this it is.
-pub(super) fn is_frozen(config: &Config) -> Result<Option<u64>, OpenError> {
+/// durable yet; after this it is. Only whoever has the folder may ask: another can be at an attempt that fails, or end the log
+/// before its lock is free.
+pub(super) fn is_frozen(config: &Config, _lock: &FolderLock) -> Result<Option<u64>, OpenError> {
     let (files, path) = (&config.files, config.folder.join(FROZEN));
-    if config.shared.is_some() || files.read_optional(&path)?.is_none() {
-        return Ok(None);
-    }
-    // Whoever has the folder may be at an attempt that fails.
-    let _lock = files.lock(&config.folder)?.ok_or(OpenError::Locked)?;
     let Some(bytes) = files.read_optional(&path)? else { return Ok(None) };
     let (last, reader) = (config.open_checkpoint(&bytes)?.checkpoint().clone(), config.reader());
     let published = config.objects().read("checkpoint")?.ok_or(io::Error::from(io::ErrorKind::NotFound))?;

@@ -10,12 +10,13 @@ use std::sync::Arc;
 use super::common;
 use super::common::Covered;
 use super::crash::disk::{Fault, Faulty, Memory, Plan, Survival};
+use super::crash::remote::Late;
 use super::freeze;
 use super::intent::Intent;
 use super::redact::RedactError;
 use super::run::Writer as _;
 use super::sequencer::Sequencer;
-use super::{Config, OpenError};
+use super::{Config, Log, OpenError};
 use crate::batch::Sequenced;
 use crate::checkpoint::VerifiedCheckpoint;
 use crate::entry::{Entry, SealedPayload, Stored, Withholding};
@@ -80,6 +81,11 @@ fn read(folder: &Path) -> (Stored, Option<Vec<u8>>, Vec<Vec<Hash>>) {
     let proofs = (0..checkpoint.size).map(|index| inclusion_proof(&tree, index, checkpoint.size).unwrap());
     let proofs = proofs.collect();
     (reader.entry(&tree, SEALED).unwrap(), reader.sealed(SEALED).unwrap(), proofs)
+}
+
+/// Whether another process finds it frozen.
+fn is_frozen(config: &Config) -> Result<Option<u64>, OpenError> {
+    freeze::is_frozen(config, &config.lock()?)
 }
 
 /// Opens the folder again and again, stopped a few calls later each time, until that succeeds.
@@ -245,7 +251,7 @@ fn freezing_that_fails_anywhere_leaves_a_log_that_goes_on_or_has_ended() {
         // Another process finds it ended or not, with all its entries.
         let copied = tempfile::tempdir().unwrap();
         common::copy(folder.path(), copied.path());
-        let ended = freeze::is_frozen(&config(copied.path())).unwrap();
+        let ended = is_frozen(&config(copied.path())).unwrap();
         assert!(ended.is_none_or(|size| size == 10), "after {steps} calls");
         assert_eq!(reopen(copied.path()).tree.size(), 10);
         if frozen.is_ok() {
@@ -261,7 +267,7 @@ fn freezing_that_fails_anywhere_leaves_a_log_that_goes_on_or_has_ended() {
         log.heal().unwrap();
         log.commit(vec![item(10)]).unwrap();
         drop(log);
-        assert_eq!(freeze::is_frozen(&config(folder.path())).unwrap(), None, "after {steps} calls");
+        assert_eq!(is_frozen(&config(folder.path())).unwrap(), None, "after {steps} calls");
         assert_eq!(reopen(folder.path()).tree.size(), 11);
     }
 }
@@ -306,10 +312,10 @@ fn what_is_found_frozen_stays_so_when_the_power_is_lost() {
         let frozen = log.freeze();
         plan.disarm();
         drop(log);
-        if freeze::is_frozen(&process()).unwrap().is_some() {
+        if is_frozen(&process()).unwrap().is_some() {
             found += 1;
             memory.lose_power(Survival::Nothing);
-            assert!(freeze::is_frozen(&process()).unwrap().is_some(), "step {step}");
+            assert!(is_frozen(&process()).unwrap().is_some(), "step {step}");
         }
         if frozen.is_ok() {
             break;
@@ -326,9 +332,37 @@ fn whoever_has_the_folder_may_still_fail_to_freeze_it() {
     log.commit(vec![sequenced(b"the last".to_vec(), Vec::new())]).unwrap();
     let note = log.publisher.published().unwrap().note.clone();
     freeze::freeze(&config(), &note).unwrap();
-    assert!(matches!(freeze::is_frozen(&config()), Err(OpenError::Locked)));
+    assert!(matches!(is_frozen(&config()), Err(OpenError::Locked)));
+    assert!(matches!(Log::open(config()), Err(OpenError::Locked)));
     drop(log);
-    assert_eq!(freeze::is_frozen(&config()).unwrap(), Some(1));
+    assert_eq!(is_frozen(&config()).unwrap(), Some(1));
+}
+
+/// Before whichever of its calls another process freezes the log and frees the folder: nobody thaws it.
+#[test]
+fn a_start_that_overlaps_the_end_of_a_log_finds_it_ended() {
+    let (mut refused, mut found) = (0, 0);
+    for step in 0.. {
+        let folder = tempfile::tempdir().unwrap();
+        let mut first = Sequencer::open(common::config(folder.path())).unwrap();
+        first.commit(vec![sequenced(b"the last".to_vec(), Vec::new())]).unwrap();
+        let (plan, late) = (Arc::new(Plan::default()), Late::default());
+        let disk = Faulty::new(Arc::new(Posix), Arc::clone(&plan), None).with(late.clone());
+        late.push(step, Box::new(move || first.freeze().unwrap()));
+        let files = Files::new(Arc::new(disk));
+        match Log::open(Config { files, ..common::config(folder.path()) }) {
+            Err(OpenError::Locked) => refused += 1,
+            opened => {
+                assert!(opened.unwrap().is_frozen(), "before call {step}");
+                found += 1;
+            }
+        }
+        if plan.calls() <= step {
+            break;
+        }
+        assert_eq!(is_frozen(&common::config(folder.path())).unwrap(), Some(1), "before call {step}");
+    }
+    assert!(refused > 0 && found > 0);
 }
 
 /// A certificate may be about to get its name from whoever checks a chain: it is not the engine's to erase.

@@ -122,12 +122,12 @@ impl Log {
             frozen: Arc::default(),
         };
         let (commands, receiver) = mpsc::channel(config.queue.max(1));
-        if let Some(size) = freeze::is_frozen(&config)? {
-            handle.end(&published, size);
-            return Ok(Self { commands, handle: Arc::new(handle) });
-        }
         let Some(shared) = config.shared.clone() else {
-            run::start(Sequencer::open(config)?, metrics, published, receiver)?;
+            let lock = config.lock()?;
+            match freeze::is_frozen(&config, &lock)? {
+                Some(size) => handle.end(&published, size),
+                None => run::start(Sequencer::open_locked(config, lock)?, metrics, published, receiver)?,
+            }
             return Ok(Self { commands, handle: Arc::new(handle) });
         };
         shared.bucket.as_deref().map_or(Ok(()), ensure_conditional)?;

@@ -53,7 +53,6 @@ struct Recovered {
 /// Reads what the folder holds and makes it consistent. If fewer entries are there than were published, or others, nothing
 /// is changed.
 fn recover(config: &Config) -> Result<Recovered, OpenError> {
-    freeze::forget_attempt(config)?;
     let mut publisher = Publisher::new(config);
     let published = publisher.recover(config)?;
     let is_begun = CommittedTree::is_begun(&config.objects())?;
@@ -77,8 +76,15 @@ fn recover(config: &Config) -> Result<Recovered, OpenError> {
 }
 
 impl Sequencer {
+    /// As whoever looks at nothing else first.
+    #[cfg(test)]
     pub(super) fn open(config: Config) -> Result<Self, OpenError> {
-        let lock = config.files.lock(&config.folder)?.ok_or(OpenError::Locked)?;
+        let lock = config.lock()?;
+        Self::open_locked(config, lock)
+    }
+
+    /// Opens a folder that was not found frozen under this lock.
+    pub(super) fn open_locked(config: Config, lock: FolderLock) -> Result<Self, OpenError> {
         let Recovered { wal, publisher, tree, known } = recover(&config)?;
         let mut sequencer = Self {
             trim_at: config.wal_limit,
@@ -100,6 +106,7 @@ impl Sequencer {
     /// Opens the folder anew after storage failed; the lock is kept.
     pub(super) fn heal(&mut self) -> Result<(), OpenError> {
         self.failed = Some(Instant::now());
+        freeze::forget_attempt(&self.config)?;
         // Two of them at once would take twice the memory.
         self.known = Known::with_capacity(0);
         let Recovered { wal, publisher, tree, known } = recover(&self.config)?;

@@ -18,7 +18,7 @@ mod end;
 mod lead;
 mod leaves;
 mod place;
-mod remote;
+pub(super) mod remote;
 mod suite;
 mod syncs;
 mod together;

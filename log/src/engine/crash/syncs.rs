@@ -90,7 +90,8 @@ fn stays_frozen(place: &Place) -> bool {
         memory.lose_power(Survival::Nothing);
     }
     run.begin(place);
-    matches!(freeze::is_frozen(&run.config()), Ok(Some(1)))
+    let config = run.config();
+    matches!(freeze::is_frozen(&config, &config.lock().unwrap()), Ok(Some(1)))
 }
 
 #[test]

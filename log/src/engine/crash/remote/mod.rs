@@ -3,5 +3,6 @@
 mod faulty;
 mod memory;
 
-pub(super) use faulty::{FaultyBucket, FaultyConnect, Late};
+pub use faulty::Late;
+pub(super) use faulty::{FaultyBucket, FaultyConnect};
 pub(super) use memory::{MemoryBucket, MemoryOrder};
