@@ -431,6 +431,45 @@ async fn each_client_has_a_share() {
     tokio::time::timeout(Duration::from_secs(120), whole).await.unwrap();
 }
 
+/// Bodies that stop before their end are held for a while, and of one client only so many.
+#[tokio::test]
+async fn bodies_that_do_not_end_take_a_share_and_nothing_of_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_log, address) = start(folder.path(), per_client(None, Some(200))).await;
+    let part = [head(256 << 10), vec![b' '; 255 << 10]].concat();
+    let mut held = Vec::new();
+    // Eight megabytes of it.
+    for _ in 0..40 {
+        held.push(from("127.0.0.7", &address, &part).await);
+    }
+    let part = [head(32 << 10), vec![b' '; 31 << 10]].concat();
+    let refusals = async {
+        loop {
+            let mut more = from("127.0.0.7", &address, &part).await;
+            let mut told = vec![0; 4096];
+            let read = tokio::time::timeout(Duration::from_millis(100), more.read(&mut told)).await;
+            match read {
+                Ok(Ok(length)) if length > 0 => break String::from_utf8_lossy(&told[..length]).into_owned(),
+                // Refused while it still sent.
+                Ok(_) => {}
+                Err(_) => held.push(more),
+            }
+        }
+    };
+    let told = tokio::time::timeout(Duration::from_secs(15), refusals).await.unwrap();
+    assert!(told.starts_with("HTTP/1.1 503 ") && told.contains("\r\nretry-after: 5\r\n"), "{told}");
+    assert!(told.contains("application/problem+json") && told.contains("log-busy"), "{told}");
+    // What is small goes on, and others are served what is large.
+    for (client, length) in [("127.0.0.7", 4 << 10), ("127.0.0.8", 200 << 10)] {
+        let healthz =
+            format!("GET /healthz HTTP/1.1\r\nHost: log\r\nConnection: close\r\nContent-Length: {length}");
+        let question = [healthz.into_bytes(), b"\r\n\r\n".to_vec(), vec![b' '; length]].concat();
+        let said = ask_from(client, &address, &question).await;
+        assert!(said.starts_with("HTTP/1.1 200 "), "{said}");
+    }
+    drop(held);
+}
+
 #[tokio::test]
 async fn requests_by_the_thousand_are_all_answered() {
     let folder = tempfile::tempdir().unwrap();
@@ -457,12 +496,19 @@ fn per_client(rate: Option<Rate>, connections: Option<usize>) -> Limits {
     Limits { client: ClientLimits { rate, connections, loopback: true }, ..Limits::default() }
 }
 
-/// What is answered to this from another address of this machine, whole.
-async fn ask_from(client: &str, address: &str, bytes: &[u8]) -> String {
+/// A connection from another address of this machine, and what was sent by it.
+async fn from(client: &str, address: &str, bytes: &[u8]) -> TcpStream {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind(format!("{client}:0").parse().unwrap()).unwrap();
     let mut stream = socket.connect(address.parse().unwrap()).await.unwrap();
-    stream.write_all(bytes).await.unwrap();
+    // What is refused is not taken to its end.
+    let _ = stream.write_all(bytes).await;
+    stream
+}
+
+/// What is answered to this from there, whole.
+async fn ask_from(client: &str, address: &str, bytes: &[u8]) -> String {
+    let mut stream = from(client, address, bytes).await;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     answer

@@ -11,7 +11,6 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Body as _;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -23,7 +22,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_io_timeout::TimeoutStream;
 
 use super::clients::{Client, ClientLimits, Clients, Place};
-use super::{MAX_REQUEST, held, problem, problem_body};
+use super::{bodies, held, problem, problem_body};
 
 /// Bytes of a connection after which no more are taken before these are read. A head that is still not whole is refused; one
 /// read may have brought as many again.
@@ -237,13 +236,10 @@ fn allow_many_files() {
 /// Hands requests on once they are whole.
 async fn read_body(State(limits): State<Limits>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let body = tokio::time::timeout(limits.body, Limited::new(body, MAX_REQUEST).collect()).await;
-    let mut refused = match body {
-        Ok(Ok(body)) => return next.run(Request::from_parts(parts, Body::from(body.to_bytes()))).await,
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            problem(413, "request-too-large", "the request's body is too large")
-        }
-        Ok(Err(_)) => problem(400, "request-malformed", "the request's body is not whole"),
+    let client = parts.extensions.get::<Client>().copied();
+    let mut refused = match tokio::time::timeout(limits.body, bodies::whole(body, client)).await {
+        Ok(Ok(body)) => return next.run(Request::from_parts(parts, Body::from(body))).await,
+        Ok(Err(not_taken)) => not_taken.problem(),
         Err(_) => problem(408, "request-timeout", "the request's body took too long"),
     };
     refused.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

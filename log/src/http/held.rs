@@ -16,11 +16,8 @@ use super::problem;
 
 /// Reads of storage at once.
 static READS: Semaphore = Semaphore::const_new(32);
-/// Bytes of large answers that their readers have not taken yet, and of these the most of one client.
-static UNSENT: Semaphore = Semaphore::const_new(256 << 20);
-const SHARE: u64 = 32 << 20;
-/// Of how many bytes each client has taken that room.
-static SHARES: Mutex<BTreeMap<Client, u64>> = Mutex::new(BTreeMap::new());
+/// Bytes of large answers that their readers have not taken yet.
+static UNSENT: Pool = Pool::new(256 << 20, 32 << 20);
 /// An answer that is no larger is held for as many connections as there are.
 const SMALL: u64 = 64 << 10;
 
@@ -42,7 +39,7 @@ pub(super) async fn answer(response: Response, client: Option<Client>) -> Respon
     let Some(size) = response.body().size_hint().exact().filter(|size| *size > SMALL) else {
         return response;
     };
-    let Some(room) = Room::take(size, client) else {
+    let Some(room) = UNSENT.take(size, client) else {
         return problem(503, "log-busy", "too many answers wait for their readers");
     };
     let (parts, body) = response.into_parts();
@@ -68,41 +65,55 @@ impl AsRef<[u8]> for Unsent {
     }
 }
 
-/// Some of the room for all, and of the share of whoever asked.
-struct Room {
-    size: u64,
-    client: Option<Client>,
-    _of_all: SemaphorePermit<'static>,
+/// Room for bytes that wait for somebody, and the most of it that one client may take.
+pub(super) struct Pool {
+    room: Semaphore,
+    share: u64,
+    /// Of how many bytes each client has taken that room.
+    shares: Mutex<BTreeMap<Client, u64>>,
 }
 
-impl Room {
-    fn take(size: u64, client: Option<Client>) -> Option<Self> {
-        let of_all = UNSENT.try_acquire_many(u32::try_from(size).ok()?).ok()?;
+impl Pool {
+    pub(super) const fn new(room: usize, share: u64) -> Self {
+        Self { room: Semaphore::const_new(room), share, shares: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// Room for so many bytes; `None` while there is not as much.
+    pub(super) fn take(&'static self, size: u64, client: Option<Client>) -> Option<Room> {
+        let of_all = self.room.try_acquire_many(u32::try_from(size).ok()?).ok()?;
         if let Some(client) = client {
-            let mut shares = shares();
+            let mut shares = self.shares();
             let taken = shares.get(&client).copied().unwrap_or(0).saturating_add(size);
-            if taken > SHARE {
+            if taken > self.share {
                 return None;
             }
             shares.insert(client, taken);
         }
-        Some(Self { size, client, _of_all: of_all })
+        Some(Room { size, client, pool: self, _of_all: of_all })
     }
+
+    /// Nobody panics while they have it.
+    fn shares(&self) -> MutexGuard<'_, BTreeMap<Client, u64>> {
+        self.shares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Some of the room for all, and of the share of whoever asked.
+pub(super) struct Room {
+    size: u64,
+    client: Option<Client>,
+    pool: &'static Pool,
+    _of_all: SemaphorePermit<'static>,
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
         let Some(client) = self.client else { return };
-        let mut shares = shares();
+        let mut shares = self.pool.shares();
         let left = shares.get(&client).map_or(0, |taken| taken.saturating_sub(self.size));
         match left {
             0 => shares.remove(&client),
             left => shares.insert(client, left),
         };
     }
-}
-
-/// Nobody panics while they have it.
-fn shares() -> MutexGuard<'static, BTreeMap<Client, u64>> {
-    SHARES.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,6 +3,7 @@
 //! [`serve`] is where a face meets the network: whoever sends slowly or nothing loses the connection, not a place that
 //! others wait for.
 
+mod bodies;
 mod clients;
 mod connections;
 mod feed;
