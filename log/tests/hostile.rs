@@ -335,6 +335,24 @@ async fn whoever_comes_when_there_is_no_room_is_not_left_waiting() {
     }
 }
 
+/// What is left unread of a question has its connection end by a reset, which may take the answer with it.
+#[tokio::test]
+async fn whoever_is_refused_a_connection_can_read_why_though_it_has_asked_already() {
+    let none = Limits { connections: 0, waiting: 0, ..Limits::default() };
+    for (limits, status) in [(none, "503"), (per_client(None, Some(0)), "429")] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let question = [head(20_000), vec![b' '; 20_000]].concat();
+        let mut stream = send(&address, &question).await;
+        // It is there before anybody looks.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::spawn(serve_limited(listener, axum::Router::new(), limits));
+        let mut said = String::new();
+        stream.read_to_string(&mut said).await.unwrap();
+        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")) && said.ends_with('}'), "{said}");
+    }
+}
+
 /// Somebody asks and asks and reads no answer, until neither side can write any more.
 #[tokio::test]
 async fn whoever_does_not_read_holds_a_connection_for_a_while_only() {

@@ -1,6 +1,6 @@
 //! Connections with limits of time and number.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -163,8 +163,6 @@ pub async fn serve_until(listener: TcpListener, router: Router, limits: Limits, 
                     };
                     drop(waits);
                     let Ok(Ok(place)) = place else {
-                        // What it has asked meanwhile: left unread, it would take the answer with it.
-                        let _ = stream.try_read(&mut [0; 8 << 10]);
                         refuse(stream, StatusCode::SERVICE_UNAVAILABLE, CROWDED);
                         return;
                     };
@@ -202,7 +200,16 @@ fn refuse(stream: TcpStream, status: StatusCode, detail: &str) {
         body.len(),
     );
     // Whoever does not get it finds the connection ended.
-    let _ = stream.into_std().and_then(|mut stream| stream.write_all(answer.as_bytes()));
+    let Ok(mut stream) = stream.into_std() else { return };
+    let _ = stream.write_all(answer.as_bytes());
+    // What it has asked: left unread, it has the system end the connection by a reset, which may take the answer with it.
+    let (mut asked, mut read) = ([0; 8 << 10], 0);
+    while read < MAX_HELD {
+        match stream.read(&mut asked) {
+            Ok(length) if length > 0 => read += length,
+            _ => return,
+        }
+    }
 }
 
 /// Refuses requests that come too fast, before their body is read.
