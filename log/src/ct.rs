@@ -21,6 +21,7 @@ use std::thread::available_parallelism;
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -31,7 +32,7 @@ use tokio::sync::Semaphore;
 
 use crate::engine::{AppendError, Clock, Config, Layout, Log, OpenError};
 use crate::hash::Hash;
-use crate::http::{guard, problem, watched};
+use crate::http::{Tiles, guard, problem, watched};
 use crate::note::NoteSigner;
 use crate::sct::{
     AcceptedRoots, AddChain, AddChainAnswer, ChainError, EntryKind, LoggedCertificate,
@@ -273,9 +274,10 @@ async fn checkpoint(State(log): State<CertificateLog>) -> Response {
     crate::http::checkpoint(log.log.reader().clone()).await
 }
 
-async fn tile(State(log): State<CertificateLog>, Path(path): Path<String>) -> Response {
+async fn tile(State(log): State<CertificateLog>, Path(path): Path<String>, asked: HeaderMap) -> Response {
     let (reader, published) = (log.log.reader().clone(), *log.log.published().borrow());
-    crate::http::tile(reader, published, format!("tile/{path}"), TileKind::Data).await
+    let tiles = Tiles { reader, published, bundles: TileKind::Data, may_withhold: false };
+    crate::http::tile(tiles, format!("tile/{path}"), &asked).await
 }
 
 async fn issuer(State(log): State<CertificateLog>, Path(fingerprint): Path<String>) -> Response {

@@ -19,7 +19,7 @@ use std::io;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
@@ -27,7 +27,7 @@ use serde::Deserialize;
 use crate::checkpoint::{VerifiedCheckpoint, parse_decimal};
 use crate::engine::{AppendError, Log, Receipt};
 use crate::entry::{Entry, EntryError, HashedRekord, SealedPayload, Stored};
-use crate::http::{answer as read, guard, problem, watched};
+use crate::http::{Tiles, answer as read, guard, problem, watched};
 use crate::store::ReadError;
 use crate::tile::{TileKind, TileTree};
 use crate::tlog_entry::{ProvenEntry, transparency_log_entry};
@@ -107,9 +107,14 @@ async fn checkpoint(State(log): State<Log>) -> Response {
     crate::http::checkpoint(log.reader().clone()).await
 }
 
-async fn tile(State(log): State<Log>, Path(path): Path<String>) -> Response {
-    let published = *log.published().borrow();
-    crate::http::tile(log.reader().clone(), published, format!("tile/{path}"), TileKind::Entries).await
+async fn tile(State(log): State<Log>, Path(path): Path<String>, asked: HeaderMap) -> Response {
+    let tiles = Tiles {
+        reader: log.reader().clone(),
+        published: *log.published().borrow(),
+        bundles: TileKind::Entries,
+        may_withhold: log.may_withhold(),
+    };
+    crate::http::tile(tiles, format!("tile/{path}"), &asked).await
 }
 
 /// What the published tree holds at `index`; `None` beyond its size.

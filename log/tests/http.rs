@@ -19,7 +19,7 @@ use serde_json::Value;
 use sigveil_log::Hash;
 use sigveil_log::checkpoint::VerifiedCheckpoint;
 use sigveil_log::engine::Log;
-use sigveil_log::entry::Entry;
+use sigveil_log::entry::{Entry, Withholding};
 use sigveil_log::merkle::{leaf_hash, verify_inclusion};
 
 fn request(entry: &Entry) -> Vec<u8> {
@@ -200,26 +200,73 @@ async fn storage_that_fails_is_not_taken_for_what_is_not_there_and_no_cache_keep
     assert_eq!(told(format!("{url}/api/v2/checkpoint")).await, missing("checkpoint-unavailable"));
 }
 
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+
 #[tokio::test]
-async fn caches_keep_hashes_for_ever_and_never_what_a_redaction_erases() {
+async fn caches_keep_what_never_changes_and_ask_again_for_what_a_redaction_may_erase() {
     let folder = tempfile::tempdir().unwrap();
-    let log = Log::open(config(folder.path())).unwrap();
+    let (entry, payload) = sealed(b"value");
+    for (config, bundles) in
+        [(witnessed(folder.path()), "no-cache"), (config(&folder.path().join("alone")), FOR_EVER)]
+    {
+        let log = Log::open(config).unwrap();
+        let url = serve(sigveil_log::rekor::router(log.clone())).await;
+        log.append_sealed(&entry, &payload).await.unwrap();
+        for (path, cache) in [
+            ("api/v2/checkpoint", "no-cache"),
+            ("api/v2/tile/0/000.p/1", FOR_EVER),
+            ("api/v2/tile/entries/000.p/1", bundles),
+            ("api/sigveil/v1/entries/0", "no-store"),
+            ("api/sigveil/v1/sealed/0", "no-store"),
+        ] {
+            let answer = reqwest::get(format!("{url}/{path}")).await.unwrap();
+            assert_eq!(
+                (answer.status().as_u16(), &answer.headers()["cache-control"]),
+                (200, &cache.parse().unwrap()),
+                "{path}"
+            );
+            assert_eq!(
+                answer.headers().contains_key("etag"),
+                path.contains("entries/000") && bundles != FOR_EVER
+            );
+        }
+    }
+}
+
+/// A cache that asks again is told at once that the bundle is another one.
+#[tokio::test]
+async fn a_bundle_has_its_tag_until_something_in_it_is_withheld() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(witnessed(folder.path())).unwrap();
     let url = serve(sigveil_log::rekor::router(log.clone())).await;
     let (entry, payload) = sealed(b"value");
-    log.append_sealed(&entry, &payload).await.unwrap();
-    for (path, cache) in [
-        ("api/v2/checkpoint", "no-cache"),
-        ("api/v2/tile/0/000.p/1", "public, max-age=31536000, immutable"),
-        ("api/v2/tile/entries/000.p/1", "public, max-age=60"),
-        ("api/sigveil/v1/entries/0", "no-store"),
-        ("api/sigveil/v1/sealed/0", "no-store"),
-    ] {
-        let answer = reqwest::get(format!("{url}/{path}")).await.unwrap();
-        assert_eq!(
-            (answer.status().as_u16(), &answer.headers()["cache-control"]),
-            (200, &cache.parse().unwrap())
-        );
+    let receipt = log.append_sealed(&entry, &payload).await.unwrap();
+    let record = record(receipt.index, receipt.leaf_hash, Withholding::WholeBody);
+    let record = log.append(&Entry::Redaction(record)).await.unwrap().index;
+    let bundle = format!("{url}/api/v2/tile/entries/000.p/2");
+    let ask = async |tags: &[&str]| {
+        let asked = tags
+            .iter()
+            .fold(reqwest::Client::new().get(&bundle), |asked, tag| asked.header("if-none-match", *tag));
+        let answer = asked.send().await.unwrap();
+        let tag = answer.headers()["etag"].to_str().unwrap().to_owned();
+        assert_eq!(answer.headers()["cache-control"], "no-cache");
+        (answer.status().as_u16(), tag, answer.bytes().await.unwrap())
+    };
+    let (status, tag, content) = ask(&[]).await;
+    assert_eq!((status, &tag), (200, &format!("\"{}\"", Hash::of(&[&content]).to_hex())));
+    let (weak, listed) = (format!("W/{tag}"), format!("\"other\", {tag}"));
+    for known in [&[tag.as_str()][..], &["*"], &[&weak], &[&listed], &["\"other\"", &tag]] {
+        let (status, again, body) = ask(known).await;
+        assert_eq!((status, &again, body.len()), (304, &tag, 0), "{known:?}");
     }
+    let unquoted = tag.trim_matches('"');
+    assert_eq!(ask(&["\"other\""]).await.0, 200);
+    assert_eq!(ask(&[unquoted]).await.0, 200);
+    log.redact(record, Covered(true)).await.unwrap();
+    let (status, other, withheld) = ask(&[&tag]).await;
+    assert!(status == 200 && other != tag && withheld != content, "{status} {other}");
+    assert_eq!(ask(&[&other]).await.0, 304);
 }
 
 /// Whatever lies in the folder: what is beyond the published tree is not looked for.

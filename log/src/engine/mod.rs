@@ -318,6 +318,11 @@ impl Log {
         &self.handle.reader
     }
 
+    /// Whether content of its entries may be erased.
+    pub(crate) fn may_withhold(&self) -> bool {
+        self.handle.redaction.is_some()
+    }
+
     /// The log's public key; its name is the origin.
     pub fn key(&self) -> &NoteKey {
         &self.handle.keys[0]

@@ -8,12 +8,14 @@ mod clients;
 mod connections;
 mod feed;
 mod held;
+mod tiles;
 
 pub use clients::{ClientLimits, Rate};
 pub use connections::{Limits, Shutdown, serve, serve_until};
 pub use feed::Feed;
 #[cfg(feature = "nats")]
 pub(crate) use feed::{entry_event, leaves};
+pub(crate) use tiles::{Tiles, tile};
 
 use std::time::Duration;
 
@@ -28,7 +30,6 @@ use tower_http::timeout::TimeoutLayer;
 use crate::engine::Log;
 use crate::hash::Hash;
 use crate::store::{ReadError, Reader};
-use crate::tile::{TileKind, TilePath, TileSource as _};
 
 /// Largest request body: a sealed entry with its payload. What other faces take is smaller.
 const MAX_REQUEST: usize = 256 << 10;
@@ -160,31 +161,4 @@ pub(crate) async fn issuer(reader: Reader, fingerprint: String) -> Response {
         (headers, bytes).into_response()
     };
     answer(read, found, ("ct-no-issuer", "there is no such issuer")).await
-}
-
-/// A tile of one of the kinds that this face serves, of a tree that has at least `published` entries.
-pub(crate) async fn tile(reader: Reader, published: u64, path: String, bundles: TileKind) -> Response {
-    let path = TilePath::parse(&path)
-        .filter(|path| matches!(path.kind, TileKind::Hashes(_)) || path.kind == bundles);
-    let read = move || {
-        let Some(path) = path else { return Ok(None) };
-        // What nobody has published is not looked for. A checkpoint is there a moment before it is known here.
-        let within = |size| {
-            TilePath::in_tree(path.kind, path.number, size).is_some_and(|widest| path.width <= widest.width)
-        };
-        if !within(published) && !within(reader.size()?) {
-            return Ok(None);
-        }
-        optional(reader.read_tile(&path).map_err(ReadError::from))
-    };
-    let found = move |bytes: Vec<u8>| {
-        // Bundles of entries can be redacted, so caches must ask again; hashes and certificates never change.
-        let cache = match path.map(|path| path.kind) {
-            Some(TileKind::Hashes(_) | TileKind::Data) => IMMUTABLE,
-            _ => "public, max-age=60",
-        };
-        let headers = [(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, cache)];
-        (headers, bytes).into_response()
-    };
-    answer(read, found, ("tile-unavailable", "there is no such tile")).await
 }

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use tokio::sync::watch;
 
 use super::{Identity, LocalCopy, Source, WholeError};
-use crate::http::{Feed, checkpoint, guard, issuer, problem, tile};
+use crate::http::{Feed, Tiles, checkpoint, guard, issuer, problem, tile};
 use crate::store::Reader;
 use crate::tile::TileKind;
 
@@ -93,9 +94,11 @@ async fn read_checkpoint(State(replica): State<Replica>) -> Response {
     checkpoint(replica.reader).await
 }
 
-async fn read_tile(State(replica): State<Replica>, Path(path): Path<String>) -> Response {
+async fn read_tile(State(replica): State<Replica>, Path(path): Path<String>, asked: HeaderMap) -> Response {
     let published = *replica.published.borrow();
-    tile(replica.reader, published, format!("tile/{path}"), replica.bundles).await
+    // What its log may withhold it does not know.
+    let tiles = Tiles { reader: replica.reader, published, bundles: replica.bundles, may_withhold: true };
+    tile(tiles, format!("tile/{path}"), &asked).await
 }
 
 async fn read_issuer(State(replica): State<Replica>, Path(fingerprint): Path<String>) -> Response {
