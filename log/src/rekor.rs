@@ -92,7 +92,7 @@ pub fn refuse(error: &AppendError) -> Response {
         AppendError::Duplicate(_) => 409,
         AppendError::Frozen => 410,
         AppendError::Refused(EntryError::TooLarge) => 413,
-        AppendError::Refused(EntryError::KindNotServed(_)) => 501,
+        AppendError::Refused(EntryError::KindNotServed(_)) => 422,
         AppendError::Refused(_) => 400,
         AppendError::Unwitnessed | AppendError::Busy | AppendError::Unavailable => 503,
     };

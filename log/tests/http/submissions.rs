@@ -28,7 +28,7 @@ async fn bad_requests_get_one_reason_and_change_nothing() {
         (good.replace("PKIX_ECDSA_P256_SHA_256", "PKIX_ED25519"), 400, "entry-unsupported-key"),
         (good.replace("PKIX_ECDSA_P256_SHA_256", "PKIX_RSA_PKCS1V15_2048_SHA256"), 400, "entry-key-mismatch"),
         (good.replacen("\"rawBytes\":\"", "\"rawBytes\":\"AAAA", 1), 400, "entry-bad-key"),
-        (good.replace("hashedRekordRequestV002", "dsseRequestV002"), 501, "entry-kind-not-served"),
+        (good.replace("hashedRekordRequestV002", "dsseRequestV002"), 422, "entry-kind-not-served"),
         ("{}".to_owned(), 400, "entry-malformed"),
         (String::new(), 400, "entry-malformed"),
         ("[".repeat(60_000), 400, "entry-malformed"),
@@ -100,7 +100,7 @@ async fn entries_that_are_not_for_an_address_do_not_get_in_there() {
     ] {
         Entry::parse(&body).unwrap();
         let answer = post(&own, body).await;
-        assert_eq!(answer.status(), 501, "{kind}");
+        assert_eq!(answer.status(), 422, "{kind}");
         let problem: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
         let detail = EntryError::KindNotServed(kind).to_string();
         assert_eq!(
@@ -113,7 +113,7 @@ async fn entries_that_are_not_for_an_address_do_not_get_in_there() {
     let entry: Value = serde_json::from_slice(&rekord(b"artifact").body()).unwrap();
     let body = json!({"entry": entry, "payload": payload}).to_string().into_bytes();
     let refused = refusal(post(&format!("{url}/api/sigveil/v1/sealed"), body).await).await;
-    assert_eq!(refused, (501, "entry-kind-not-served".to_owned()));
+    assert_eq!(refused, (422, "entry-kind-not-served".to_owned()));
     assert_eq!(size(&log), 0);
 }
 
