@@ -210,7 +210,7 @@ impl Log {
         Duration::from_secs(self.slow_span)
     }
 
-    /// Of a block by wrk.
+    /// Of a block by wrk, on a log that answers at checkpoints.
     pub(crate) fn wrk_span(&self) -> Duration {
         Duration::from_secs(self.wrk_span)
     }

@@ -111,7 +111,7 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
                 let block = unless_dead(block, || side.usage());
                 let mut block = block.with_context(|| format!("block {index} of {name}"))?;
                 if let Some(wrk) = wrk.as_ref().filter(|_| side.is_checked(amount, load)) {
-                    block.extend(beside(wrk, side, load, amount.wrk_span(), &block)?);
+                    block.extend(beside(wrk, side, load, side.wrk_span(amount), &block)?);
                 }
                 ledger.add(&name, index, block)?;
             }

@@ -227,6 +227,15 @@ impl Side {
         }
     }
 
+    /// How long wrk asks it. It counts from its beginning what is answered before its end: of what answers at checkpoints it
+    /// misses one at each end.
+    pub(super) fn wrk_span(&self, amount: &Amount) -> Duration {
+        match self.kind {
+            Kind::Rekor2(_) => amount.wrk_span(),
+            _ => self.span(amount),
+        }
+    }
+
     /// The most requests of a closed loop: more than it does, by all connections and by each. Whoever answers at checkpoints
     /// answers a connection once at each. A block whose requests have run out ends with them.
     pub(super) fn most(&self, connections: usize, span: Duration) -> usize {
