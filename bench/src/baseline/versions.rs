@@ -49,8 +49,9 @@ impl Versions {
     /// Every name with its version, as reports print them.
     pub(crate) fn table(&self) -> BTreeMap<String, String> {
         let programs = self.program.iter().map(|program| (program.name.clone(), program.version.clone()));
+        let (_, versitygw) = VERSITYGW.split_once('@').unwrap_or_default();
         let others =
-            [("sigstore-python", &*self.sigstore_python), ("postgresql", POSTGRES), ("versitygw", VERSITYGW)];
+            [("sigstore-python", &*self.sigstore_python), ("postgresql", POSTGRES), ("versitygw", versitygw)];
         let pinned = programs.chain(others.map(|(name, version)| (name.to_owned(), version.to_owned())));
         pinned
             .chain(INSTALLED.iter().filter_map(|program| Some((program[0].to_owned(), said(program)?))))
@@ -93,6 +94,7 @@ mod tests {
         }
         assert_eq!(said(&["sh", "-c", "echo a tool, version v1.2-3 of x"]).as_deref(), Some("v1.2-3"));
         assert_eq!(said(&["no-such-program"]), None);
+        assert!(versions.table()["versitygw"].starts_with('v'));
         assert_eq!(versions.program("rekor2").unwrap().binary(), "posix");
         assert!(versions.program("rekor3").is_err());
     }

@@ -16,8 +16,8 @@ pub(crate) struct Line {
 
 /// As narrow as a phone, so that letters can be read on it. A label has a line of its own over what is drawn for it.
 const WIDTH: f64 = 360.0;
-/// Room before the axis, and for values behind it.
-const LEFT: f64 = 16.0;
+/// Room before the axis, for half of its first number, and for values behind it.
+const LEFT: f64 = 26.0;
 const RIGHT: f64 = 116.0;
 /// And for the number at a tick.
 const TICK: f64 = 50.0;
