@@ -77,10 +77,27 @@ async fn whole_in(pool: &'static Pool, mut body: Body, client: Option<Client>) -
     let mut taken = Taken { bytes: Vec::new(), most, rooms: Vec::new() };
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame.map_err(|_| NotTaken::NotWhole)?.into_data() {
-            taken.push(&data, pool, client)?;
+            let Err(not_taken) = taken.push(&data, pool, client) else { continue };
+            drop(taken);
+            if not_taken == NotTaken::Busy {
+                discard(body).await;
+            }
+            return Err(not_taken);
         }
     }
     Ok(if taken.rooms.is_empty() { taken.bytes.into() } else { Bytes::from_owner(taken) })
+}
+
+/// Reads what else there is of a body, as far as one may be: left unread, it would have the system end the connection by a
+/// reset, which may take the answer with it.
+async fn discard(mut body: Body) {
+    let mut read = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        read += frame.data_ref().map_or(0, Bytes::len);
+        if read > MAX_REQUEST {
+            return;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -97,7 +114,7 @@ mod tests {
     use super::*;
 
     /// A buffer of the wire, which is counted while somebody has a part of it.
-    struct Buffer(Vec<u8>, Arc<AtomicUsize>);
+    struct Buffer(Vec<u8>, Arc<Counted>);
 
     impl AsRef<[u8]> for Buffer {
         fn as_ref(&self) -> &[u8] {
@@ -107,7 +124,7 @@ mod tests {
 
     impl Drop for Buffer {
         fn drop(&mut self) {
-            self.1.fetch_sub(1, Ordering::SeqCst);
+            self.1.held.fetch_sub(1, Ordering::SeqCst);
         }
     }
 
@@ -116,8 +133,16 @@ mod tests {
     struct Chunks {
         left: usize,
         chunk: usize,
-        held: Arc<AtomicUsize>,
-        most: Arc<AtomicUsize>,
+        counted: Arc<Counted>,
+    }
+
+    /// Of its buffers.
+    #[derive(Default)]
+    struct Counted {
+        asked: AtomicUsize,
+        held: AtomicUsize,
+        /// That were held at once.
+        most: AtomicUsize,
     }
 
     impl hyper::body::Body for Chunks {
@@ -132,25 +157,35 @@ mod tests {
                 return Poll::Ready(None);
             }
             self.left -= 1;
-            let held = self.held.fetch_add(1, Ordering::SeqCst) + 1;
-            self.most.fetch_max(held, Ordering::SeqCst);
-            let buffer = Buffer(vec![7; self.chunk.max(64 << 10)], Arc::clone(&self.held));
+            self.counted.asked.fetch_add(1, Ordering::SeqCst);
+            let held = self.counted.held.fetch_add(1, Ordering::SeqCst) + 1;
+            self.counted.most.fetch_max(held, Ordering::SeqCst);
+            let buffer = Buffer(vec![7; self.chunk.max(64 << 10)], Arc::clone(&self.counted));
             Poll::Ready(Some(Ok(Frame::data(Bytes::from_owner(buffer).slice(..self.chunk)))))
         }
     }
 
-    /// A body, and how many of its buffers were held at once at most.
-    fn chunks(left: usize, chunk: usize) -> (Body, Arc<AtomicUsize>) {
-        let most = Arc::<AtomicUsize>::default();
-        (Body::new(Chunks { left, chunk, held: Arc::default(), most: Arc::clone(&most) }), most)
+    fn chunks(left: usize, chunk: usize) -> (Body, Arc<Counted>) {
+        let counted = Arc::<Counted>::default();
+        (Body::new(Chunks { left, chunk, counted: Arc::clone(&counted) }), counted)
     }
 
     #[tokio::test]
     async fn a_body_of_single_bytes_holds_no_buffer_by_which_they_came() {
-        let (body, most) = chunks(MAX_REQUEST, 1);
+        let (body, counted) = chunks(MAX_REQUEST, 1);
         assert_eq!(whole(body, None).await.unwrap(), vec![7; MAX_REQUEST]);
-        assert_eq!(most.load(Ordering::SeqCst), 1);
+        assert_eq!(counted.most.load(Ordering::SeqCst), 1);
         assert_eq!(whole(chunks(MAX_REQUEST + 1, 1).0, None).await, Err(NotTaken::TooLarge));
+    }
+
+    #[tokio::test]
+    async fn what_finds_no_room_is_read_to_its_end_and_no_further_than_a_body_may_go() {
+        static NONE: Pool = Pool::new(0, 0);
+        for (chunk, count, read) in [(32 << 10, 4, 4), (64 << 10, 100, 6)] {
+            let (body, counted) = chunks(count, chunk);
+            assert_eq!(whole_in(&NONE, body, None).await, Err(NotTaken::Busy));
+            assert_eq!(counted.asked.load(Ordering::SeqCst), read, "{chunk}");
+        }
     }
 
     #[tokio::test]
