@@ -194,9 +194,20 @@ pub(crate) fn reset_peaks(processes: &[Process], parents: &[u32]) -> bool {
 pub(crate) fn below(parents: &[u32]) -> anyhow::Result<Usage> {
     let there = ids_below(parents);
     ensure!(!there.is_empty() || parents.is_empty(), "nothing is below processes {parents:?}");
+    let mut used = Usage::default();
+    for id in &there {
+        match usage_of(*id) {
+            Some(of_one) => used = [used, of_one].into_iter().sum(),
+            None => ensure!(!is_there(*id), "/proc does not tell what process {id} has used"),
+        }
+    }
+    // Last, so that one which ended meanwhile is among them.
     let ended: f64 = there.iter().filter_map(|id| cpu_of_ended(*id)).sum();
-    let used: Usage = there.into_iter().filter_map(usage_of).sum();
     Ok(Usage { cpu: used.cpu + ended, ..used })
+}
+
+fn is_there(id: i32) -> bool {
+    stat(id).is_some_and(|stat| !stat.ended)
 }
 
 /// CPU seconds of the children of a process that have ended, in the kernel's ticks.

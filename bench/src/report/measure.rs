@@ -14,6 +14,7 @@ use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
 use super::data;
 use crate::machine;
+use crate::suites::wrk::AGREEMENT;
 
 /// A suite, with whom it is compared in a quick run and in any other.
 struct Planned {
@@ -55,8 +56,11 @@ pub(super) fn all(folder: &Path, thoroughness: &[OsString], workload: &str) -> a
         let outcome = folder.join(planned.suite).with_extension("json");
         if outcome.exists() {
             eprintln!("suite {} is there already", planned.suite);
-            for missing in data::read(&outcome)?.left_out {
-                eprintln!("without: {missing}; delete {} to have it measured", outcome.display());
+            let left_out = data::read(&outcome)?.left_out;
+            // What differs from wrk's is not to be measured until it does not.
+            for missing in left_out.iter().filter(|missing| !missing.starts_with(AGREEMENT)) {
+                let blocks = if planned.resumes { " and its .blocks" } else { "" };
+                eprintln!("without: {missing}; delete {}{blocks} to have it measured", outcome.display());
             }
             continue;
         }

@@ -2,7 +2,8 @@
 //! in the same round. What it finds is `rate_wrk`, and `harness/wrk` this harness's rate over it, which is one where both find
 //! the same. A report says where they do not.
 
-use std::path::Path;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use crate::ledger::Figures;
 use crate::load::{Asked, Target};
 use crate::row::Row;
 
+/// What is not there where they differ: no other measurement would bring it.
+pub(crate) const AGREEMENT: &str = "agreement with wrk";
 /// How far apart the two may be.
 const TOLERANCE: f64 = 0.15;
 /// The metric that says how far they are.
@@ -21,11 +24,14 @@ pub(crate) const RATIO: &str = "harness/wrk";
 /// And that of wrk's rate.
 pub(crate) const RATE: &str = "rate_wrk";
 
-/// Each thread of wrk takes the bodies in turn; they are there once, in hexadecimal, as a request may hold any byte.
+/// Each thread of wrk takes the bodies in turn; they are there once, a line each, in hexadecimal if one holds the end of a line.
 const SCRIPT: &str = r#"
 local bodies = {}
 for line in io.lines(os.getenv("BODIES")) do
-  bodies[#bodies + 1] = (line:gsub("%x%x", function(digits) return string.char(tonumber(digits, 16)) end))
+  if os.getenv("HEXADECIMAL") then
+    line = line:gsub("%x%x", function(digits) return string.char(tonumber(digits, 16)) end)
+  end
+  bodies[#bodies + 1] = line
 end
 local turn = 0
 request = function()
@@ -37,6 +43,8 @@ end
 /// wrk, and where its script and its requests are.
 pub(crate) struct Wrk {
     home: TempDir,
+    /// How often its requests failed, by where they went.
+    failed: RefCell<BTreeMap<String, usize>>,
 }
 
 impl Wrk {
@@ -47,60 +55,78 @@ impl Wrk {
         }
         let home = tempfile::tempdir()?;
         std::fs::write(home.path().join("post.lua"), SCRIPT)?;
-        Ok(Self { home })
+        Ok(Self { home, failed: RefCell::default() })
     }
 
-    /// What it finds where this harness has found so many a second, and the ratio. Nothing, and a word about it, where its
-    /// requests failed: it leaves whoever takes long, and says no rate of those that were done alone.
-    pub(crate) fn beside(
+    /// What it finds a second. Nothing, and a word about it, where its requests failed: it counts them all the same, and leaves
+    /// whoever takes long.
+    pub(crate) fn rate(
         &self,
-        found: f64,
+        name: &str,
         target: &Target,
         connections: usize,
         span: Duration,
         bodies: &[Vec<u8>],
-    ) -> anyhow::Result<Figures> {
-        let said = self.run(target, connections, span, bodies)?;
+    ) -> anyhow::Result<Option<f64>> {
+        let mut command = self.command(target, connections, span, bodies)?;
+        let said = output(&mut command).map(|said| String::from_utf8_lossy(&said.stdout).into_owned());
         // It leaves without its last answers, and Rekor v2 fails the batch that a client has left.
         std::thread::sleep(3 * SHORT_INTERVAL);
-        match rate(&said) {
-            Ok(rate) => Ok([(RATE.to_owned(), rate), (RATIO.to_owned(), found / rate)].into()),
+        match said.and_then(|said| rate(&said)) {
+            Ok(rate) => Ok(Some(rate)),
             Err(error) => {
-                eprintln!("sigveil-bench: nothing by wrk: {error:#}");
-                Ok(Figures::new())
+                eprintln!("sigveil-bench: nothing by wrk for {name}: {error:#}");
+                *self.failed.borrow_mut().entry(name.to_owned()).or_default() += 1;
+                Ok(None)
             }
         }
     }
 
-    fn run(
+    /// What of this process's blocks it has no figure for.
+    pub(crate) fn left_out(&self) -> Vec<String> {
+        let failed = self.failed.borrow();
+        failed
+            .iter()
+            .map(|(name, blocks)| format!("{blocks} blocks by wrk for {name}, which failed"))
+            .collect()
+    }
+
+    fn command(
         &self,
         target: &Target,
         connections: usize,
         span: Duration,
         bodies: &[Vec<u8>],
-    ) -> anyhow::Result<String> {
+    ) -> anyhow::Result<Command> {
         let file = |name: &str| self.home.path().join(name);
-        write_lines(&file("bodies"), bodies)?;
-        let Asked::Post(content_type) = target.asked else { bail!("{} is asked otherwise", target.path) };
         let mut command = Command::new("wrk");
+        if bodies.iter().any(|body| body.iter().any(|byte| b"\r\n".contains(byte))) {
+            let lines: Vec<String> = bodies.iter().map(hex::encode).collect();
+            std::fs::write(file("bodies"), lines.join("\n") + "\n")?;
+            command.env("HEXADECIMAL", "yes");
+        } else {
+            std::fs::write(file("bodies"), [bodies.join(&b'\n'), b"\n".to_vec()].concat())?;
+        }
+        let Asked::Post(content_type) = target.asked else { bail!("{} is asked otherwise", target.path) };
         command.env("BODIES", file("bodies")).env("CONTENT_TYPE", content_type);
         command.args(["--threads=1", &format!("--connections={connections}"), "--timeout=30s"]);
         command.arg(format!("--duration={}s", span.as_secs())).arg("--script").arg(file("post.lua"));
         command.arg(format!("http://{}{}", target.address, target.path));
-        Ok(String::from_utf8_lossy(&output(&mut command)?.stdout).into_owned())
+        Ok(command)
     }
 }
 
-fn write_lines(file: &Path, bodies: &[Vec<u8>]) -> anyhow::Result<()> {
-    let lines: Vec<String> = bodies.iter().map(hex::encode).collect();
-    Ok(std::fs::write(file, lines.join("\n") + "\n")?)
+/// What a block says where the harness has found one rate and wrk another.
+pub(crate) fn figures(found: f64, by_wrk: Option<f64>) -> Figures {
+    let both = |rate| [(RATE.to_owned(), rate), (RATIO.to_owned(), found / rate)];
+    by_wrk.map(both).into_iter().flatten().collect()
 }
 
 /// What the harness and wrk do not agree on, for whoever reads the rows: none where all is well.
 pub(crate) fn disagreement(rows: &[Row]) -> Option<String> {
     let apart = rows.iter().filter(|row| row.metric == RATIO && (row.median - 1.0).abs() > TOLERANCE);
     let names: Vec<&str> = apart.map(|row| row.name.as_str()).collect();
-    let far = format!("agreement with wrk: the rates differ by more than {:.0} % in ", TOLERANCE * 100.0);
+    let far = format!("{AGREEMENT}: the rates differ by more than {:.0} % in ", TOLERANCE * 100.0);
     (!names.is_empty()).then(|| far + &names.join(", "))
 }
 
@@ -114,6 +140,11 @@ fn rate(said: &str) -> anyhow::Result<f64> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::{Arc, Mutex};
+
+    use axum::http::StatusCode;
+
     use super::*;
     use crate::row::Unit;
 
@@ -127,6 +158,42 @@ mod tests {
         // Whether faster or slower, and of that metric alone.
         assert!(disagreement(&[ratio("x", &[1.16])]).is_some());
         assert!(disagreement(&[Row::over("x", RATE, Unit::PerSecond, &[1.16])]).is_none());
+    }
+
+    /// A server that takes each body once, and one that takes any.
+    async fn serving(once: bool) -> (Target, Arc<Mutex<BTreeSet<Vec<u8>>>>) {
+        let seen: Arc<Mutex<BTreeSet<Vec<u8>>>> = Arc::default();
+        let told = seen.clone();
+        let answer = move |body: axum::body::Bytes| async move {
+            let is_new = told.lock().unwrap().insert(body.to_vec());
+            if is_new || !once { StatusCode::CREATED } else { StatusCode::CONFLICT }
+        };
+        let router = axum::Router::new().route("/add", axum::routing::post(answer));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let (path, asked) = ("/add".to_owned(), Asked::Post("text/plain"));
+        (Target { address, further: Vec::new(), path, asked, success: 201 }, seen)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn each_body_is_sent_as_it_is_and_what_was_refused_is_no_figure() {
+        let Ok(wrk) = Wrk::new() else {
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "CI needs wrk");
+            eprintln!("skipped: wrk is not installed");
+            return;
+        };
+        for bodies in [["{\"a\":1}", "b"], ["one\ntwo\r", "\0\u{7f}"]] {
+            let bodies = bodies.map(|body| body.as_bytes().to_vec());
+            let (target, seen) = serving(false).await;
+            let rate = |wrk: &Wrk, target| wrk.rate("x", target, 2, Duration::from_secs(1), &bodies).unwrap();
+            assert!(tokio::task::block_in_place(|| rate(&wrk, &target)).unwrap() > 0.0);
+            assert_eq!(*seen.lock().unwrap(), BTreeSet::from(bodies.clone()));
+            let (target, _) = serving(true).await;
+            assert_eq!(tokio::task::block_in_place(|| rate(&wrk, &target)), None);
+        }
+        assert_eq!(wrk.left_out(), ["2 blocks by wrk for x, which failed"]);
+        assert!(figures(1.0, None).is_empty() && figures(3.0, Some(2.0))[RATIO] == 1.5);
     }
 
     #[test]

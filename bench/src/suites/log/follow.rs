@@ -44,6 +44,12 @@ impl Follower {
         Ok(Self { stream, told, thread })
     }
 
+    /// Goes, whatever it was told.
+    pub(crate) fn leave(self) -> anyhow::Result<()> {
+        self.stream.shutdown(Shutdown::Both).ok();
+        self.thread.join().ok().context("the reader of the feed died")
+    }
+
     /// Waits until it was told of so many, and refuses if it was not.
     pub(crate) fn finish(self, entries: u64) -> anyhow::Result<()> {
         let begun = Instant::now();
@@ -51,9 +57,8 @@ impl Follower {
         while told() < entries && begun.elapsed() < PATIENCE {
             std::thread::sleep(Duration::from_millis(1));
         }
-        self.stream.shutdown(Shutdown::Both).ok();
         let told = told();
-        self.thread.join().ok().context("the reader of the feed died")?;
+        self.leave()?;
         ensure!(told == entries, "{entries} entries, and the feed told of {told}");
         Ok(())
     }

@@ -16,8 +16,11 @@
 //! feed of our signature logs through each block, and a block of which it was not told all is none.
 //!
 //! Every log begins with as many entries, also in a run that goes on, and the rows `SIDE` are what it has on disk then. Open
-//! loops come first, rising: whoever takes part in them has as many entries as the others at each, so that memory is compared
-//! of trees of one size. `tree_size` is that before a block.
+//! loops come first, rising: whoever takes part in them for as long has as many entries as the others at each, so that memory
+//! is compared of trees of one size; `rekor2_10s` is asked for longer, and until its last checkpoint, in which time it does
+//! less. `tree_size` is that before a block.
+//!
+//! Under the most connections wrk asks ours and `rekor2` too, in the same round: see [`super::wrk`].
 
 mod certificates;
 pub(super) mod follow;
@@ -107,11 +110,18 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
         for index in 0..amount.rounds {
             for side in taking(index) {
                 let name = name_of(side);
+                let by_wrk = || {
+                    let wrk = wrk.as_ref().filter(|_| side.is_checked(amount, load));
+                    wrk.map_or(Ok(None), |wrk| beside(wrk, &name, side, load, side.wrk_span(amount)))
+                };
+                // Each is first as often as the other.
+                let before = if index % 2 == 1 { by_wrk()? } else { None };
                 let block = block(&runtime, side, load, index, side.span(amount));
                 let block = unless_dead(block, || side.usage());
                 let mut block = block.with_context(|| format!("block {index} of {name}"))?;
-                if let Some(wrk) = wrk.as_ref().filter(|_| side.is_checked(amount, load)) {
-                    block.extend(beside(wrk, side, load, side.wrk_span(amount), &block)?);
+                let by_wrk = if index % 2 == 1 { before } else { by_wrk()? };
+                if let Some(found) = block.get("entries_per_s") {
+                    block.extend(wrk::figures(*found, by_wrk));
                 }
                 ledger.add(&name, index, block)?;
             }
@@ -132,12 +142,13 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
     }
     takeovers(&mut stack, &runtime, &sides, &mut ledger)?;
     stack.stop()?;
+    left_out.extend(wrk.iter().flat_map(Wrk::left_out));
     let mut rows = rows(&ledger, &sides, &loads);
     rows.extend(sides.iter().flat_map(|side| sweep::rows(&ledger, side.name, &sweep.rates)));
     Ok(Measured { rows, left_out, continued: ledger.is_continued() })
 }
 
-/// Rates first, which add as much to every log, so that memory there is of trees of one size; then connections, of which few
+/// Rates first, which add as much to every log in as much time, so that memory there is of trees of one size; then connections, of which few
 /// add little.
 fn loads(amount: &Amount) -> Vec<Load> {
     let rates = amount.rates.iter().copied().map(Load::Rate);
@@ -245,13 +256,16 @@ fn block(
     Ok(figures)
 }
 
-/// What wrk finds under the load of a block.
-fn beside(wrk: &Wrk, side: &Side, load: Load, span: Duration, block: &Figures) -> anyhow::Result<Figures> {
-    let (Load::Connections(connections), Some(found)) = (load, block.get("entries_per_s")) else {
-        return Ok(Figures::new());
-    };
-    let bodies = side.prepare(side.most(connections, span))?;
-    wrk.beside(*found, &side.target, connections, span, &bodies)
+/// What wrk finds under the load of a block, with somebody who reads the feed as there. It asks faster than this harness on the
+/// same cores, and an entry that comes twice is refused.
+fn beside(wrk: &Wrk, name: &str, side: &Side, load: Load, span: Duration) -> anyhow::Result<Option<f64>> {
+    let Load::Connections(connections) = load else { return Ok(None) };
+    let bodies = side.prepare(2 * side.most(connections, span))?;
+    let size = side.tree_size()?;
+    let follower = side.is_followed().then(|| Follower::from(&side.target.address, size)).transpose()?;
+    let rate = wrk.rate(name, &side.target, connections, span, &bodies)?;
+    follower.map_or(Ok(()), Follower::leave)?;
+    Ok(rate)
 }
 
 /// What a block says; of the server's memory the most only where that was reset before the block.

@@ -128,6 +128,7 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
     }
     let names: Vec<String> = turns.iter().map(|turn| turn.name.clone()).collect();
     drop(turns);
+    left_out.extend(wrk.iter().flat_map(Wrk::left_out));
     let mut rows = rows(&ledger, &names);
     rows.extend(sweeps(run, &mut ledger, &runtime, &ours, baseline)?);
     stack.stop()?;

@@ -1,6 +1,7 @@
 //! Each operation alone, under load: issue, timestamp, log, and search for what nobody has signed. Such a search is
 //! answered by the index with a proof of absence, and by Rekor v1 with an empty list.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -18,7 +19,7 @@ use crate::ledger::Figures;
 use crate::load::{Asked, Observed, Pace, Target, prepared, run};
 use crate::role::Variant;
 use crate::suites::log::requests;
-use crate::suites::wrk::Wrk;
+use crate::suites::wrk::{self, Wrk};
 
 /// What is asked of a server.
 #[derive(Clone, Copy)]
@@ -66,8 +67,10 @@ struct Side<'a> {
     cpu: &'static str,
     token: Box<dyn Fn() -> anyhow::Result<String> + 'a>,
     processes: &'a [Process],
-    /// Whom else asks for its rate.
+    /// Who else asks for its rate.
     wrk: Option<&'a Wrk>,
+    /// Whether before this harness, next time.
+    wrk_first: Cell<bool>,
 }
 
 /// A turn for each operation on each side. The null server is the harness alone.
@@ -83,7 +86,8 @@ pub(super) fn turns<'a>(
     for ours in ours {
         let side = |name, operation, target, cpu| {
             let token = Box::new(|| ours.token());
-            Side { name, operation, target, cpu, token, processes: ours.processes(), wrk: None }
+            let (processes, wrk_first) = (ours.processes(), Cell::default());
+            Side { name, operation, target, cpu, token, processes, wrk: None, wrk_first }
         };
         let services = &ours.services;
         let issue = |name, operation| {
@@ -120,6 +124,7 @@ pub(super) fn turns<'a>(
         token: Box::new(|| anyhow::bail!("timestamps need no token")),
         processes: &null.processes,
         wrk: None,
+        wrk_first: Cell::default(),
     });
     if let Some((baseline, rekor1)) = baseline {
         let services = &baseline.trusted.services;
@@ -131,6 +136,7 @@ pub(super) fn turns<'a>(
             token: Box::new(|| baseline.token()),
             processes,
             wrk,
+            wrk_first: Cell::default(),
         };
         let (rekor, tsa) = (&baseline.rekor.processes, &baseline.tsa.processes);
         let log = log_target(&services.rekor, requests::Face::Rekor2)?;
@@ -201,15 +207,10 @@ impl<'a> Side<'a> {
         let used = usage(self.processes)? - before;
         let (done, own, harness) = (one.done() as f64, one.own_cpu(), one.between_calls());
         let share = done / one.wall();
-        let mut rates = Figures::new();
-        if let Some(busy) = self.operation.busy() {
-            let (count, of_harness) = (self.most(span, busy), "rate_max".to_owned());
-            let rate = self.send(runtime, busy, span, count)?.rate();
-            rates.insert(of_harness, rate);
-            if let Some(wrk) = self.wrk {
-                rates.extend(wrk.beside(rate, &self.target, busy, span, &self.bodies(count)?)?);
-            }
-        }
+        let rates = match self.operation.busy() {
+            Some(busy) => self.rates(runtime, busy, span)?,
+            None => Figures::new(),
+        };
         let figures = [
             ("wall", one.quantile(0.5)),
             (self.cpu, used.cpu / done),
@@ -223,6 +224,22 @@ impl<'a> Side<'a> {
         ];
         let figures = figures.map(|(metric, value)| (metric.to_owned(), value));
         Ok(figures.into_iter().chain(used.peak_since(reset)).chain(rates).collect())
+    }
+
+    /// The most that it does a second, by this harness and by wrk; each is first as often as the other.
+    fn rates(&self, runtime: &Runtime, busy: usize, span: Duration) -> anyhow::Result<Figures> {
+        let count = self.most(span, busy);
+        let by_wrk = || match self.wrk {
+            Some(wrk) => wrk.rate(self.name, &self.target, busy, span, &self.bodies(count)?),
+            None => Ok(None),
+        };
+        let wrk_first = self.wrk_first.replace(!self.wrk_first.get());
+        let before = if wrk_first { by_wrk()? } else { None };
+        let rate = self.send(runtime, busy, span, count)?.rate();
+        let by_wrk = if wrk_first { before } else { by_wrk()? };
+        let mut rates = wrk::figures(rate, by_wrk);
+        rates.insert("rate_max".to_owned(), rate);
+        Ok(rates)
     }
 
     fn send(
@@ -253,7 +270,7 @@ impl<'a> Side<'a> {
         let per_second = match (self.operation, connections) {
             (Operation::Issue { per_second, .. }, 1) => per_second.min(600),
             (Operation::Issue { per_second, .. }, _) => per_second,
-            (Operation::Timestamp | Operation::Search(_), _) => 12_000,
+            (Operation::Timestamp | Operation::Search(_), _) => 40_000,
             (Operation::Log, _) => 400,
         };
         per_second * usize::try_from(span.as_secs()).unwrap_or(1)
