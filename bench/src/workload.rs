@@ -210,6 +210,11 @@ impl Log {
         Duration::from_secs(self.slow_span)
     }
 
+    /// Whether the log that answers every ten seconds is asked at all.
+    pub(crate) fn has_slow(&self) -> bool {
+        !self.slow_connections.is_empty() || !self.slow_rates.is_empty()
+    }
+
     /// Of a block by wrk, on a log that answers at checkpoints.
     pub(crate) fn wrk_span(&self) -> Duration {
         Duration::from_secs(self.wrk_span)
@@ -263,7 +268,7 @@ mod tests {
             ("rates = [400, 1600, 3200]", "rates = [400, 1600, 1600]", "sweep.rates"),
             ("connections = [1, 64]\nrates", "connections = [0, 64]\nrates", "log.connections"),
             ("connections = [1, 64]\nrates", "connections = []\nrates", "log.connections: one"),
-            ("slow_connections = [64]", "slow_connections = [65]", "log.slow_connections: of"),
+            ("slow_connections = []", "slow_connections = [65]", "log.slow_connections: of"),
             ("slow_rates = []", "slow_rates = [99]", "log.slow_rates: of"),
             ("slow_rates = []", "slow_rates = [0]", "log.slow_rates: rising"),
             ("wrk_span = 5", "wrk_span = 0", "log: between"),

@@ -95,7 +95,7 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
     let mut ledger = run.ledger("log")?;
     let mut stack = Stack::new()?;
     let mut left_out = Vec::new();
-    let sides = Side::start(&mut stack, &rivals, &mut left_out)?;
+    let sides = Side::start(&mut stack, &rivals, amount, &mut left_out)?;
     let loads = loads(amount);
     let wrk = if rivals.is_empty() { None } else { found(Wrk::new(), &mut left_out)? };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -45,10 +45,12 @@ impl Rival {
         names.iter().map(known).collect()
     }
 
-    fn start(self, stack: &mut Stack) -> anyhow::Result<Vec<Side>> {
+    fn start(self, stack: &mut Stack, amount: &Amount) -> anyhow::Result<Vec<Side>> {
+        let is_asked = |interval| interval != DEFAULT_INTERVAL || amount.has_slow();
         match self {
             Self::Rekor2 => [("rekor2", SHORT_INTERVAL), ("rekor2_10s", DEFAULT_INTERVAL)]
                 .into_iter()
+                .filter(|(_, interval)| is_asked(*interval))
                 .map(|(name, interval)| {
                     Side::new(name, Kind::Rekor2(interval), stack.rekor2(name, interval)?)
                 })
@@ -110,6 +112,7 @@ impl Side {
     pub(super) fn start(
         stack: &mut Stack,
         rivals: &[Rival],
+        amount: &Amount,
         left_out: &mut Vec<String>,
     ) -> anyhow::Result<Vec<Self>> {
         let mut sides = vec![
@@ -117,7 +120,7 @@ impl Side {
             Self::new("sigveil", Kind::Ours, stack.log("sigveil")?)?,
         ];
         for rival in rivals {
-            sides.extend(found(rival.start(stack), left_out)?.into_iter().flatten());
+            sides.extend(found(rival.start(stack, amount), left_out)?.into_iter().flatten());
         }
         Ok(sides)
     }
