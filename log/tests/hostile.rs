@@ -465,7 +465,7 @@ async fn bodies_that_do_not_end_take_a_share_and_nothing_of_others() {
         loop {
             let mut more = from("127.0.0.7", &address, &part).await;
             let mut told = vec![0; 4096];
-            let read = tokio::time::timeout(Duration::from_millis(100), more.read(&mut told)).await;
+            let read = tokio::time::timeout(Duration::from_secs(1), more.read(&mut told)).await;
             match read {
                 Ok(Ok(length)) if length > 0 => break String::from_utf8_lossy(&told[..length]).into_owned(),
                 // Refused while it still sent.

@@ -1,5 +1,7 @@
 //! The bodies of requests, which are held until they are whole and worked off.
 
+use std::time::Duration;
+
 use axum::body::{Body, Bytes};
 use axum::response::Response;
 use http_body_util::BodyExt as _;
@@ -14,6 +16,9 @@ use super::{MAX_REQUEST, problem};
 static BODIES: Pool = Pool::new(128 << 20, 8 << 20);
 /// So much is held for as many connections as there are.
 const SMALL: usize = 8 << 10;
+
+/// How long nothing more of a refused body comes until it is answered.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Why a body is not handed on.
 #[derive(Debug, PartialEq, Eq)]
@@ -88,11 +93,11 @@ async fn whole_in(pool: &'static Pool, mut body: Body, client: Option<Client>) -
     Ok(if taken.rooms.is_empty() { taken.bytes.into() } else { Bytes::from_owner(taken) })
 }
 
-/// Reads what else there is of a body, as far as one may be: left unread, it would have the system end the connection by a
-/// reset, which may take the answer with it.
+/// Reads what is on its way of a body, as far as one may go: left unread, it would have the system end the connection by a
+/// reset, which may take the answer with it. Whoever pauses is answered.
 async fn discard(mut body: Body) {
     let mut read = 0;
-    while let Some(Ok(frame)) = body.frame().await {
+    while let Ok(Some(Ok(frame))) = tokio::time::timeout(PAUSE, body.frame()).await {
         read += frame.data_ref().map_or(0, Bytes::len);
         if read > MAX_REQUEST {
             return;
