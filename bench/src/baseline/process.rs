@@ -212,11 +212,7 @@ fn is_there(id: i32) -> bool {
 
 /// CPU seconds of the children of a process that have ended, in the kernel's ticks.
 fn cpu_of_ended(parent: i32) -> Option<f64> {
-    let text = fs::read_to_string(format!("/proc/{parent}/stat")).ok()?;
-    let fields = after_name(&text);
-    let ticks = |index: usize| fields.get(index)?.parse::<u64>().ok();
-    // proc(5): cutime and cstime.
-    Some((ticks(13)? + ticks(14)?) as f64 / rustix::param::clock_ticks_per_second() as f64)
+    Some(stat(parent)?.of_ended as f64 / rustix::param::clock_ticks_per_second() as f64)
 }
 
 fn ids_below(parents: &[u32]) -> Vec<i32> {
@@ -262,6 +258,8 @@ fn cpu_of(id: i32) -> Option<f64> {
 struct Stat {
     ended: bool,
     started: u64,
+    /// Ticks of CPU that its ended children had used.
+    of_ended: u64,
 }
 
 /// The fields of proc(5) `stat` after the name, which may hold anything: state first.
@@ -275,7 +273,7 @@ fn stat(id: i32) -> Option<Stat> {
     let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
     // Its first thread may have ended before others, which have its files and locks until they do.
     let ended = matches!(*fields.first()?, "Z" | "X") && number(17)? <= 1;
-    Some(Stat { ended, started: number(19)? })
+    Some(Stat { ended, started: number(19)?, of_ended: number(13)? + number(14)? })
 }
 
 fn field_of(id: i32, file: &str, field: &str) -> Option<f64> {

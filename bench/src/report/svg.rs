@@ -51,7 +51,7 @@ pub(crate) fn intervals(name: &str, lines: &[Line], tick: impl Fn(f64) -> String
         exponent += stride;
     }
     for (index, line) in lines.iter().enumerate() {
-        let y = TOP + STEP * index as f64 + BELOW + 8.0;
+        let y = middle_of(index);
         label(&mut svg, line, y);
         let (low, middle, high) = (x(line.low), x(line.middle), x(line.high));
         let _ = write!(
@@ -78,7 +78,7 @@ pub(crate) fn tornado(name: &str, lines: &[Line], tick: impl Fn(f64) -> String) 
     let roomy = middle - x(least) > TICK && x(most) - middle > TICK;
     grid(&mut svg, middle, height, &if roomy { tick(first.middle) } else { String::new() });
     for (index, line) in lines.iter().enumerate() {
-        let y = TOP + STEP * index as f64 + BELOW + 8.0;
+        let y = middle_of(index);
         label(&mut svg, line, y);
         let (low, high) = (x(line.low), x(line.high));
         let width = (high - low).abs().max(1.0);
@@ -90,6 +90,11 @@ pub(crate) fn tornado(name: &str, lines: &[Line], tick: impl Fn(f64) -> String) 
         );
     }
     svg + "</svg>"
+}
+
+/// Where what is drawn of a line is, below the letters of its label.
+fn middle_of(line: usize) -> f64 {
+    TOP + STEP * line as f64 + BELOW + 8.0
 }
 
 fn open(name: &str, height: f64) -> String {

@@ -116,6 +116,19 @@ impl Wrk {
     }
 }
 
+/// A measurement by this harness, and wrk's rate beside it, first in every other round.
+pub(crate) fn beside<T>(
+    wrk_first: bool,
+    by_wrk: impl FnOnce() -> anyhow::Result<Option<f64>>,
+    by_harness: impl FnOnce() -> anyhow::Result<T>,
+) -> anyhow::Result<(T, Option<f64>)> {
+    if wrk_first {
+        let rate = by_wrk()?;
+        return Ok((by_harness()?, rate));
+    }
+    Ok((by_harness()?, by_wrk()?))
+}
+
 /// What a block says where the harness has found one rate and wrk another.
 pub(crate) fn figures(found: f64, by_wrk: Option<f64>) -> Figures {
     let both = |rate| [(RATE.to_owned(), rate), (RATIO.to_owned(), found / rate)];

@@ -114,12 +114,11 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
                     let wrk = wrk.as_ref().filter(|_| side.is_checked(amount, load));
                     wrk.map_or(Ok(None), |wrk| beside(wrk, &name, side, load, side.wrk_span(amount)))
                 };
-                // Each is first as often as the other.
-                let before = if index % 2 == 1 { by_wrk()? } else { None };
-                let block = block(&runtime, side, load, index, side.span(amount));
-                let block = unless_dead(block, || side.usage());
-                let mut block = block.with_context(|| format!("block {index} of {name}"))?;
-                let by_wrk = if index % 2 == 1 { before } else { by_wrk()? };
+                let by_harness = || {
+                    let block = block(&runtime, side, load, index, side.span(amount));
+                    unless_dead(block, || side.usage()).with_context(|| format!("block {index} of {name}"))
+                };
+                let (mut block, by_wrk) = wrk::beside(index % 2 == 1, by_wrk, by_harness)?;
                 if let Some(found) = block.get("entries_per_s") {
                     block.extend(wrk::figures(*found, by_wrk));
                 }

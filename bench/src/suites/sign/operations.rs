@@ -234,9 +234,8 @@ impl<'a> Side<'a> {
             None => Ok(None),
         };
         let wrk_first = self.wrk_first.replace(!self.wrk_first.get());
-        let before = if wrk_first { by_wrk()? } else { None };
-        let rate = self.send(runtime, busy, span, count)?.rate();
-        let by_wrk = if wrk_first { before } else { by_wrk()? };
+        let by_harness = || Ok(self.send(runtime, busy, span, count)?.rate());
+        let (rate, by_wrk) = wrk::beside(wrk_first, by_wrk, by_harness)?;
         let mut rates = wrk::figures(rate, by_wrk);
         rates.insert("rate_max".to_owned(), rate);
         Ok(rates)
