@@ -29,6 +29,10 @@ fn full() -> io::Error {
 }
 
 impl DiskFile for SmallFile {
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.1.read_at(bytes, offset)
+    }
+
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let left = self
             .0

@@ -33,8 +33,8 @@ fn load() -> (u32, u32) {
 /// Witnessed, and with so small a write-ahead log that trimming it is killed too.
 fn killed(folder: &Path) -> Config {
     match soak() {
-        Some(_) => Config { wal_limit: 256 << 10, batch_size: 512, ..witnessed(folder) },
-        None => Config { wal_limit: 8 << 10, batch_size: 64, ..witnessed(folder) },
+        Some(_) => Config { wal_limit: 256 << 10, batch_size: 512, known_height: 12, ..witnessed(folder) },
+        None => Config { wal_limit: 8 << 10, batch_size: 64, known_height: 8, ..witnessed(folder) },
     }
 }
 

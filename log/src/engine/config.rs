@@ -75,6 +75,9 @@ pub struct Config {
     pub storage_retry: Duration,
     /// Bytes by which the write-ahead log grows before it is trimmed behind full bundles.
     pub wal_limit: u64,
+    /// The leaves by which duplicates are told lie in files of 2^`known_height` each, those behind them in memory: at least
+    /// 2^8, at most 2^31.
+    pub known_height: u32,
     /// How long the first entry of a batch waits for others.
     pub batch_age: Duration,
     /// Most entries of a batch.
@@ -132,6 +135,7 @@ impl Config {
             refresh: Duration::from_secs(30),
             storage_retry: Duration::from_secs(2),
             wal_limit: 16 << 20,
+            known_height: 22,
             batch_age: Duration::from_millis(20),
             batch_size: 2048,
             batch_bytes: 8 << 20,

@@ -7,8 +7,8 @@
 //! When storage fails while the log runs, what is on disk is unknown: the log then accepts nothing, opens its folder
 //! anew at intervals as after a crash, and goes on where that succeeds.
 //!
-//! Deduplication is derived from the leaf hashes at every start and kept in memory, eight to ten bytes an entry. Of several
-//! front ends it is the order's, and each that starts compares it with the order.
+//! Deduplication is derived from the leaf hashes: of the latest leaves in memory, of those before in files, which are made anew
+//! where they do not fit the tree. Of several front ends it is the order's, and each that starts compares it with the order.
 //!
 //! The queue before the sequencer is bounded in entries and in bytes: what finds it full is refused at once, to be sent again
 //! later.

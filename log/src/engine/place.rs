@@ -1,5 +1,7 @@
 //! Giving the entries of a batch their indices, telling duplicates, and answering.
 
+use std::collections::HashMap;
+
 use super::command::{Answer, Draft};
 use super::metrics::{self, Metrics};
 use super::publish::Published;
@@ -8,28 +10,6 @@ use crate::batch::Sequenced;
 use crate::hash::Hash;
 use crate::merkle::inclusion_proof;
 use crate::tile::{TileSource, TileTree};
-
-/// Which leaves a log holds, those of the batch at hand with them.
-pub(super) trait Leaves {
-    /// The last index of a leaf; `placed` are the entries of the batch so far.
-    ///
-    /// # Errors
-    /// [`AppendError::Unavailable`] where one that may be it cannot be read.
-    fn find(&self, leaf: &Hash, placed: &[Sequenced]) -> Result<Option<u64>, AppendError>;
-    /// Notes a leaf.
-    fn insert(&mut self, leaf: &Hash, index: u64);
-}
-
-/// No leaf is a duplicate of another: each depends on its index.
-pub(super) struct Distinct;
-
-impl Leaves for Distinct {
-    fn find(&self, _: &Hash, _: &[Sequenced]) -> Result<Option<u64>, AppendError> {
-        Ok(None)
-    }
-
-    fn insert(&mut self, _: &Hash, _: u64) {}
-}
 
 /// A batch with its places decided.
 #[derive(Default)]
@@ -42,9 +22,13 @@ pub(super) struct Placed {
     pub duplicates: Vec<(u64, Answer)>,
 }
 
-/// Places a batch from the index `next` on.
-pub(super) fn place(batch: Vec<(Draft, Answer)>, next: u64, leaves: &mut impl Leaves) -> Placed {
-    let mut placed = Placed::default();
+/// Places a batch from the index `next` on, behind leaves of which `find` says the last index at which each stands.
+pub(super) fn place(
+    batch: Vec<(Draft, Answer)>,
+    next: u64,
+    find: impl Fn(&Hash) -> Result<Option<u64>, AppendError>,
+) -> Placed {
+    let (mut placed, mut within) = (Placed::default(), HashMap::new());
     for (draft, answer) in batch {
         let index = next + placed.entries.len() as u64;
         let (entry, recurring) = match draft {
@@ -54,7 +38,8 @@ pub(super) fn place(batch: Vec<(Draft, Answer)>, next: u64, leaves: &mut impl Le
                 (Sequenced { leaf, item, attachment: Vec::new() }, false)
             }
         };
-        let known = match leaves.find(&entry.leaf, &placed.entries) {
+        let known = within.get(&entry.leaf).map_or_else(|| find(&entry.leaf), |index| Ok(Some(*index)));
+        let known = match known {
             Ok(known) => known,
             Err(error) => {
                 let _ = answer.send(Err(error));
@@ -65,7 +50,7 @@ pub(super) fn place(batch: Vec<(Draft, Answer)>, next: u64, leaves: &mut impl Le
             placed.duplicates.push((known, answer));
             continue;
         }
-        leaves.insert(&entry.leaf, index);
+        within.insert(entry.leaf, index);
         placed.waiting.push((index, entry.leaf, answer));
         placed.entries.push(entry);
     }

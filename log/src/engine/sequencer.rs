@@ -9,13 +9,13 @@ use std::time::Instant;
 use super::command::{Answer, Draft};
 use super::freeze::{self, FreezeError};
 use super::intent::Intent;
-use super::known::Known;
+use super::known::{self, Known};
 use super::metrics::{self, Metrics};
-use super::place::{Distinct, Leaves, place};
+use super::place::place;
 use super::publish::{Published, Publisher};
 use super::redact::{self, Coverage, RedactError, Redacted};
 use super::run::{Backlog, Writer};
-use super::tree::{CommittedTree, leaves};
+use super::tree::CommittedTree;
 use super::{AppendError, Config, Layout, OpenError};
 use crate::batch::{Batch, Sequenced};
 use crate::hash::Hash;
@@ -32,7 +32,7 @@ pub(super) struct Sequencer {
     pub(super) tree: CommittedTree,
     pub(super) publisher: Publisher,
     /// The leaves, where the layout lets equal submissions have equal ones.
-    known: Known,
+    known: Option<Known>,
     /// When storage failed or was last tried again: what is on disk is unknown until the folder is opened anew.
     failed: Option<Instant>,
     /// When witnesses were last asked.
@@ -47,12 +47,12 @@ struct Recovered {
     wal: WriteAheadLog,
     publisher: Publisher,
     tree: CommittedTree,
-    known: Known,
+    known: Option<Known>,
 }
 
-/// Reads what the folder holds and makes it consistent. If fewer entries are there than were published, or others, nothing
-/// is changed.
-fn recover(config: &Config) -> Result<Recovered, OpenError> {
+/// Reads what the folder holds and makes it consistent, as far as the last start or, where that is `suspicious`, all that is
+/// derived. If fewer entries are there than were published, or others, nothing is changed.
+fn recover(config: &Config, suspicious: bool) -> Result<Recovered, OpenError> {
     let mut publisher = Publisher::new(config);
     let published = publisher.recover(config)?;
     let is_begun = CommittedTree::is_begun(&config.objects())?;
@@ -68,10 +68,13 @@ fn recover(config: &Config) -> Result<Recovered, OpenError> {
     publisher.compare(reader.clone(), &batches)?;
     wal.settle()?;
     let tree = CommittedTree::open(config.objects(), config.layout, &batches)?;
-    let mut known = Known::with_capacity(if config.layout == Layout::TlogTiles { tree.size() } else { 0 });
-    if config.layout == Layout::TlogTiles {
-        leaves(&reader, tree.size(), |index, leaf| known.insert(&leaf, index))?;
-    }
+    let known = match config.layout {
+        Layout::StaticCt => None,
+        Layout::TlogTiles => {
+            let place = known::Place::new(&config.files, &config.folder, config.known_height);
+            Some(Known::open(place, &reader, tree.size(), suspicious)?)
+        }
+    };
     Ok(Recovered { wal, publisher, tree, known })
 }
 
@@ -85,7 +88,7 @@ impl Sequencer {
 
     /// Opens a folder that was not found frozen under this lock.
     pub(super) fn open_locked(config: Config, lock: FolderLock) -> Result<Self, OpenError> {
-        let Recovered { wal, publisher, tree, known } = recover(&config)?;
+        let Recovered { wal, publisher, tree, known } = recover(&config, false)?;
         let mut sequencer = Self {
             trim_at: config.wal_limit,
             config,
@@ -108,8 +111,8 @@ impl Sequencer {
         self.failed = Some(Instant::now());
         freeze::forget_attempt(&self.config)?;
         // Two of them at once would take twice the memory.
-        self.known = Known::with_capacity(0);
-        let Recovered { wal, publisher, tree, known } = recover(&self.config)?;
+        self.known = None;
+        let Recovered { wal, publisher, tree, known } = recover(&self.config, true)?;
         (self.wal, self.publisher, self.tree, self.known) = (wal, publisher, tree, known);
         self.trim_at = self.config.wal_limit;
         self.complete()?;
@@ -140,6 +143,21 @@ impl Sequencer {
         metrics::add(&self.metrics.storage_failures, 1);
     }
 
+    /// The last index of a leaf; within, whether what may be it can be read: it may be this very one, and would stand twice.
+    ///
+    /// # Errors
+    /// Where what is known cannot be read, and has to be made anew.
+    fn find(&self, leaf: &Hash) -> io::Result<Result<Option<u64>, AppendError>> {
+        let Some(known) = &self.known else { return Ok(Ok(None)) };
+        let unreadable = Cell::new(false);
+        let found = known.find(leaf, |index| {
+            let found = self.tree.leaf(index);
+            unreadable.set(unreadable.get() || found.is_none());
+            found == Some(*leaf)
+        })?;
+        Ok(if unreadable.get() { Err(AppendError::Unavailable) } else { Ok(found) })
+    }
+
     pub(super) fn commit(&mut self, entries: Vec<Sequenced>) -> Result<Published, AppendError> {
         if !entries.is_empty()
             && let Err(error) = self.append(entries)
@@ -159,6 +177,10 @@ impl Sequencer {
         let batch = Batch { first: self.tree.size(), entries };
         self.wal.append(&batch)?;
         self.tree.append(std::slice::from_ref(&batch))?;
+        if let Some(known) = &mut self.known {
+            (batch.first..).zip(&batch.entries).for_each(|(index, entry)| known.push(&entry.leaf, index));
+            known.seal(self.tree.tiles(), self.tree.size())?;
+        }
         if self.wal.bytes() > self.trim_at {
             let size = self.tree.size();
             self.wal.trim(size - size % TILE_WIDTH, size)?;
@@ -188,34 +210,6 @@ impl Sequencer {
             _ => {}
         }
         published
-    }
-}
-
-/// The leaves of this log and of the batch at hand.
-struct Held<'a> {
-    known: &'a mut Known,
-    tree: &'a CommittedTree,
-}
-
-impl Leaves for Held<'_> {
-    fn find(&self, leaf: &Hash, placed: &[Sequenced]) -> Result<Option<u64>, AppendError> {
-        // What cannot be read may be this very leaf, and would stand twice.
-        let unreadable = Cell::new(false);
-        let found = self.known.find(leaf, |index| match index.checked_sub(self.tree.size()) {
-            None => {
-                let found = self.tree.leaf(index);
-                unreadable.set(unreadable.get() || found.is_none());
-                found == Some(*leaf)
-            }
-            Some(at) => {
-                usize::try_from(at).is_ok_and(|at| placed.get(at).is_some_and(|entry| entry.leaf == *leaf))
-            }
-        });
-        if unreadable.get() { Err(AppendError::Unavailable) } else { Ok(found) }
-    }
-
-    fn insert(&mut self, leaf: &Hash, index: u64) {
-        self.known.insert(leaf, index);
     }
 }
 
@@ -264,15 +258,24 @@ impl Writer for Sequencer {
             batch.into_iter().for_each(|(_, answer)| drop(answer.send(Err(error.clone()))));
             return;
         }
-        let mut placed = match self.config.layout {
-            Layout::StaticCt => place(batch, self.tree.size(), &mut Distinct),
-            Layout::TlogTiles => {
-                place(batch, self.tree.size(), &mut Held { known: &mut self.known, tree: &self.tree })
+        let lost = Cell::new(false);
+        let mut placed = place(batch, self.tree.size(), |leaf| {
+            // From the first on that may be a duplicate or not, so that none is overtaken.
+            if lost.get() {
+                return Err(AppendError::Unavailable);
             }
-        };
+            self.find(leaf).map_err(|error| {
+                tracing::error!(%error, "the leaves by which duplicates are told cannot be read");
+                lost.set(true);
+                AppendError::Unavailable
+            })?
+        });
         self.backlog.add(placed.bytes());
         let published = self.commit(std::mem::take(&mut placed.entries));
         placed.answer(published, self.tree.tiles(), &self.metrics);
+        if lost.get() && self.failed.is_none() {
+            self.fail();
+        }
     }
 
     /// Withholds. When storage fails in between, what is on disk is unknown until the folder is opened again,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use super::edge::{Edge, EdgeTile};
@@ -257,16 +258,19 @@ impl TileSource for RecentTiles {
 /// Tiles that are read before they are asked for: enough that neither side waits for the other at each.
 const AHEAD: usize = 64;
 
-/// Hands on all leaf hashes of a tree, in order, for what is derived from them. Another thread reads ahead: of ten million
-/// entries they are in forty thousand files.
+/// Hands on these leaf hashes of a tree of `size`, from the first of a tile to the last of one, or of all. Another thread reads
+/// ahead: of ten million entries they are in forty thousand files.
 pub(crate) fn leaves(
     source: &(impl TileSource + Sync),
     size: u64,
+    which: Range<u64>,
     mut each: impl FnMut(u64, Hash),
 ) -> Result<(), OpenError> {
+    let numbers = which.start / TILE_WIDTH..which.end.div_ceil(TILE_WIDTH);
+    let begun = numbers.start;
     let (sender, tiles) = mpsc::sync_channel(AHEAD);
     let read = move || {
-        for number in 0..size.div_ceil(TILE_WIDTH) {
+        for number in numbers {
             let path = TilePath::in_tree(TileKind::Hashes(0), number, size).expect("the tile is in the tree");
             let tile = source.read_tile(&path);
             let is_last = tile.is_err();
@@ -277,7 +281,7 @@ pub(crate) fn leaves(
     };
     std::thread::scope(|scope| {
         std::thread::Builder::new().name("reading ahead".to_owned()).spawn_scoped(scope, read)?;
-        for (number, tile) in (0..).zip(tiles) {
+        for (number, tile) in (begun..).zip(tiles) {
             // Of a tile that is cut short no others' leaves are moved.
             let first = number * TILE_WIDTH;
             (first..)
@@ -366,7 +370,7 @@ mod tests {
     #[test]
     fn a_tile_that_is_cut_short_moves_no_other_leaf() {
         let mut seen = Vec::new();
-        leaves(&Cut, 600, |index, found| seen.push((index, found == leaf(index)))).unwrap();
+        leaves(&Cut, 600, 0..600, |index, found| seen.push((index, found == leaf(index)))).unwrap();
         let expected: Vec<_> = (0..600).filter(|index| *index != 255).map(|index| (index, true)).collect();
         assert_eq!(seen, expected);
     }

@@ -11,10 +11,12 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt as _};
 use std::path::Path;
 
-/// How a file is opened for writing.
+/// How a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Open {
-    /// It must be there.
+    /// It must be there, and is read alone.
+    Reading,
+    /// It must be there, and is written.
     Existing,
     /// Created if it is not there, otherwise as it is.
     Kept,
@@ -45,7 +47,7 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn list(&self, folder: &Path) -> io::Result<Vec<(OsString, Kind)>>;
     /// What stands at a path; [`io::ErrorKind::NotFound`] when nothing does.
     fn kind(&self, path: &Path) -> io::Result<Kind>;
-    /// Opens a file for writing.
+    /// Opens a file, for reading or for writing.
     fn open(&self, path: &Path, how: Open) -> io::Result<Box<dyn DiskFile>>;
     /// Creates a folder in one that is there.
     fn create_folder(&self, path: &Path) -> io::Result<()>;
@@ -63,10 +65,12 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>>;
 }
 
-/// A file open for writing.
+/// An open file.
 #[allow(clippy::missing_errors_doc, reason = "all errors are the file system's")]
 #[allow(clippy::len_without_is_empty, reason = "one method, one call")]
 pub trait DiskFile: Send + Sync + fmt::Debug {
+    /// Reads from an offset on, and returns how many bytes were; none at the end.
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize>;
     /// Writes at an offset, and returns how many bytes were.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
     /// Makes content and length durable.
@@ -101,7 +105,12 @@ impl Disk for Posix {
 
     fn open(&self, path: &Path, how: Open) -> io::Result<Box<dyn DiskFile>> {
         let mut options = OpenOptions::new();
-        options.write(true).create(how != Open::Existing).truncate(how == Open::Emptied);
+        match how {
+            Open::Reading => options.read(true),
+            Open::Existing => options.write(true),
+            Open::Kept => options.write(true).create(true),
+            Open::Emptied => options.write(true).create(true).truncate(true),
+        };
         Ok(Box::new(options.open(path)?))
     }
 
@@ -140,6 +149,10 @@ impl Disk for Posix {
 }
 
 impl DiskFile for File {
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        FileExt::read_at(self, bytes, offset)
+    }
+
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         FileExt::write_at(self, bytes, offset)
     }

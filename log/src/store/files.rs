@@ -66,6 +66,19 @@ pub(crate) fn write_all_at(file: &dyn DiskFile, mut bytes: &[u8], mut offset: u6
     Ok(())
 }
 
+/// Reads as many bytes from an offset on, in as many calls as that takes.
+pub(crate) fn read_exact_at(file: &dyn DiskFile, mut bytes: &mut [u8], mut offset: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let read = again(|| file.read_at(bytes, offset))?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        bytes = &mut bytes[read..];
+        offset += read as u64;
+    }
+    Ok(())
+}
+
 /// Makes what was written durable.
 pub(crate) fn sync(file: &dyn DiskFile) -> io::Result<()> {
     again(|| file.sync())
@@ -152,16 +165,28 @@ impl Files {
     }
 
     /// Writes the temporary file that will take the place of `path`, and does not sync it yet.
-    fn begin_temporary(&self, path: &Path, bytes: &[u8]) -> io::Result<(PathBuf, Box<dyn DiskFile>)> {
+    fn begin_temporary(
+        &self,
+        path: &Path,
+        parts: impl IntoIterator<Item: AsRef<[u8]>>,
+    ) -> io::Result<(PathBuf, Box<dyn DiskFile>)> {
         self.create_folder(parent(path)?)?;
         let temporary = temporary(path);
         let file = self.open(&temporary, Open::Emptied)?;
-        write_all_at(file.as_ref(), bytes, 0)?;
+        let mut offset = 0;
+        for part in parts {
+            write_all_at(file.as_ref(), part.as_ref(), offset)?;
+            offset += part.as_ref().len() as u64;
+        }
         Ok((temporary, file))
     }
 
-    fn write_temporary(&self, path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
-        let (temporary, file) = self.begin_temporary(path, bytes)?;
+    fn write_temporary(
+        &self,
+        path: &Path,
+        parts: impl IntoIterator<Item: AsRef<[u8]>>,
+    ) -> io::Result<PathBuf> {
+        let (temporary, file) = self.begin_temporary(path, parts)?;
         sync(file.as_ref())?;
         Ok(temporary)
     }
@@ -169,7 +194,16 @@ impl Files {
     /// Replaces a file whole: temporary file, sync, rename, sync of the folder. On an error the old content stands, or
     /// the new one does and may not be durable.
     pub fn write_durable(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let temporary = self.write_temporary(path, bytes)?;
+        self.write_durable_in_parts(path, [bytes])
+    }
+
+    /// The same of parts that follow each other, and need not be in memory at once.
+    pub(crate) fn write_durable_in_parts(
+        &self,
+        path: &Path,
+        parts: impl IntoIterator<Item: AsRef<[u8]>>,
+    ) -> io::Result<()> {
+        let temporary = self.write_temporary(path, parts)?;
         self.rename(&temporary, path)?;
         self.sync_folder(parent(path)?)
     }
@@ -200,7 +234,7 @@ impl Files {
             if self.read_optional(path)?.is_some() {
                 self.ensure_durable(path, bytes)?;
             } else {
-                temporaries.push((path, self.begin_temporary(path, bytes)?));
+                temporaries.push((path, self.begin_temporary(path, [bytes])?));
             }
         }
         // All are written before the first is waited for.
@@ -265,7 +299,7 @@ impl Files {
         let Some(old) = optional(self.open(path, Open::Existing))? else { return Ok(()) };
         match replacement {
             Some(bytes) => {
-                let temporary = self.write_temporary(path, bytes)?;
+                let temporary = self.write_temporary(path, [bytes])?;
                 match again(|| self.disk.link(path, &superseded)) {
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
                     Err(error) => tracing::debug!(%error, "no hard links: overwritten after unlinking"),

@@ -146,6 +146,7 @@ impl Run {
             witness_retry: Duration::ZERO,
             refresh: Duration::from_secs(3600),
             wal_limit: 4 << 10,
+            known_height: 8,
             ..common::config(&self.folder)
         }
     }

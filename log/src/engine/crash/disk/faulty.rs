@@ -169,6 +169,16 @@ struct FaultyFile {
 }
 
 impl DiskFile for FaultyFile {
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        let half = bytes.len().div_ceil(2);
+        match self.disk.next("read", &self.path)? {
+            None | Some(Fault::Full | Fault::Twice | Fault::Delayed) => self.file.read_at(bytes, offset),
+            Some(Fault::Short) => self.file.read_at(&mut bytes[..half], offset),
+            Some(Fault::Interrupted) => Err(Errno::INTR.into()),
+            Some(Fault::Io | Fault::IoLate | Fault::Death | Fault::DeathWithin) => Err(Errno::IO.into()),
+        }
+    }
+
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let half = &bytes[..bytes.len().div_ceil(2)];
         match self.disk.next("write", &self.path)? {
@@ -223,7 +233,10 @@ impl Disk for Faulty {
     }
 
     fn open(&self, path: &Path, how: Open) -> io::Result<Box<dyn DiskFile>> {
-        let nature = if how == Open::Existing { Nature::Reads } else { Nature::Takes };
+        let nature = match how {
+            Open::Reading | Open::Existing => Nature::Reads,
+            Open::Kept | Open::Emptied => Nature::Takes,
+        };
         let file = self.call(nature, ("open", path), || self.disk.open(path, how))?;
         Ok(Box::new(FaultyFile { disk: self.clone(), path: path.to_owned(), file }))
     }

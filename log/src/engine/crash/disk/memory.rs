@@ -206,6 +206,14 @@ struct MemoryFile {
 }
 
 impl DiskFile for MemoryFile {
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        let shown = &self.memory.0.lock().unwrap().inodes[self.id].shown.bytes;
+        let from = usize::try_from(offset).unwrap().min(shown.len());
+        let read = bytes.len().min(shown.len() - from);
+        bytes[..read].copy_from_slice(&shown[from..from + read]);
+        Ok(read)
+    }
+
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
         let offset = usize::try_from(offset).unwrap();
         self.memory.0.lock().unwrap().inodes[self.id].change(Change::Write(offset, bytes.to_vec()));
@@ -262,7 +270,7 @@ impl Disk for Memory {
     fn open(&self, path: &Path, how: Open) -> io::Result<Box<dyn DiskFile>> {
         let mut state = self.0.lock().unwrap();
         let id = match state.find(path) {
-            Err(_) if how != Open::Existing => state.create(path, false)?,
+            Err(_) if matches!(how, Open::Kept | Open::Emptied) => state.create(path, false)?,
             found => found?,
         };
         if how == Open::Emptied && !state.inodes[id].shown.bytes.is_empty() {
