@@ -86,6 +86,7 @@ pub(crate) struct Log {
 pub(crate) struct Sweep {
     pub(crate) rates: Vec<usize>,
     pub(crate) issue_rates: Vec<usize>,
+    pub(crate) prove_rates: Vec<usize>,
     span: u64,
 }
 
@@ -148,6 +149,7 @@ impl Workload {
             ("log.slow_rates", wide(&log.slow_rates)),
             ("sweep.rates", wide(&sweep.rates)),
             ("sweep.issue_rates", wide(&sweep.issue_rates)),
+            ("sweep.prove_rates", wide(&sweep.prove_rates)),
             ("growth.logs", growth.logs.clone()),
             ("growth.authorities", growth.authorities.clone()),
         ] {

@@ -80,7 +80,7 @@ fn workload(samples: usize) -> String {
          [sign]\nrounds = 1\nsignings = 1\nspan = 1\n\
          [log]\nentries = 20\nrounds = 3\nconnections = [1]\nrates = []\nslow_connections = []\nslow_rates = []\n\
          span = 1\nslow_span = 1\nidle_span = 1\nwrk_span = 1\n\
-         [sweep]\nrates = [20]\nissue_rates = []\nspan = 1\n\
+         [sweep]\nrates = [20]\nissue_rates = []\nprove_rates = []\nspan = 1\n\
          [growth]\nlogs = [100, 200, 400]\nauthorities = [20, 40, 80]\nlarge = 500\nblocks = 1\nrate = 10\nspan = 1\n"
     )
 }
@@ -234,7 +234,7 @@ fn a_server_that_dies_is_named_and_its_block_is_not_kept() {
 #[test]
 fn a_server_that_dies_in_a_sweep_has_lost_no_rate() {
     let home = Home::new();
-    let text = workload(1).replace("issue_rates = []\nspan = 1", "issue_rates = []\nspan = 5");
+    let text = workload(1).replace("prove_rates = []\nspan = 1", "prove_rates = []\nspan = 5");
     assert_ne!(text, workload(1));
     fs::write(home.file("workload.toml"), text).unwrap();
     let mut child = home.log().stderr(Stdio::piped()).spawn().unwrap();

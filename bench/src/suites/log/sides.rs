@@ -207,7 +207,7 @@ impl Side {
     pub(super) fn takes(&self, amount: &Amount, load: Load) -> bool {
         match (&self.kind, load) {
             (Kind::Rekor1 | Kind::Certificates(..), Load::Connections(count)) => count <= 64,
-            (Kind::Rekor1 | Kind::Certificates(..), Load::Rate(_)) => false,
+            (Kind::Rekor1 | Kind::Certificates(..) | Kind::Shared(_), Load::Rate(_)) => false,
             (Kind::Rekor2(DEFAULT_INTERVAL), Load::Connections(count)) => {
                 amount.slow_connections.contains(&count)
             }

@@ -177,7 +177,8 @@ fn sweeps(
         let certificates = |count| signing_requests(count, &side.token()?);
         let name = format!("sweep/issue/{}", side.scheme.name());
         let target = issue_target(&side.services.ca)?;
-        one(&name, target, &certificates, &|| side.usage(), &sweep.issue_rates)?;
+        let rates = if side.scheme.proves() { &sweep.prove_rates } else { &sweep.issue_rates };
+        one(&name, target, &certificates, &|| side.usage(), rates)?;
     }
     Ok(rows)
 }
