@@ -1,8 +1,8 @@
 //! Which leaves the log holds, for refusing them a second time.
 //!
 //! The latest are in a table in memory; of those before them, each 2^n that lie together in a tree's subtree are in a file of
-//! their own, a segment. So neither memory nor what a start reads grows with the log. Both know of a leaf forty bits of its
-//! hash and its index; whether a leaf with those bits is the one asked for, the tree itself says.
+//! their own, a segment. So neither memory nor what a start reads of leaves grows with the log. Both know of a leaf forty bits
+//! of its hash and its index; whether a leaf with those bits is the one asked for, the tree itself says.
 //!
 //! All of it is derived: what is not there, or is of another tree, is made anew from the tree's tiles when the log opens, and
 //! what turns out to be damaged when its folder is opened again.
@@ -33,7 +33,7 @@ fn prefix(leaf: &Hash) -> u64 {
 }
 
 /// Where segments lie, and how large they are.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Place {
     files: Files,
     folder: PathBuf,
@@ -88,7 +88,7 @@ impl Known {
             let root = tree.node(place.height, number)?;
             let found = Segment::open(&place.files, &place.path(number), root, place.height)?;
             let sound = match found {
-                Some(found) if !suspicious || found.is_whole()? => Some(found),
+                Some(found) if !suspicious || found.is_whole() => Some(found),
                 _ => None,
             };
             segments.push(match sound {
@@ -153,9 +153,12 @@ impl Known {
 mod tests {
     use std::collections::HashMap;
     use std::fs;
+    use std::sync::Arc;
 
+    use super::super::crash::disk::{Fault, Faulty, Plan};
     use super::super::edge::Edge;
     use super::*;
+    use crate::store::disk::Posix;
     use crate::tile::{TileError, TilePath};
 
     /// Tiles of a tree that grows.
@@ -192,12 +195,9 @@ mod tests {
         Hash::of(&[&number.to_be_bytes()])
     }
 
-    fn place(folder: &Path) -> Place {
-        Place::new(&Files::default(), folder, 0)
-    }
-
     fn open(folder: &Path, tiles: &Tiles, suspicious: bool) -> Known {
-        Known::open(place(folder), tiles, tiles.edge.size(), suspicious).unwrap()
+        let place = Place::new(&Files::default(), folder, 0);
+        Known::open(place, tiles, tiles.edge.size(), suspicious).unwrap()
     }
 
     fn finds_all(known: &Known, size: u64) -> bool {
@@ -265,6 +265,27 @@ mod tests {
         assert!((1..256).contains(&errors.count()));
         assert!(finds_all(&open(folder.path(), &tiles, true), 600));
         assert!(finds_all(&open(folder.path(), &tiles, false), 600));
+    }
+
+    /// A place of the disk that fails for ever keeps nobody from what can be derived.
+    #[test]
+    fn what_cannot_be_read_is_made_anew() {
+        let (folder, tiles) = (tempfile::tempdir().unwrap(), Tiles::of(600));
+        drop(open(folder.path(), &tiles, false));
+        let mut reads = 0;
+        for call in 0.. {
+            let plan = Arc::new(Plan::default());
+            plan.trace();
+            plan.arm(Fault::Io, call, false);
+            let files = Files::new(Arc::new(Faulty::new(Arc::new(Posix), Arc::clone(&plan), None)));
+            let opened = Known::open(Place::new(&files, folder.path(), 0), &tiles, 600, true);
+            let Some(hit) = plan.traced().into_iter().nth(usize::try_from(call).unwrap()) else { break };
+            if hit.starts_with("read ") {
+                assert!(finds_all(&opened.unwrap(), 600), "{hit}");
+                reads += 1;
+            }
+        }
+        assert!(reads > 10, "{reads}");
     }
 
     #[test]

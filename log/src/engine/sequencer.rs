@@ -50,8 +50,8 @@ struct Recovered {
     known: Option<Known>,
 }
 
-/// Reads what the folder holds and makes it consistent, as far as the last start or, where that is `suspicious`, all that is
-/// derived. If fewer entries are there than were published, or others, nothing is changed.
+/// Reads what the folder holds and makes it consistent. Of known leaves it reads all if it is `suspicious`, otherwise what says
+/// of which tree they are. If fewer entries are there than were published, or others, nothing is changed.
 fn recover(config: &Config, suspicious: bool) -> Result<Recovered, OpenError> {
     let mut publisher = Publisher::new(config);
     let published = publisher.recover(config)?;

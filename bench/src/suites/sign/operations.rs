@@ -35,8 +35,8 @@ enum Operation {
     Search(Searched),
 }
 
-/// Of a certificate without a proof. Each answer takes tens of milliseconds, most of them waiting: fewer connections would not
-/// keep an authority busy.
+/// Of a certificate without a proof. Most of an answer's time is waiting: sixteen connections did not keep an authority busy that
+/// kept more than twice their rate in an open loop.
 const ISSUE: Operation = Operation::Issue { connections: 128, per_second: 4_000 };
 /// Of one with it. One proof at a time: a second request waits, and keeps the prover busy.
 const PROVE: Operation = Operation::Issue { connections: 2, per_second: 20 };
