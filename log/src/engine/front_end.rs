@@ -324,7 +324,7 @@ impl Writer for FrontEnd {
             }
         };
         let tiles = match &self.leading {
-            Some(leading) => leading.tree.tiles(),
+            Some(leading) => leading.tree.tiles().clone(),
             None => RecentTiles::new(self.config.reader()),
         };
         placed.answer(published, tiles, &self.metrics);

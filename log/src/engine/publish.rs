@@ -119,7 +119,7 @@ impl Publisher {
 
     /// Signs, has cosigned and publishes a tree.
     pub(super) fn publish(&mut self, tree: &CommittedTree) -> Result<Published, AppendError> {
-        let (tiles, size, latest) = (&tree.tiles(), tree.size(), tree.latest());
+        let (tiles, size, latest) = (tree.tiles(), tree.size(), tree.latest());
         let tree = TileTree::new(tiles.clone(), size);
         let root = root(&tree, size).map_err(|error| {
             tracing::error!(%error, "the committed tree cannot be read");

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::command::{Answer, Draft};
 use super::freeze::{self, FreezeError};
 use super::intent::Intent;
-use super::known::{self, Known};
+use super::known::{self, Known, Untold};
 use super::metrics::{self, Metrics};
 use super::place::place;
 use super::publish::{Published, Publisher};
@@ -21,7 +21,7 @@ use crate::batch::{Batch, Sequenced};
 use crate::hash::Hash;
 use crate::store::files::FolderLock;
 use crate::store::wal::WriteAheadLog;
-use crate::tile::TILE_WIDTH;
+use crate::tile::{TILE_WIDTH, TileTree};
 
 /// Everything that the log's thread owns.
 pub(super) struct Sequencer {
@@ -33,6 +33,8 @@ pub(super) struct Sequencer {
     pub(super) publisher: Publisher,
     /// The leaves, where the layout lets equal submissions have equal ones.
     known: Option<Known>,
+    /// The segment of these that could not be read, until it was made anew.
+    suspect: Option<u64>,
     /// When storage failed or was last tried again: what is on disk is unknown until the folder is opened anew.
     failed: Option<Instant>,
     /// When witnesses were last asked.
@@ -50,9 +52,9 @@ struct Recovered {
     known: Option<Known>,
 }
 
-/// Reads what the folder holds and makes it consistent. Of known leaves it reads all if it is `suspicious`, otherwise what says
-/// of which tree they are. If fewer entries are there than were published, or others, nothing is changed.
-fn recover(config: &Config, suspicious: bool) -> Result<Recovered, OpenError> {
+/// Reads what the folder holds and makes it consistent; the segment of known leaves that is `suspect` is made anew. If fewer
+/// entries are there than were published, or others, nothing is changed.
+fn recover(config: &Config, suspect: Option<u64>) -> Result<Recovered, OpenError> {
     let mut publisher = Publisher::new(config);
     let published = publisher.recover(config)?;
     let is_begun = CommittedTree::is_begun(&config.objects())?;
@@ -64,15 +66,14 @@ fn recover(config: &Config, suspicious: bool) -> Result<Recovered, OpenError> {
     if committed == 0 && is_begun {
         return Err(OpenError::Uncommitted);
     }
-    let reader = config.reader();
-    publisher.compare(reader.clone(), &batches)?;
+    publisher.compare(config.reader(), &batches)?;
     wal.settle()?;
     let tree = CommittedTree::open(config.objects(), config.layout, &batches)?;
     let known = match config.layout {
         Layout::StaticCt => None,
         Layout::TlogTiles => {
             let place = known::Place::new(&config.files, &config.folder, config.known_height);
-            Some(Known::open(place, &reader, tree.size(), suspicious)?)
+            Some(Known::open(place, &TileTree::new(tree.tiles(), tree.size()), suspect)?)
         }
     };
     Ok(Recovered { wal, publisher, tree, known })
@@ -88,7 +89,7 @@ impl Sequencer {
 
     /// Opens a folder that was not found frozen under this lock.
     pub(super) fn open_locked(config: Config, lock: FolderLock) -> Result<Self, OpenError> {
-        let Recovered { wal, publisher, tree, known } = recover(&config, false)?;
+        let Recovered { wal, publisher, tree, known } = recover(&config, None)?;
         let mut sequencer = Self {
             trim_at: config.wal_limit,
             config,
@@ -96,6 +97,7 @@ impl Sequencer {
             tree,
             publisher,
             known,
+            suspect: None,
             failed: None,
             asked: Instant::now(),
             backlog: Backlog::default(),
@@ -112,7 +114,8 @@ impl Sequencer {
         freeze::forget_attempt(&self.config)?;
         // Two of them at once would take twice the memory.
         self.known = None;
-        let Recovered { wal, publisher, tree, known } = recover(&self.config, true)?;
+        let Recovered { wal, publisher, tree, known } = recover(&self.config, self.suspect)?;
+        self.suspect = None;
         (self.wal, self.publisher, self.tree, self.known) = (wal, publisher, tree, known);
         self.trim_at = self.config.wal_limit;
         self.complete()?;
@@ -143,19 +146,17 @@ impl Sequencer {
         metrics::add(&self.metrics.storage_failures, 1);
     }
 
-    /// The last index of a leaf; within, whether what may be it can be read: it may be this very one, and would stand twice.
-    ///
-    /// # Errors
-    /// Where what is known cannot be read, and has to be made anew.
-    fn find(&self, leaf: &Hash) -> io::Result<Result<Option<u64>, AppendError>> {
-        let Some(known) = &self.known else { return Ok(Ok(None)) };
-        let unreadable = Cell::new(false);
-        let found = known.find(leaf, |index| {
-            let found = self.tree.leaf(index);
-            unreadable.set(unreadable.get() || found.is_none());
-            found == Some(*leaf)
-        })?;
-        Ok(if unreadable.get() { Err(AppendError::Unavailable) } else { Ok(found) })
+    /// The last index of a leaf.
+    fn find(&self, leaf: &Hash) -> Result<Option<u64>, Untold> {
+        let Some(known) = &self.known else { return Ok(None) };
+        known.find(leaf, &TileTree::new(self.tree.tiles(), self.tree.size()))
+    }
+
+    /// Writes down the leaves by which duplicates are told, where there are enough for a file. Returns whether that went well.
+    fn seal(&mut self) -> bool {
+        let Some(known) = &mut self.known else { return true };
+        let sealed = known.seal(&TileTree::new(self.tree.tiles(), self.tree.size()));
+        sealed.inspect_err(|error| tracing::error!(%error, "leaves cannot be written down")).is_ok()
     }
 
     pub(super) fn commit(&mut self, entries: Vec<Sequenced>) -> Result<Published, AppendError> {
@@ -179,7 +180,6 @@ impl Sequencer {
         self.tree.append(std::slice::from_ref(&batch))?;
         if let Some(known) = &mut self.known {
             (batch.first..).zip(&batch.entries).for_each(|(index, entry)| known.push(&entry.leaf, index));
-            known.seal(self.tree.tiles(), self.tree.size())?;
         }
         if self.wal.bytes() > self.trim_at {
             let size = self.tree.size();
@@ -258,22 +258,25 @@ impl Writer for Sequencer {
             batch.into_iter().for_each(|(_, answer)| drop(answer.send(Err(error.clone()))));
             return;
         }
-        let lost = Cell::new(false);
+        let suspect = Cell::new(None);
         let mut placed = place(batch, self.tree.size(), |leaf| {
-            // From the first on that may be a duplicate or not, so that none is overtaken.
-            if lost.get() {
+            // Nobody is told anything by a file that cannot be read: from the first on whom it concerns, all come again.
+            if suspect.get().is_some() {
                 return Err(AppendError::Unavailable);
             }
             self.find(leaf).map_err(|error| {
-                tracing::error!(%error, "the leaves by which duplicates are told cannot be read");
-                lost.set(true);
+                tracing::error!(%error, "whether the log holds an entry cannot be told");
+                if let Untold::Segment(number, _) = error {
+                    suspect.set(Some(number));
+                }
                 AppendError::Unavailable
-            })?
+            })
         });
         self.backlog.add(placed.bytes());
         let published = self.commit(std::mem::take(&mut placed.entries));
         placed.answer(published, self.tree.tiles(), &self.metrics);
-        if lost.get() && self.failed.is_none() {
+        self.suspect = self.suspect.or(suspect.get());
+        if self.failed.is_none() && (self.suspect.is_some() || !self.seal()) {
             self.fail();
         }
     }

@@ -2,15 +2,13 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::edge::{Edge, EdgeTile};
 use super::intent::{Intent, sealed};
 use super::{Layout, OpenError};
 use crate::batch::Batch;
 use crate::bundle;
-use crate::hash::Hash;
 use crate::sct::TileLeaf;
 use crate::store::{Objects, Reader};
 use crate::tile::{TILE_WIDTH, TileError, TileKind, TilePath, TileSource};
@@ -62,16 +60,9 @@ impl CommittedTree {
         self.latest
     }
 
-    /// The leaf hash at an index; `None` where it cannot be read.
-    pub(crate) fn leaf(&self, index: u64) -> Option<Hash> {
-        let path = TilePath::in_tree(TileKind::Hashes(0), index / TILE_WIDTH, self.size())?;
-        let tile = self.recent.read_tile(&path).ok()?;
-        tile.chunks_exact(32).nth(usize::try_from(index % TILE_WIDTH).ok()?).and_then(Hash::from_slice)
-    }
-
     /// Tiles for proofs: from memory where they changed lately.
-    pub(crate) fn tiles(&self) -> RecentTiles {
-        self.recent.clone()
+    pub(crate) fn tiles(&self) -> &RecentTiles {
+        &self.recent
     }
 
     /// Integrates batches that are durable, and stores their tiles. Returns whether some became full.
@@ -255,46 +246,10 @@ impl TileSource for RecentTiles {
     }
 }
 
-/// Tiles that are read before they are asked for: enough that neither side waits for the other at each.
-const AHEAD: usize = 64;
-
-/// Hands on these leaf hashes of a tree of `size`, from the first of a tile to the last of one, or of all. Another thread reads
-/// ahead: of ten million entries they are in forty thousand files.
-pub(crate) fn leaves(
-    source: &(impl TileSource + Sync),
-    size: u64,
-    which: Range<u64>,
-    mut each: impl FnMut(u64, Hash),
-) -> Result<(), OpenError> {
-    let numbers = which.start / TILE_WIDTH..which.end.div_ceil(TILE_WIDTH);
-    let begun = numbers.start;
-    let (sender, tiles) = mpsc::sync_channel(AHEAD);
-    let read = move || {
-        for number in numbers {
-            let path = TilePath::in_tree(TileKind::Hashes(0), number, size).expect("the tile is in the tree");
-            let tile = source.read_tile(&path);
-            let is_last = tile.is_err();
-            if sender.send(tile).is_err() || is_last {
-                return;
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        std::thread::Builder::new().name("reading ahead".to_owned()).spawn_scoped(scope, read)?;
-        for (number, tile) in (begun..).zip(tiles) {
-            // Of a tile that is cut short no others' leaves are moved.
-            let first = number * TILE_WIDTH;
-            (first..)
-                .zip(tile?.chunks_exact(32).filter_map(Hash::from_slice))
-                .for_each(|(at, leaf)| each(at, leaf));
-        }
-        Ok(())
-    })
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
+    use std::sync::mpsc;
     use std::time::Duration;
 
     use super::*;
@@ -350,28 +305,5 @@ mod tests {
         assert_eq!(read.unwrap().unwrap(), [1; 32 * 256]);
         assert_eq!(old.join().unwrap().unwrap(), [7; 32 * 256]);
         recent.join().unwrap().unwrap();
-    }
-
-    /// Tiles of leaves that say their index, the first one cut short by a leaf.
-    struct Cut;
-
-    impl TileSource for Cut {
-        fn read_tile(&self, path: &TilePath) -> Result<Vec<u8>, TileError> {
-            let first = path.number * TILE_WIDTH;
-            let width = if path.number == 0 { 255 } else { u64::from(path.width) };
-            Ok((first..first + width).flat_map(|index| leaf(index).0).collect())
-        }
-    }
-
-    fn leaf(index: u64) -> Hash {
-        Hash::of(&[&index.to_be_bytes()])
-    }
-
-    #[test]
-    fn a_tile_that_is_cut_short_moves_no_other_leaf() {
-        let mut seen = Vec::new();
-        leaves(&Cut, 600, 0..600, |index, found| seen.push((index, found == leaf(index)))).unwrap();
-        let expected: Vec<_> = (0..600).filter(|index| *index != 255).map(|index| (index, true)).collect();
-        assert_eq!(seen, expected);
     }
 }

@@ -1,8 +1,9 @@
 //! Duplicates, and what they are told by.
 
+use std::fs;
 use std::path::Path;
 
-use sigveil_log::engine::{AppendError, Config, Log};
+use sigveil_log::engine::{AppendError, Config, Log, Shared};
 
 use crate::common::*;
 use crate::place::Place;
@@ -43,20 +44,31 @@ const ALTERATIONS: [&str; 7] = [
     "INSERT INTO sigveil_leaf SELECT log, sha256(hash), index FROM sigveil_leaf WHERE log = $LOG",
 ];
 
-/// In a folder there is nothing to alter: what duplicates are told by is in memory, made from the tree at each start.
-fn nothing_else_is_kept(folder: &Path) {
-    let mut names: Vec<_> = std::fs::read_dir(folder.join("log"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    assert_eq!(names, ["checkpoint", "lock", "tile", "wal"]);
+/// And to the files that a log in a folder has of them.
+const FILE_ALTERATIONS: [fn(&Path); 4] = [
+    |known| fs::remove_dir_all(known).unwrap(),
+    |known| fs::remove_file(known.join("1")).unwrap(),
+    |known| fs::write(known.join("0"), []).unwrap(),
+    |known| {
+        fs::copy(known.join("0"), known.join("1")).unwrap();
+    },
+];
+
+/// Does one of these; `false` if there are not so many.
+async fn alter(place: &Place, which: usize) -> bool {
+    if let Some(statements) = ALTERATIONS.get(which)
+        && place.alter(statements).await
+    {
+        return true;
+    }
+    let known = place.path().join("log/known");
+    FILE_ALTERATIONS.get(which).filter(|_| known.exists()).map(|alter| alter(&known)).is_some()
 }
 
 pub(crate) async fn duplicates_are_told_by_the_tree_at_a_start_whatever_was_done_to_the_leaves(
     place: &Place,
 ) {
-    let limited = || Config { wal_limit: 1, ..place.config() };
+    let limited = || Config { wal_limit: 1, known_height: 8, ..place.config() };
     let log = Log::open(limited()).unwrap();
     log.append_recurring(b"first and last".to_vec()).await.unwrap();
     let append = |n: u32| {
@@ -69,8 +81,9 @@ pub(crate) async fn duplicates_are_told_by_the_tree_at_a_start_whatever_was_done
     }
     assert_eq!(log.append_recurring(b"first and last".to_vec()).await.unwrap().index, 601);
     log.stop().await;
-    for alteration in ALTERATIONS {
-        let altered = place.alter(alteration).await;
+    let mut alterations = 0;
+    while alter(place, alterations).await {
+        alterations += 1;
         let log = reopen(limited).unwrap();
         let told = |body: Vec<u8>| {
             let log = log.clone();
@@ -78,20 +91,18 @@ pub(crate) async fn duplicates_are_told_by_the_tree_at_a_start_whatever_was_done
         };
         let sent: Vec<_> = (0..600u32).map(|n| told(n.to_be_bytes().to_vec())).collect();
         for (sent, index) in sent.into_iter().zip(&places) {
-            assert_eq!(sent.await.unwrap(), Err(AppendError::Duplicate(*index)), "{alteration}");
+            assert_eq!(sent.await.unwrap(), Err(AppendError::Duplicate(*index)), "{alterations}");
         }
         assert_eq!(told(b"first and last".to_vec()).await.unwrap(), Err(AppendError::Duplicate(601)));
         log.stop().await;
-        if !altered {
-            return nothing_else_is_kept(place.path());
-        }
     }
+    assert!(alterations >= FILE_ALTERATIONS.len());
+    let Some(Shared { journal: order, .. }) = place.config().shared else { return };
     // What was made anew is no alteration, and neither is what is taken after it.
     let log = reopen(limited).unwrap();
     assert_eq!(log.append_recurring(b"first and last".to_vec()).await, Err(AppendError::Duplicate(601)));
     log.append_opaque(b"another".to_vec()).await.unwrap();
     log.append_recurring(b"first and last".to_vec()).await.unwrap();
     log.stop().await;
-    let order = place.config().shared.unwrap().journal;
     assert!(order.connect(ORIGIN).unwrap().leaves_agree().unwrap());
 }

@@ -43,8 +43,8 @@ impl Shared {
     }
 }
 
-/// What the senders of these bodies are told, if all are told the same.
-pub(super) fn send(writer: &mut impl Writer, bodies: impl Iterator<Item = u64>) -> Option<AppendError> {
+/// What the senders of these bodies are told, who come in one batch.
+pub(super) fn told(writer: &mut impl Writer, bodies: impl Iterator<Item = u64>) -> Vec<Option<AppendError>> {
     let (drafts, answers): (Vec<_>, Vec<_>) = bodies
         .map(|body| {
             let (answer, receiver) = oneshot::channel();
@@ -52,7 +52,12 @@ pub(super) fn send(writer: &mut impl Writer, bodies: impl Iterator<Item = u64>) 
         })
         .unzip();
     writer.process(drafts);
-    let mut told: Vec<_> = answers.into_iter().map(|mut answer| answer.try_recv().unwrap().err()).collect();
+    answers.into_iter().map(|mut answer| answer.try_recv().unwrap().err()).collect()
+}
+
+/// What they are told, if all are told the same.
+pub(super) fn send(writer: &mut impl Writer, bodies: impl Iterator<Item = u64>) -> Option<AppendError> {
+    let mut told = told(writer, bodies);
     told.dedup();
     let [told] = <[_; 1]>::try_from(told).unwrap();
     told

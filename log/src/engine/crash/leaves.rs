@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::client::Run;
 use super::disk::Fault;
-use super::lead::send;
+use super::lead::{send, told};
 use super::place::Place;
 use super::remote::{MemoryBucket, MemoryOrder};
 use super::{Engine, FAULTS, REMOTE_FAULTS, is_death};
@@ -67,23 +67,26 @@ fn of_an_order_that_has_ended_they_are_left_alone() {
     assert!(order.is_altered());
 }
 
-/// A log in a folder, whose file of leaves is zeros behind its head.
-fn damaged() -> (Place, Run, Sequencer) {
+/// A log in a folder, of whose file of leaves pages are zeros.
+fn damaged(pages: impl Iterator<Item = u64>) -> (Place, Run, Sequencer) {
     let place = Place::memory();
     let run = Run::new(&place);
     let mut log = Sequencer::open(run.config()).unwrap();
     assert_eq!(send(&mut log, 0..BODIES), None);
     let path = run.config().folder.join("known/0");
-    let memory = place.memory.clone().unwrap();
-    let length = memory.read(&path).unwrap().len();
-    let file = memory.open(&path, Open::Existing).unwrap();
-    file.write_at(&vec![0; length - 512], 512).unwrap();
+    let file = place.memory.clone().unwrap().open(&path, Open::Existing).unwrap();
+    for page in pages {
+        file.write_at(&[0; 512], 512 * page).unwrap();
+    }
     (place, run, log)
 }
 
+/// Pages of a file of 256 leaves, behind its head.
+const PAGES: std::ops::RangeInclusive<u64> = 1..=6;
+
 #[test]
 fn a_file_that_is_damaged_under_a_running_log_is_made_anew() {
-    let (_place, run, mut log) = damaged();
+    let (_place, run, mut log) = damaged(PAGES);
     // It may be a duplicate, and so may whatever comes until the folder is opened again.
     assert_eq!(send(&mut log, 7..8), Some(AppendError::Unavailable));
     assert_eq!(send(&mut log, BODIES..BODIES + 1), Some(AppendError::Unavailable));
@@ -95,16 +98,41 @@ fn a_file_that_is_damaged_under_a_running_log_is_made_anew() {
     assert_eq!(send(&mut log, 7..8), Some(AppendError::Duplicate(7)));
 }
 
+/// Of a batch whoever comes before the first that cannot be told is taken, and nobody behind it.
+#[test]
+fn nobody_overtakes_what_may_be_a_duplicate() {
+    for page in PAGES {
+        let (_place, _run, mut log) = damaged(page..page + 1);
+        let sent = BODIES..BODIES + 60;
+        let told = told(&mut log, sent.clone());
+        let taken = told.iter().take_while(|told| told.is_none()).count();
+        assert!(told[taken..].iter().all(|told| *told == Some(AppendError::Unavailable)), "{told:?}");
+        assert!(taken < told.len(), "one in six has its home in this page");
+        assert_eq!(log.tree.size(), BODIES + taken as u64);
+        log.tend();
+        for (body, taken) in sent.zip(told.iter().map(Option::is_none)) {
+            let expected = taken.then_some(AppendError::Duplicate(body));
+            assert_eq!(send(&mut log, body..body + 1), expected);
+        }
+    }
+}
+
 #[test]
 fn whatever_goes_wrong_when_a_file_is_made_anew_it_is_the_trees_in_the_end() {
     for (_, fault) in FAULTS {
         let made_anew = |call: u64| {
-            let (place, mut run, mut log) = damaged();
+            let (place, mut run, mut log) = damaged(PAGES);
+            assert_eq!(send(&mut log, 7..8), Some(AppendError::Unavailable));
             let before = place.plan.calls();
             place.plan.arm(fault, call, is_death(fault));
-            let _ = log.heal();
+            let healed = log.heal();
             let reached = place.plan.calls() - before > call;
             place.plan.disarm();
+            if healed.is_err() && !is_death(fault) {
+                // What has to be made anew is not forgotten meanwhile.
+                log.heal().unwrap();
+                assert_eq!(send(&mut log, 7..8), Some(AppendError::Duplicate(7)), "{fault:?} at {call}");
+            }
             drop(log);
             run.begin(&place);
             let mut log = Sequencer::open(run.config()).unwrap();

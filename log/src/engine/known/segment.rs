@@ -1,30 +1,29 @@
 //! A file of the leaves of one complete subtree.
 //!
-//! A head, then pages of 512 bytes, each of 63 slots in the order of hashes. A leaf's home is the page that stands among all
-//! where its first bits stand among all bits, so that looking it up reads one page: what finds its home full lies in the next
-//! that is not, and all between them are full, as the last never is. Every page ends with a check that has the subtree's root
-//! in it, so that a file is of these leaves or of none.
+//! A head, then pages of 512 bytes, each of 63 slots, in order. A leaf's home is the page that stands among all where a hash of
+//! the subtree's root and the leaf stands among all hashes: whoever chooses leaves does not choose where they lie, since the
+//! root follows from all of them. Looking a leaf up reads its home, and what found it full lies in the next page that is not;
+//! all between them are full, as the last never is. Every page ends with a check that has the root in it, so that a file is of
+//! these leaves or of none.
 
-use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
 
-use super::{PREFIX_BITS, prefix};
 use crate::hash::Hash;
 use crate::store::disk::{DiskFile, Open};
 use crate::store::files::{Files, read_exact_at};
 
-const MAGIC: &[u8] = b"sigveil known leaves, version 1";
+const MAGIC: &[u8] = b"sigveil known leaves, version 2";
 const PAGE: usize = 512;
 const CHECK: usize = 8;
 const SLOTS: usize = (PAGE - CHECK) / 8;
-/// Leaves for each page: few enough that hardly one is full.
+/// Leaves for each page: few enough that one in fifty is full.
 const LOAD: u64 = 48;
 /// Pages that are written at once.
 const TOGETHER: usize = 2048;
 
-/// `tag ‖ number + 1`, or zero, which only others like it follow.
-type Slots = [u64; SLOTS];
+/// Of slots, or of zeros behind them.
+type Page = [u64; SLOTS];
 
 /// A file of leaves, open.
 #[derive(Debug)]
@@ -34,22 +33,25 @@ pub(super) struct Segment {
     homes: u64,
 }
 
+/// What stands for the leaf of this number in the subtree: `tag ‖ number + 1`.
+pub(super) fn slot(root: &Hash, leaf: &Hash, number: u32) -> u64 {
+    u64::from(tag(root, leaf)) << u32::BITS | (u64::from(number) + 1)
+}
+
+fn tag(root: &Hash, leaf: &Hash) -> u32 {
+    let [a, b, c, d, ..] = Hash::of(&[&root.0, &leaf.0]).0;
+    u32::from_be_bytes([a, b, c, d])
+}
+
 impl Segment {
-    /// The file of 2^`height` leaves whose subtree has this root; `None` where there is none, one of others, or one that cannot
-    /// be read.
-    ///
-    /// # Errors
-    /// Where it cannot be opened.
-    pub(super) fn open(files: &Files, path: &Path, root: Hash, height: u32) -> io::Result<Option<Self>> {
-        let file = match files.open(path, Open::Reading) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            file => file?,
-        };
+    /// The file of 2^`height` leaves whose subtree has this root, if there is one that can be read.
+    pub(super) fn open(files: &Files, path: &Path, root: Hash, height: u32) -> Option<Self> {
+        let file = files.open(path, Open::Reading).ok()?;
         let segment = Self { file, root, homes: homes(height) };
-        Ok(segment.read(0).is_ok_and(|head| head == content(MAGIC)).then_some(segment))
+        segment.read(0).is_ok_and(|head| head == content(MAGIC)).then_some(segment)
     }
 
-    /// Makes the file of `leaves`, which come in the order of their first bits with their numbers in the subtree, and opens it.
+    /// Makes the file, of what stands for each leaf, and opens it.
     ///
     /// # Errors
     /// From the file system.
@@ -58,11 +60,12 @@ impl Segment {
         path: &Path,
         root: Hash,
         height: u32,
-        leaves: impl Iterator<Item = (u64, u32)>,
+        mut slots: Vec<u64>,
     ) -> io::Result<Self> {
+        slots.sort_unstable();
         let homes = homes(height);
-        let slots = pages(homes, leaves).map(|slots| content(&slots.map(u64::to_be_bytes).concat()));
-        let mut contents = std::iter::once(content(MAGIC)).chain(slots);
+        let pages = pages(homes, &slots).map(|page| content(&page.map(u64::to_be_bytes).concat()));
+        let mut contents = std::iter::once(content(MAGIC)).chain(pages);
         let mut written = 0;
         let parts = std::iter::from_fn(|| {
             let mut part = Vec::with_capacity(TOGETHER * PAGE);
@@ -82,34 +85,24 @@ impl Segment {
     /// # Errors
     /// From the file system; [`io::ErrorKind::InvalidData`] or [`io::ErrorKind::UnexpectedEof`] where the file is damaged.
     pub(super) fn candidates(&self, leaf: &Hash) -> io::Result<Vec<u32>> {
-        let (prefix, mut found) = (prefix(leaf), Vec::new());
-        for page in home(prefix, self.homes).. {
-            let slots = self.slots(page)?;
-            found.extend(slots.iter().filter_map(|slot| {
-                let number = low(*slot).checked_sub(1)?;
-                (slot >> u32::BITS == u64::from(low(prefix))).then_some(number)
-            }));
-            if !is_full(&slots) {
+        self.tagged(tag(&self.root, leaf))
+    }
+
+    fn tagged(&self, tag: u32) -> io::Result<Vec<u32>> {
+        let mut found = Vec::new();
+        for at in home(tag, self.homes).. {
+            let page = self.page(at)?;
+            let numbers = page.iter().filter(|slot| upper(**slot) == tag);
+            found.extend(numbers.filter_map(|slot| lower(*slot).checked_sub(1)));
+            if !is_full(&page) {
                 break;
             }
         }
         Ok(found)
     }
 
-    /// Whether all pages can be read as they were written.
-    pub(super) fn is_whole(&self) -> bool {
-        for page in 0.. {
-            match self.slots(page) {
-                Err(_) => return false,
-                Ok(slots) if page + 1 >= self.homes && !is_full(&slots) => break,
-                Ok(_) => {}
-            }
-        }
-        true
-    }
-
-    fn slots(&self, page: u64) -> io::Result<Slots> {
-        let content = self.read(page + 1)?;
+    fn page(&self, at: u64) -> io::Result<Page> {
+        let content = self.read(at + 1)?;
         let slot = |at: usize| u64::from_be_bytes(std::array::from_fn(|byte| content[8 * at + byte]));
         Ok(std::array::from_fn(slot))
     }
@@ -132,33 +125,35 @@ fn homes(height: u32) -> u64 {
     (1_u64 << height).div_ceil(LOAD)
 }
 
-fn home(prefix: u64, homes: u64) -> u64 {
-    u64::try_from((u128::from(prefix) * u128::from(homes)) >> PREFIX_BITS).expect("below the number of pages")
+fn home(tag: u32, homes: u64) -> u64 {
+    (u64::from(tag) * homes) >> u32::BITS
 }
 
-fn low(bits: u64) -> u32 {
-    u32::try_from(bits & u64::from(u32::MAX)).expect("32 bits")
+fn upper(slot: u64) -> u32 {
+    u32::try_from(slot >> u32::BITS).expect("the upper half")
 }
 
-fn is_full(slots: &Slots) -> bool {
-    slots[SLOTS - 1] != 0
+fn lower(slot: u64) -> u32 {
+    u32::try_from(slot & u64::from(u32::MAX)).expect("the lower half")
 }
 
-/// All pages of leaves that come in order.
-fn pages(homes: u64, leaves: impl Iterator<Item = (u64, u32)>) -> impl Iterator<Item = Slots> {
-    let (mut leaves, mut waiting) = (leaves.peekable(), VecDeque::new());
-    let (mut page, mut is_last) = (0, false);
+fn is_full(page: &Page) -> bool {
+    page[SLOTS - 1] != 0
+}
+
+/// All pages of slots that come in order.
+fn pages(homes: u64, slots: &[u64]) -> impl Iterator<Item = Page> {
+    let mut slots = slots.iter().copied().peekable();
+    let (mut at, mut is_last) = (0, false);
     std::iter::from_fn(move || {
         if is_last {
             return None;
         }
-        while let Some((prefix, number)) = leaves.next_if(|(prefix, _)| home(*prefix, homes) <= page) {
-            waiting.push_back(u64::from(low(prefix)) << u32::BITS | (u64::from(number) + 1));
-        }
-        let slots = std::array::from_fn(|_| waiting.pop_front().unwrap_or(0));
-        page += 1;
-        is_last = page >= homes && !is_full(&slots);
-        Some(slots)
+        let mut next = || slots.next_if(|slot| home(upper(*slot), homes) <= at).unwrap_or(0);
+        let page = std::array::from_fn(|_| next());
+        at += 1;
+        is_last = at >= homes && !is_full(&page);
+        Some(page)
     })
 }
 
@@ -177,87 +172,107 @@ fn check(root: &Hash, at: u64, content: &[u8]) -> [u8; CHECK] {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
 mod tests {
+    use std::collections::HashMap;
     use std::fs;
 
     use proptest::prelude::*;
 
-    use super::super::table::Table;
     use super::*;
 
     const HEIGHT: u32 = 8;
     const ROOT: Hash = Hash([9; 32]);
 
-    fn written(folder: &Path, leaves: &[Hash]) -> Segment {
-        let mut table = Table::new(0, 0);
-        leaves.iter().zip(0..).for_each(|(leaf, index)| table.insert(leaf, index));
-        let leaves = table.before(leaves.len() as u64);
-        Segment::write(&Files::default(), &folder.join("known/0"), ROOT, HEIGHT, leaves).unwrap()
+    fn written(folder: &Path, slots: Vec<u64>) -> Segment {
+        Segment::write(&Files::default(), &folder.join("known/0"), ROOT, HEIGHT, slots).unwrap()
     }
 
     fn opened(folder: &Path, root: Hash) -> Option<Segment> {
-        Segment::open(&Files::default(), &folder.join("known/0"), root, HEIGHT).unwrap()
+        Segment::open(&Files::default(), &folder.join("known/0"), root, HEIGHT)
+    }
+
+    fn leaf(number: u32) -> Hash {
+        Hash::of(&[&number.to_be_bytes()])
+    }
+
+    fn numbered(tags: &[u32]) -> Vec<u64> {
+        tags.iter().zip(1u64..).map(|(tag, number)| u64::from(*tag) << 32 | number).collect()
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
-        /// However many have one home, that of the last page too, all are found, and what has none of their bits is not.
+        /// However many have one home, that of the last page too, all are found, and nothing else is.
         #[test]
-        fn every_leaf_is_found(firsts in proptest::collection::vec(prop_oneof![Just(0u8), Just(255), any::<u8>()], 256)) {
-            let leaf = |(first, number): (&u8, u64)| {
-                let mut leaf = Hash::of(&[&number.to_be_bytes()]);
-                (leaf.0[0], leaf.0[1]) = (*first, if *first == 255 { 255 } else { leaf.0[1] });
-                leaf
-            };
-            let leaves: Vec<Hash> = firsts.iter().zip(0..).map(leaf).collect();
+        fn every_tag_is_found(
+            tags in proptest::collection::vec(prop_oneof![0..9u32, u32::MAX - 9.., any::<u32>()], 256),
+        ) {
             let folder = tempfile::tempdir().unwrap();
-            drop(written(folder.path(), &leaves));
+            drop(written(folder.path(), numbered(&tags)));
             let segment = opened(folder.path(), ROOT).unwrap();
-            prop_assert!(segment.is_whole());
-            for (leaf, number) in leaves.iter().zip(0u32..) {
-                prop_assert_eq!(segment.candidates(leaf).unwrap(), vec![number]);
-                let mut other = *leaf;
-                other.0[4] ^= 1;
-                prop_assert!(!segment.candidates(&other).unwrap().contains(&number));
+            for tag in tags.iter().flat_map(|tag| [*tag, tag ^ 1]) {
+                let expected: Vec<u32> = (0..256).filter(|number| tags[*number as usize] == tag).collect();
+                prop_assert_eq!(segment.tagged(tag).unwrap(), expected);
             }
         }
     }
 
     #[test]
+    fn a_leaf_is_found_by_its_hash_with_the_root() {
+        let folder = tempfile::tempdir().unwrap();
+        let segment =
+            written(folder.path(), (0..256).map(|number| slot(&ROOT, &leaf(number), number)).collect());
+        assert!((0..256).all(|number| segment.candidates(&leaf(number)).unwrap().contains(&number)));
+    }
+
+    /// Leaves are chosen by whoever sends entries, as many as they like: those that lie together under one root do not under
+    /// another, and the root follows from all leaves.
+    #[test]
+    fn leaves_that_were_chosen_lie_apart() {
+        let homes = homes(12);
+        let home = |root, leaf: &Hash| home(tag(&root, leaf), homes);
+        let chosen: Vec<Hash> = (0..10_000).map(leaf).filter(|leaf| home(ROOT, leaf) == 0).collect();
+        let mut lie = HashMap::<u64, u32>::new();
+        chosen.iter().for_each(|leaf| *lie.entry(home(Hash([8; 32]), leaf)).or_default() += 1);
+        // Some 116 in 86 pages.
+        assert!(chosen.len() > 63 && lie.values().all(|together| *together < 15), "{lie:?}");
+    }
+
+    #[test]
     fn a_file_that_was_damaged_anywhere_says_so() {
         let folder = tempfile::tempdir().unwrap();
-        let leaves: Vec<Hash> = (0..256u64).map(|number| Hash::of(&[&number.to_be_bytes()])).collect();
-        drop(written(folder.path(), &leaves));
+        // None is full, so that there are no more than are homes.
+        drop(written(folder.path(), (0..256).map(|number| slot(&ROOT, &leaf(number), number)).collect()));
         let path = folder.path().join("known/0");
         let whole = fs::read(&path).unwrap();
+        let pages = homes(HEIGHT);
+        assert_eq!(whole.len() as u64, (pages + 1) * PAGE as u64);
+        let damaged =
+            |segment: &Segment| (0..pages).filter(|at| segment.page(*at).is_err()).collect::<Vec<_>>();
+        assert!(damaged(&opened(folder.path(), ROOT).unwrap()).is_empty());
         for at in (0..whole.len()).step_by(61).chain([0, PAGE - 1, whole.len() - 1]) {
             let mut bytes = whole.clone();
             bytes[at] ^= 1;
             fs::write(&path, bytes).unwrap();
-            let found = opened(folder.path(), ROOT);
-            assert_eq!(found.is_some(), at >= PAGE, "the head is looked at first: {at}");
-            if let Some(segment) = found {
-                assert!(!segment.is_whole(), "{at}");
-                let refused = leaves.iter().filter(|leaf| segment.candidates(leaf).is_err()).count();
-                assert!(refused > 0, "{at}");
-            }
+            let found = opened(folder.path(), ROOT).map(|segment| damaged(&segment));
+            let expected = (at / PAGE).checked_sub(1).map(|page| vec![page as u64]);
+            assert_eq!(found, expected, "the head is looked at first: {at}");
         }
         for length in [0, PAGE / 2, PAGE, whole.len() - 1, whole.len() - PAGE] {
             fs::write(&path, &whole[..length]).unwrap();
-            assert!(opened(folder.path(), ROOT).is_none_or(|segment| !segment.is_whole()), "{length}");
+            assert!(
+                opened(folder.path(), ROOT).is_none_or(|segment| damaged(&segment).contains(&(pages - 1)))
+            );
         }
         // Pages that changed places, and a file of other leaves.
         let mut bytes = whole.clone();
         bytes[PAGE..3 * PAGE].rotate_left(PAGE);
         fs::write(&path, bytes).unwrap();
-        assert!(!opened(folder.path(), ROOT).unwrap().is_whole());
+        assert_eq!(damaged(&opened(folder.path(), ROOT).unwrap()), [0, 1]);
         fs::write(&path, &whole).unwrap();
         assert!(opened(folder.path(), Hash([8; 32])).is_none());
         // One of another version, sound in itself.
-        let head = content(b"sigveil known leaves, version 2");
+        let head = content(b"sigveil known leaves, version 1");
         fs::write(&path, [&head[..], &check(&ROOT, 0, &head), &whole[PAGE..]].concat()).unwrap();
         assert!(opened(folder.path(), ROOT).is_none());
-        fs::write(&path, whole).unwrap();
-        assert!(opened(folder.path(), ROOT).unwrap().is_whole());
     }
 }
