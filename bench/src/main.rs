@@ -1,6 +1,6 @@
 //! `sigveil-bench`: one harness for every figure.
 //!
-//! Each suite measures and returns rows; nothing else in the repository states a time or a size. Comparisons run both
+//! Each suite measures and returns rows; no test asserts a time or a size of memory. Comparisons run both
 //! sides in the same run, interleaved, and state the ratio with its interval.
 
 mod baseline;

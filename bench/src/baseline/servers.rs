@@ -161,8 +161,7 @@ impl Stack {
     /// Rekor v2 over a POSIX file system, with checkpoints at this interval.
     ///
     /// With `--persistent-antispam`, whose default is false: without it Rekor v2 knows an entry again among the last 256 only,
-    /// with it among all, by a database on disk. Ours knows all, by an index in memory that each start makes of the leaf
-    /// hashes on disk.
+    /// with it among all, by a database on disk. Ours knows all, in memory and by files.
     pub(crate) fn rekor2(&mut self, name: &str, interval: Duration) -> anyhow::Result<Served> {
         let program = self.programs.get("rekor2")?;
         let [http, grpc, metrics] = free_ports()?.map(|port: u16| port.to_string());

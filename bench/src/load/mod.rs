@@ -18,7 +18,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 
 use crate::machine::cpu_seconds;
-use crate::stats::quantile;
 use connection::Connection;
 pub(crate) use observed::Observed;
 pub(crate) use prepare::prepared;
@@ -227,16 +226,18 @@ async fn open(target: &Arc<Target>, bodies: Vec<Vec<u8>>, due: Vec<Duration>) ->
     Ok(observed)
 }
 
-/// By how much the latency of what was due later is above that of what was due before, for each second of the load: of its last
-/// quarter and of its second, by their medians. With a server that does not keep up it rises for as long as it is asked.
+/// By what part of all that comes those who wait become more, from an open loop's second quarter to its last, of who was done
+/// when each was due and how long it waited. How many wait says that in whatever order a server answers: one that takes the
+/// latest first has some wait for ever, and latencies that do not rise.
 fn growth(done: &[(f64, f64)]) -> Option<f64> {
     let end = done.iter().map(|(due, _)| *due).fold(0.0, f64::max);
-    let median = |from: f64, to: f64| {
-        let within = done.iter().filter(|(due, _)| (from * end..=to * end).contains(due));
-        let latencies: Vec<f64> = within.map(|(_, latency)| *latency).collect();
-        (!latencies.is_empty()).then(|| quantile(&latencies, 0.5))
+    let waiting = |from: f64, to: f64| {
+        let within =
+            |(due, latency): &(f64, f64)| ((due + latency).min(to * end) - due.max(from * end)).max(0.0);
+        done.iter().map(within).sum::<f64>() / ((to - from) * end)
     };
-    Some((median(0.75, 1.0)? - median(0.25, 0.5)?) / (0.5 * end))
+    let rate = done.len() as f64 / end;
+    (end > 0.0).then(|| (waiting(0.75, 1.0) - waiting(0.25, 0.5)) / (0.5 * end) / rate)
 }
 
 #[cfg(test)]
@@ -292,16 +293,19 @@ mod tests {
     }
 
     #[test]
-    fn a_latency_that_rises_with_the_load_is_told_from_one_that_does_not() {
+    fn a_load_that_is_too_much_is_told_from_one_that_is_not() {
         let load = |latency: fn(f64) -> f64| -> Vec<(f64, f64)> {
             (0..1000).map(|n| f64::from(n) * 0.01).map(|due| (due, latency(due))).collect()
         };
-        // A server that is asked for a quarter more than it can do is behind by as much of each second.
-        assert!((growth(&load(|due| 0.1 + 0.25 * due)).unwrap() - 0.25).abs() < 1e-2);
+        // A server that is asked for a quarter more than it can do leaves a fifth of it behind.
+        assert!((growth(&load(|due| 0.1 + 0.25 * due)).unwrap() - 0.2).abs() < 1e-2);
+        // And so if it answers four of five at once, and the others in the end.
+        let unfair = |due: f64| if (due * 100.0).round() % 5.0 == 0.0 { 12.0 - due } else { 0.1 };
+        assert!((growth(&load(unfair)).unwrap() - 0.2).abs() < 1e-2);
         // Whoever answers each second has some wait longer than others, and none the longer the more came before.
         assert!(growth(&load(|due| 1.0 - due.fract())).unwrap().abs() < 0.02);
         // What is slow only at the beginning is warm afterwards.
-        assert!(growth(&load(|due| if due < 1.0 { 3.0 } else { 0.1 })).unwrap().abs() < 1e-9);
+        assert!(growth(&load(|due| if due < 1.0 { 1.2 } else { 0.1 })).unwrap().abs() < 1e-9);
         assert!(growth(&[]).is_none());
     }
 

@@ -28,7 +28,7 @@ pub(crate) struct Observed {
     pub(super) wall: f64,
     /// Of a closed loop, what each connection did per second until its own last answer, in sum.
     pub(super) rate: f64,
-    /// Of an open loop, by how much latency rose for each second of it, if enough was done to say that.
+    /// Of an open loop, by what part of all that came those who waited became more, if enough was done to say that.
     pub(super) growth: Option<f64>,
     /// CPU seconds that this process used meanwhile.
     pub(super) own: f64,
@@ -89,7 +89,7 @@ impl Observed {
         self.rate
     }
 
-    /// By how much the latency of an open loop rose for each second of it, in seconds; `None` where too little was done.
+    /// By what part of all that came in an open loop those who waited became more; `None` where too little was done.
     pub(crate) fn growth(&self) -> Option<f64> {
         self.growth
     }

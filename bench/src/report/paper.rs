@@ -1,7 +1,7 @@
 //! A text whose numbers are recorded ones: `{suite name metric}` becomes the figure with its unit, and
 //! `{suite name metric interval}` the figure with its 95 % interval; `{cost name}` is a cost with what it is at least and at
 //! most, and `{basis rate}`, `{basis size}` and `{basis size_rekor1}` are the load and sizes at which costs are reckoned. `{machine}`
-//! is the one that was measured on. A brace that stands for itself is doubled.
+//! is the one that was measured on, `{commit}` what was measured. A brace that stands for itself is doubled.
 
 use anyhow::{Context as _, bail};
 
@@ -46,6 +46,7 @@ fn figure(inside: &str, data: &Data, costs: &[Cost]) -> anyhow::Result<String> {
             return Ok(format!("{typical} [{low}, {high}]"));
         }
         ["machine"] => return Ok(data.first().machine.described()),
+        ["commit"] => return Ok(data.first().commit.clone()),
         ["basis", what] => {
             let basis = Basis::of(data);
             let number = match what {
@@ -86,14 +87,14 @@ mod tests {
         let data = Data::read(folder.path()).unwrap();
         let costs = [Cost { id: "x", name: "x", low: 1.0, typical: 2.0, high: 150.0, swings: Vec::new() }];
         let text = filled(
-            "{{x}} {log a p50}, {log b/a p50} times; {log a p50 interval}; {cost x} at {basis rate} on {machine}.",
+            "{{x}} {log a p50}, {log b/a p50} times; {log a p50 interval}; {cost x} at {basis rate} on {machine}, {commit}.",
             &data,
             &costs,
         );
         let text = text.unwrap();
         assert_eq!(
             text,
-            "{x} 250.00 ms, 4 times; 250.00 ms [225.00 ms, 275.00 ms]; $2.00 [$1.00, $150] at 1,600 on <x>, 2 cores, 0 GiB, adx, bmi2."
+            "{x} 250.00 ms, 4 times; 250.00 ms [225.00 ms, 275.00 ms]; $2.00 [$1.00, $150] at 1,600 on <x>, 2 cores, 0 GiB, adx, bmi2, abc."
         );
         for wrong in [
             "{log a p99}",

@@ -1,8 +1,8 @@
 //! A rate that rises until a server no longer keeps up: open loops, one after the other, the same moments for each side.
 //!
-//! A rate is kept when every request is answered and those that are due later wait no longer than those before: latency may
-//! rise by a tenth of the time that goes by, so that a server which is asked for a tenth more than it can do still counts as
-//! keeping up. How often it answers, at once or at checkpoints, makes no difference, as half a span has whole intervals. A low rate is asked for as long as
+//! A rate is kept when every request is answered and those who wait do not become more: no more than by a tenth of those who
+//! come, so that a server which is asked for a tenth more than it can do still counts as keeping up. How often it answers, at
+//! once or at checkpoints, makes no difference, as a quarter of a span has whole intervals. A low rate is asked for as long as
 //! [`LEAST`] requests take. `SIDE_sN` are the rows at N a second; `SIDE_sweep` has the highest rate that was kept
 //! (`rate_kept`; 0 where the lowest was not) and the first that was not (`rate_lost`; absent where all were, and then the
 //! server can do that highest one at least). A server that dies has lost no rate: the sweep fails.
@@ -25,7 +25,7 @@ const METRICS: [(&str, Unit); 7] = [
     ("client_cpu", Unit::Seconds),
     ("kept", Unit::One),
 ];
-/// The part of the time that goes by, by which latency may rise.
+/// The part of those who come, by which those who wait may become more.
 const SLACK: f64 = 0.1;
 /// Requests of a rate, on average and at least.
 const LEAST: f64 = 40.0;
