@@ -36,7 +36,28 @@ pub enum Kind {
 /// What is held until it is dropped.
 pub trait Held: Send + Sync + fmt::Debug {}
 
-impl Held for File {}
+/// A lock of the system's, given back by a call of its own: it is with the open file, which a child has too until it becomes
+/// another program.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Held for Lock {}
+
+impl Lock {
+    fn of(file: File) -> io::Result<Option<Self>> {
+        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Self(file))),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = rustix::fs::flock(&self.0, rustix::fs::FlockOperation::Unlock);
+    }
+}
 
 /// A file system, call by call. Errors are the system's; an interrupted call is repeated by the caller.
 #[allow(clippy::missing_errors_doc, reason = "all errors are the file system's")]
@@ -140,11 +161,7 @@ impl Disk for Posix {
 
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
-        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Box::new(file))),
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        Ok(Lock::of(file)?.map(|lock| Box::new(lock) as Box<dyn Held>))
     }
 }
 
@@ -168,5 +185,25 @@ impl DiskFile for File {
     fn length_and_names(&self) -> io::Result<(u64, u64)> {
         let metadata = self.metadata()?;
         Ok((metadata.len(), metadata.nlink()))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
+mod tests {
+    use super::*;
+
+    /// As a child has it between its start and the program that it becomes.
+    #[test]
+    fn a_lock_that_is_given_back_is_free_though_another_has_the_open_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let file = File::create(&path).unwrap();
+        let childs = file.try_clone().unwrap();
+        let lock = Lock::of(file).unwrap();
+        assert!(lock.is_some() && Posix.lock(&path).unwrap().is_none());
+        drop(lock);
+        assert!(Posix.lock(&path).unwrap().is_some());
+        drop(childs);
     }
 }
