@@ -267,7 +267,7 @@ mod tests {
     fn malformed_workloads_are_refused_by_name() {
         for (from, to, said) in [
             ("rounds = 2\nsignings", "rounds = 0\nsignings", "sign"),
-            ("rates = [400, 1600, 3200]", "rates = [400, 1600, 1600]", "sweep.rates"),
+            ("rates = [400, 1600]", "rates = [400, 1600, 1600]", "sweep.rates"),
             ("connections = [1, 64]\nrates", "connections = [0, 64]\nrates", "log.connections"),
             ("connections = [1, 64]\nrates", "connections = []\nrates", "log.connections: one"),
             ("slow_connections = []", "slow_connections = [65]", "log.slow_connections: of"),
