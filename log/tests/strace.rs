@@ -123,7 +123,20 @@ impl Disk for Counting {
     fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn Held>>> {
         self.count("openat");
         self.count("flock");
-        Posix.lock(path)
+        let lock = Posix.lock(path)?;
+        Ok(lock.map(|lock| Box::new(CountingLock(self.clone(), lock)) as Box<dyn Held>))
+    }
+}
+
+/// Gives back what it holds by a call, once it is counted.
+#[derive(Debug)]
+struct CountingLock(Counting, #[allow(dead_code, reason = "held until it is dropped")] Box<dyn Held>);
+
+impl Held for CountingLock {}
+
+impl Drop for CountingLock {
+    fn drop(&mut self) {
+        self.0.count("flock");
     }
 }
 
@@ -247,8 +260,7 @@ fn seen(trace: &str, folder: &str) -> Counts {
         "mmap",
     ];
     let mut counts = Counts::new();
-    // To give a lock back can do nothing wrong.
-    for line in trace.lines().filter(|line| line.contains(folder) && !line.contains("LOCK_UN")) {
+    for line in trace.lines().filter(|line| line.contains(folder)) {
         let call = line.split_whitespace().nth(1).and_then(|rest| rest.split('(').next()).unwrap_or_default();
         if CALLS.contains(&call) {
             let name = match call {
