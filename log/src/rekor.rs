@@ -53,7 +53,7 @@ pub fn router_with(log: Log, further: Router) -> Router {
 
 async fn create(State(log): State<Log>, body: Bytes) -> Response {
     match HashedRekord::from_request(&body).map(Entry::HashedRekord) {
-        Ok(entry) => answer(&log, &entry, log.append(&entry).await),
+        Ok(entry) => append(&log, &entry).await,
         Err(error) => refuse(&error.into()),
     }
 }
@@ -63,25 +63,36 @@ async fn create_own(State(log): State<Log>, body: Bytes) -> Response {
         Ok(Entry::HashedRekord(_)) => {
             refuse(&EntryError::KindNotServed("hashedrekord at this address").into())
         }
-        Ok(entry) => answer(&log, &entry, log.append(&entry).await),
+        Ok(entry) => append(&log, &entry).await,
         Err(error) => refuse(&error.into()),
     }
 }
 
 async fn create_sealed(State(log): State<Log>, body: Bytes) -> Response {
     match SealedPayload::from_request(&body) {
-        Ok((entry, payload)) => answer(&log, &entry, log.append_sealed(&entry, &payload).await),
+        Ok((entry, payload)) => {
+            answer(&log, &entry, &entry.body(), log.append_sealed(&entry, &payload).await)
+        }
         Err(error) => refuse(&error.into()),
     }
 }
 
-fn answer(log: &Log, entry: &Entry, receipt: Result<Receipt, AppendError>) -> Response {
+async fn append(log: &Log, entry: &Entry) -> Response {
+    match log.verified(entry) {
+        Ok(body) => answer(log, entry, &body, log.append_opaque(body.clone()).await),
+        Err(error) => refuse(&error),
+    }
+}
+
+fn answer(log: &Log, entry: &Entry, body: &[u8], receipt: Result<Receipt, AppendError>) -> Response {
     match receipt {
         Err(error) => refuse(&error),
         Ok(Receipt { index, tree_size, root, proof, checkpoint, .. }) => {
-            let proven = ProvenEntry { index, tree_size, root, proof: &proof, checkpoint: &checkpoint };
-            let body = transparency_log_entry(log.key(), entry, &proven).to_string();
-            (StatusCode::CREATED, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+            let (proof, checkpoint) = (&proof[..], &checkpoint[..]);
+            let kind_version = entry.kind_version();
+            let proven = ProvenEntry { kind_version, body, index, tree_size, root, proof, checkpoint };
+            let answer = transparency_log_entry(log.key(), &proven);
+            (StatusCode::CREATED, [(header::CONTENT_TYPE, "application/json")], answer).into_response()
         }
     }
 }

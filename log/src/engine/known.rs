@@ -8,7 +8,6 @@
 //! All of it is derived: what is not there, or is of another tree, is made anew from the tree's tiles when the log opens, and
 //! what turns out to be damaged when its folder is opened again.
 
-mod leaves;
 mod segment;
 mod table;
 
@@ -16,7 +15,7 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::OpenError;
+use super::{OpenError, leaves};
 use crate::hash::Hash;
 use crate::merkle::NodeSource as _;
 use crate::store::files::Files;

@@ -28,6 +28,7 @@ mod intent;
 #[cfg(test)]
 mod interrupted;
 mod known;
+mod leaves;
 mod metrics;
 mod place;
 mod publish;
@@ -144,6 +145,11 @@ impl Log {
     /// # Errors
     /// [`AppendError`].
     pub async fn append(&self, entry: &Entry) -> Result<Receipt, AppendError> {
+        self.append_opaque(self.verified(entry)?).await
+    }
+
+    /// The body of an entry, if its signatures and this log allow that it is appended.
+    pub(crate) fn verified(&self, entry: &Entry) -> Result<Vec<u8>, AppendError> {
         match entry {
             Entry::HashedRekord(entry) => entry.verify()?,
             Entry::Redaction(record) => {
@@ -165,7 +171,7 @@ impl Log {
             Entry::IssuerKeys(_) => return Err(EntryError::KindNotServed("issuer-keys").into()),
             Entry::ProofReceipt(_) => return Err(EntryError::KindNotServed("proof-receipt").into()),
         }
-        self.append_opaque(entry.body()).await
+        Ok(entry.body())
     }
 
     /// Appends the proof of a deferred certificate. No face of the log takes one from outside: nobody signs it, and what it

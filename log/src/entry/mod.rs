@@ -26,8 +26,8 @@ pub use redaction::{
 pub use sealed::{SealedEntry, SealedField, SealedPayload, sealed_digest};
 pub use signature::{HashAlgorithm, KeyDetails, Signature, Verifier};
 
-pub(crate) use body::base64_bytes;
 use body::{Envelope, canonical, parse_envelope};
+pub(crate) use body::{base64_bytes, decimal};
 
 use crate::hash::Hash;
 use crate::merkle::leaf_hash;

@@ -13,8 +13,10 @@ use crate::engine::AppendError;
 use crate::engine::front_end::FrontEnd;
 use crate::engine::run::Writer as _;
 use crate::engine::sequencer::Sequencer;
+use crate::store::bucket::Bucket as _;
 use crate::store::disk::{Disk as _, Open};
 use crate::store::shared::Connect as _;
+use crate::tile::{TileKind, TilePath};
 
 /// One full tile, and some that the order still has.
 const BODIES: u64 = 300;
@@ -65,6 +67,33 @@ fn of_an_order_that_has_ended_they_are_left_alone() {
     order.alter_leaves();
     drop(<FrontEnd as Engine>::open(run.config()).unwrap());
     assert!(order.is_altered());
+}
+
+/// A tile of leaves has a bit turned: one that a full tile above covers, or one that only what is published does.
+#[test]
+fn of_a_damaged_tile_no_leaves_are_made_anew() {
+    const ENTRIES: u64 = 256 * 257 + 1;
+    let (order, bucket) = (MemoryOrder::default(), MemoryBucket::default());
+    let place = Place::memory().sharing(Arc::new(order.clone()), Some(Arc::new(bucket.clone()) as Arc<_>));
+    let run = Run::new(&place);
+    let mut front_end = <FrontEnd as Engine>::open(run.config()).unwrap();
+    for from in (0..ENTRIES).step_by(256) {
+        assert_eq!(send(&mut front_end, from..ENTRIES.min(from + 256)), None);
+    }
+    drop(front_end);
+    order.alter_leaves();
+    for (number, reason) in [(3, "log-unreadable"), (256, "log-published-differs")] {
+        let name = TilePath::in_tree(TileKind::Hashes(0), number, ENTRIES).unwrap().to_string();
+        let (whole, _) = bucket.get(&name).unwrap().unwrap();
+        let mut damaged = whole.clone();
+        damaged[40] ^= 1;
+        bucket.overwrite(&name, &damaged).unwrap();
+        let refused = <FrontEnd as Engine>::open(run.config()).map(drop).unwrap_err();
+        assert_eq!((refused.reason(), order.is_altered()), (reason, true), "{refused}");
+        bucket.overwrite(&name, &whole).unwrap();
+    }
+    drop(<FrontEnd as Engine>::open(run.config()).unwrap());
+    assert!(!order.is_altered());
 }
 
 /// A log in a folder, of whose file of leaves pages are zeros.

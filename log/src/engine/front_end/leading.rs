@@ -25,6 +25,28 @@ pub(super) struct Leading {
     _lock: Option<FolderLock>,
 }
 
+/// What is published, and what is ordered, which has that root; of an order that keeps no batch, an empty one at its end.
+pub(super) fn published_and_ordered(
+    config: &Config,
+    journal: &mut dyn Journal,
+) -> Result<(Publisher, Ordered), OpenError> {
+    let mut publisher = Publisher::new(config);
+    let published = publisher.recover(config)?;
+    let is_begun = CommittedTree::is_begun(&config.objects())?;
+    let mut ordered = journal.read(None)?;
+    if ordered.size < published {
+        return Err(OpenError::PublishedAhead { published, committed: ordered.size });
+    }
+    if ordered.size == 0 && is_begun {
+        return Err(OpenError::Uncommitted);
+    }
+    if ordered.batches.is_empty() {
+        ordered.batches.push(Batch { first: ordered.size, entries: Vec::new() });
+    }
+    publisher.compare(config.reader(), &ordered.batches)?;
+    Ok((publisher, ordered))
+}
+
 impl Leading {
     /// Begins to lead: reads what is ordered and stored, and completes what was interrupted. `None` when another process
     /// still writes to the folder. One that led before says how much of what was withheld it knew then.
@@ -40,20 +62,7 @@ impl Leading {
                 held => held,
             },
         };
-        let mut publisher = Publisher::new(config);
-        let published = publisher.recover(config)?;
-        let is_begun = CommittedTree::is_begun(&config.objects())?;
-        let Ordered { mut batches, size: committed, withheld } = journal.read(None)?;
-        if committed < published {
-            return Err(OpenError::PublishedAhead { published, committed });
-        }
-        if committed == 0 && is_begun {
-            return Err(OpenError::Uncommitted);
-        }
-        if batches.is_empty() {
-            batches.push(Batch { first: committed, entries: Vec::new() });
-        }
-        publisher.compare(config.reader(), &batches)?;
+        let (publisher, Ordered { batches, withheld, .. }) = published_and_ordered(config, journal)?;
         let erased = if withheld == 0 { 0 } else { journal.erased()? };
         // A folder may have been completed from a copy that is older, since this process was not there.
         let knew = knew.unwrap_or(if lock.is_some() { 0 } else { erased });
@@ -73,7 +82,7 @@ impl Leading {
             tree => tree,
         }?;
         // Whoever led before may have gone between publishing and saying so, and there may be nothing more to publish.
-        journal.announce(published)?;
+        journal.announce(publisher.published_size())?;
         if erased < withheld {
             journal.announce_erased(withheld)?;
         }

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
 
-use super::{OpenError, leaves};
+use crate::engine::{OpenError, leaves};
 use crate::hash::Hash;
 use crate::tile::{TileSource, TileTree};
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::mpsc;
 
-use crate::engine::OpenError;
+use super::OpenError;
 use crate::hash::Hash;
 use crate::merkle::NodeSource as _;
 use crate::tile::{HashTile, TILE_HEIGHT, TILE_WIDTH, TileError, TileKind, TilePath, TileSource, TileTree};
@@ -26,6 +26,12 @@ fn checked(tree: &TileTree<impl TileSource>, path: &TilePath, bytes: &[u8]) -> R
         return Err(TileError::Unreadable { path: path.to_string(), cause });
     }
     Ok(tile)
+}
+
+/// A tile of leaves.
+pub(super) fn tile(tree: &TileTree<impl TileSource>, number: u64) -> Result<HashTile, TileError> {
+    let (path, bytes) = read(tree, number)?;
+    checked(tree, &path, &bytes)
 }
 
 /// Whether this leaf stands at an index. Where another does, the tile is looked at whole.
@@ -52,7 +58,7 @@ pub(super) fn each(
     let (sender, tiles) = mpsc::sync_channel(AHEAD);
     let ahead = move || {
         for number in numbers {
-            let tile = read(tree, number).and_then(|(path, bytes)| checked(tree, &path, &bytes));
+            let tile = tile(tree, number);
             let is_last = tile.is_err();
             if sender.send(tile).is_err() || is_last {
                 return;
