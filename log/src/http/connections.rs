@@ -105,10 +105,12 @@ pub async fn serve_until(listener: TcpListener, router: Router, limits: Limits, 
     allow_many_files();
     let mut ending = shutdown.0.subscribe();
     let clients = Clients::new(limits.client);
-    let router = router
-        .layer(from_fn_with_state(limits, read_body))
-        .layer(from_fn(hold_answer))
-        .layer(from_fn_with_state(Arc::clone(&clients), keep_to_rate));
+    // The first is the outermost. Added one by one, each would box the service anew.
+    let router = router.layer((
+        from_fn_with_state(Arc::clone(&clients), keep_to_rate),
+        from_fn(hold_answer),
+        from_fn_with_state(limits, read_body),
+    ));
     if let Err(error) = rustix::net::listen(&listener, HELD_BY_SYSTEM) {
         tracing::warn!(%error, "fewer connections can wait to be taken");
     }

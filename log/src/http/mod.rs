@@ -42,9 +42,11 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 pub fn guard(router: Router) -> Router {
     router
         .fallback(|| async { problem(404, "not-found", "there is nothing here") })
-        .layer(DefaultBodyLimit::max(MAX_REQUEST))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
-        .layer(CatchPanicLayer::new())
+        .layer((
+            CatchPanicLayer::new(),
+            TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT),
+            DefaultBodyLimit::max(MAX_REQUEST),
+        ))
         .layer(axum::middleware::map_response(as_problem))
 }
 
