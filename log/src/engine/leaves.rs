@@ -28,7 +28,7 @@ fn checked(tree: &TileTree<impl TileSource>, path: &TilePath, bytes: &[u8]) -> R
     Ok(tile)
 }
 
-/// A tile of leaves.
+/// A tile of leaves, compared with the one above it if it is full.
 pub(super) fn tile(tree: &TileTree<impl TileSource>, number: u64) -> Result<HashTile, TileError> {
     let (path, bytes) = read(tree, number)?;
     checked(tree, &path, &bytes)

@@ -28,8 +28,8 @@ impl FrontEnd {
         if turn.ended || journal.leaves_agree()? {
             return Ok(());
         }
-        // The last tiles have no full one above them; what is published tells whether they are damaged. It may take longer than
-        // a turn.
+        // The last tiles have no full one above them; whether they are damaged the published root tells, of what is under it.
+        // It may take longer than a turn.
         published_and_ordered(&self.config, journal)?;
         journal.begin(&[])?;
         // Another front end may have begun as this one did.
