@@ -9,13 +9,14 @@
 //! | `GET /healthz`, `/readyz`, `/metrics` | as in `docs/metrics.md` |
 //!
 //! The SCT exists only once the entry is durable and in a published checkpoint. Chains are public, so that anybody can
-//! submit one again: of the last 65,536 submissions each then gets the SCT it had (RFC 6962 §3), also after a restart. It is
-//! logged again where it is older, or while it is being logged.
+//! submit one again: of the last 65,536 submissions each then gets the SCT it had (RFC 6962 §3), also after a restart, where
+//! the published checkpoint proves to have it. It is logged again where it is older, or while it is being logged.
 //! [`CertificateLog::issue`] is what a CA in the same process calls.
 
 mod lately;
 
 use std::collections::HashSet;
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::available_parallelism;
 
@@ -30,9 +31,11 @@ use base64::engine::general_purpose::STANDARD;
 use p256::ecdsa::SigningKey;
 use tokio::sync::Semaphore;
 
+use crate::checkpoint::VerifiedCheckpoint;
 use crate::engine::{AppendError, Clock, Config, Layout, Log, OpenError};
 use crate::hash::Hash;
 use crate::http::{Tiles, guard, problem, watched};
+use crate::merkle::{inclusion_proof, verify_inclusion};
 use crate::note::NoteSigner;
 use crate::sct::{
     AcceptedRoots, AddChain, AddChainAnswer, ChainError, EntryKind, LoggedCertificate,
@@ -155,26 +158,39 @@ impl CertificateLog {
     /// The SCT of a certificate that was logged lately.
     ///
     /// # Errors
-    /// [`AppendError::Unwitnessed`] where it is durable and not published yet, [`AppendError::Unavailable`] where the tree
-    /// cannot be read.
+    /// [`AppendError::Unwitnessed`] where it is durable and not published yet, [`AppendError::Unavailable`] where the tree or
+    /// its checkpoint cannot be read.
     fn logged(&self, entry: &LoggedCertificate) -> Result<Option<SignedCertificateTimestamp>, AppendError> {
-        let Some(Logged { timestamp, index, standing }) = self.lately().find(&lately::name(entry)) else {
-            return Ok(None);
-        };
+        let name = lately::name(entry);
+        let Some(logged) = self.lately().find(&name) else { return Ok(None) };
+        let Logged { timestamp, index, standing } = logged;
         let size = *self.log.published().borrow();
-        let stands = match standing {
-            Standing::Published => true,
+        match standing {
+            Standing::Published => {}
             Standing::Durable if index >= size => return Err(AppendError::Unwitnessed),
-            Standing::Unknown if index >= size => false,
+            Standing::Unknown if index >= size => return Ok(None),
             Standing::Durable | Standing::Unknown => {
-                let tree = TileTree::new(self.log.reader(), size);
-                let leaf = tree.leaf(index).map_err(|_| AppendError::Unavailable)?;
-                let entry = entry.clone();
-                leaf == TileLeaf { entry, timestamp, leaf_index: index, chain: Vec::new() }.leaf_hash()
+                let leaf = TileLeaf { entry: entry.clone(), timestamp, leaf_index: index, chain: Vec::new() };
+                if !self.stands(&leaf)? {
+                    tracing::warn!(index, "a certificate is logged again: the tree has another leaf there");
+                    return Ok(None);
+                }
+                // Once is enough, however often it comes.
+                self.lately().note(name, Logged { standing: Standing::Published, ..logged });
             }
-        };
-        let sign = || SignedCertificateTimestamp::sign(&self.key, entry.signed(), timestamp, index);
-        Ok(stands.then(sign))
+        }
+        Ok(Some(SignedCertificateTimestamp::sign(&self.key, entry.signed(), timestamp, index)))
+    }
+
+    /// Whether a leaf is in the tree of the published checkpoint. Tiles alone do not say so: whoever can write to the folder
+    /// can make them agree with each other, but not with what the log has signed.
+    fn stands(&self, leaf: &TileLeaf) -> Result<bool, AppendError> {
+        let note = self.log.checkpoint().map_err(unreadable)?;
+        let opened = VerifiedCheckpoint::open(&note, self.log.key(), &[]).map_err(unreadable)?;
+        let (index, size, root) = (leaf.leaf_index, opened.checkpoint().size, opened.checkpoint().root);
+        let tree = TileTree::new(self.log.reader(), size);
+        let proof = inclusion_proof(&tree, index, size).map_err(unreadable)?;
+        Ok(verify_inclusion(&leaf.leaf_hash(), index, size, &proof, &root).is_ok())
     }
 
     /// Logs a certificate, and remembers where.
@@ -227,6 +243,12 @@ impl CertificateLog {
         }
         Ok(fingerprints)
     }
+}
+
+/// Why it is not known what is logged.
+fn unreadable(error: impl Display) -> AppendError {
+    tracing::warn!(%error, "whether a certificate is logged already cannot be read");
+    AppendError::Unavailable
 }
 
 /// The face over a running log.

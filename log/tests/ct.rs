@@ -2,6 +2,8 @@
 #![cfg(feature = "service")]
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+#[path = "ct/again.rs"]
+mod again;
 #[path = "ct/chains.rs"]
 mod chains;
 mod common;

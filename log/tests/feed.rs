@@ -144,6 +144,30 @@ async fn whoever_was_told_all_of_a_log_that_has_ended_is_not_asked_back() {
     assert_eq!(follower.next().await.0, 0);
     assert_eq!(Follower::begin(&url, "", Some("0")).await.status(), 204);
     assert_eq!(Follower::begin(&url, "?from=1", None).await.status(), 204);
+    // Also when it is opened again.
+    let log = Log::open(config(folder.path())).unwrap();
+    let url = serve(sigveil_log::rekor::router(log)).await;
+    assert_eq!(Follower::begin(&url, "", Some("0")).await.status(), 204);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_was_told_all_of_a_log_that_has_stopped_is_asked_to_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(config(folder.path())).unwrap();
+    log.append_opaque(body(0)).await.unwrap();
+    let url = serve(sigveil_log::rekor::router(log.clone())).await;
+    log.stop().await;
+    // Its thread goes on for a moment after it has answered.
+    let mut published = log.published();
+    while published.changed().await.is_ok() {}
+    for (query, last) in [("", Some("0")), ("?from=1", None), ("", None)] {
+        let answer = Follower::begin(&url, query, last).await;
+        assert_eq!(answer.headers().get("retry-after").unwrap(), "5");
+        assert_eq!(refusal(answer).await, (503, "log-unavailable".to_owned()), "{query} {last:?}");
+    }
+    // What is there is told.
+    let mut follower = Follower::new(&url, "?from=0", None).await;
+    assert_eq!(follower.next().await.0, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

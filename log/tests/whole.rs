@@ -3,6 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
+#[path = "whole/submitted.rs"]
+mod submitted;
+#[path = "whole/withheld.rs"]
+mod withheld;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -391,6 +395,17 @@ async fn the_largest_bundle_of_a_certificate_log_is_read_and_no_larger_answer() 
         let read = move || Remote::new(&url).unwrap().read_tile(&path);
         let read = tokio::task::spawn_blocking(read).await.unwrap();
         assert_eq!(read.is_ok_and(|bytes| bytes.len() as u64 == length), is_read, "{length}");
+    }
+    // Nor is a certificate of more bytes than one of a submission has.
+    let fingerprint = Hash([7; 32]);
+    fs::create_dir_all(folder.path().join("issuer")).unwrap();
+    let file = fs::File::create(folder.path().join("issuer").join(fingerprint.to_hex())).unwrap();
+    for (length, is_read) in [(65_535, true), (65_536, false)] {
+        file.set_len(length).unwrap();
+        let url = url.clone();
+        let read = move || Remote::new(&url).unwrap().issuer(&fingerprint);
+        let read = tokio::task::spawn_blocking(read).await.unwrap();
+        assert_eq!(read.is_ok_and(|bytes| bytes.unwrap().len() as u64 == length), is_read, "{length}");
     }
 }
 

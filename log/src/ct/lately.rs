@@ -13,11 +13,11 @@ const ROOM: usize = 65_536;
 /// What is known of the leaf that a submission became.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// It is in a published checkpoint.
+    /// It is in a published checkpoint, as this process has seen.
     Published,
     /// It is durable, and was not published when that was last known.
     Durable,
-    /// Storage failed: another leaf may have its index.
+    /// It was read from a tile, which anybody may have altered, or storage failed: another leaf may have its index.
     Unknown,
 }
 
@@ -49,7 +49,8 @@ impl Lately {
         self.logged.get(name).copied()
     }
 
-    /// Remembers those that a log published last, of a tree of `size` leaves, as far as there is room.
+    /// Remembers those that a log published last, of a tree of `size` leaves, as far as there is room. They are not compared
+    /// with the tree, since of few it will be asked.
     ///
     /// # Errors
     /// [`TileError`], and what was read before is remembered.
@@ -57,17 +58,20 @@ impl Lately {
         for number in (0..size.div_ceil(TILE_WIDTH)).rev() {
             let path = TilePath::in_tree(TileKind::Data, number, size).expect("the tile is in the tree");
             let bytes = source.read_tile(&path)?;
-            let leaves = TileLeaf::parse_first(&bytes, usize::from(path.width));
+            let in_place = |leaves: &Vec<TileLeaf>| {
+                (number * TILE_WIDTH..).zip(leaves).all(|(place, leaf)| leaf.leaf_index == place)
+            };
+            let leaves = TileLeaf::parse_first(&bytes, usize::from(path.width)).filter(in_place);
             let unreadable = || TileError::Unreadable {
                 path: path.to_string(),
-                cause: "it does not hold so many certificates".to_owned(),
+                cause: "it does not hold the certificates of its place".to_owned(),
             };
             for leaf in leaves.ok_or_else(unreadable)?.into_iter().rev() {
                 if self.order.len() == self.room {
                     return Ok(());
                 }
                 let (timestamp, index) = (leaf.timestamp, leaf.leaf_index);
-                let logged = Logged { timestamp, index, standing: Standing::Published };
+                let logged = Logged { timestamp, index, standing: Standing::Unknown };
                 // Of several the last, which came first here.
                 if let Entry::Vacant(place) = self.logged.entry(name(&leaf.entry)) {
                     self.order.push_front(*place.key());
@@ -106,8 +110,9 @@ pub(super) fn name(entry: &LoggedCertificate) -> Hash {
 mod tests {
     use super::*;
 
-    /// A log of certificates that have their index for a body, and twice that for a time; the one at 5 comes again at 290.
-    struct Tiles(u64);
+    /// A log of so many certificates that have their index for a body, and twice that for a time; the one at 5 comes again at
+    /// 290. One may say of itself that it stands elsewhere.
+    struct Tiles(u64, Option<u64>);
 
     impl TileSource for Tiles {
         fn read_tile(&self, path: &TilePath) -> Result<Vec<u8>, TileError> {
@@ -115,7 +120,9 @@ mod tests {
             assert_eq!(TilePath::in_tree(TileKind::Data, path.number, self.0), Some(*path));
             let leaf = |leaf_index: u64| {
                 let entry = certificate(if leaf_index == 290 { 5 } else { leaf_index });
-                TileLeaf { entry, timestamp: 2 * leaf_index, leaf_index, chain: Vec::new() }.to_bytes()
+                let timestamp = 2 * leaf_index;
+                let leaf_index = if self.1 == Some(leaf_index) { leaf_index - 1 } else { leaf_index };
+                TileLeaf { entry, timestamp, leaf_index, chain: Vec::new() }.to_bytes()
             };
             Ok((first..first + u64::from(path.width)).flat_map(leaf).collect())
         }
@@ -128,18 +135,30 @@ mod tests {
     #[test]
     fn what_was_published_last_is_recalled() {
         let mut lately = Lately { room: 280, ..Lately::default() };
-        lately.recall(&Tiles(300), 300).unwrap();
+        lately.recall(&Tiles(300, None), 300).unwrap();
         let found = |lately: &Lately, number| lately.find(&name(&certificate(number)));
-        let published = |index| Logged { timestamp: 2 * index, index, standing: Standing::Published };
+        let recalled = |index| Logged { timestamp: 2 * index, index, standing: Standing::Unknown };
         assert_eq!(found(&lately, 19), None, "there is no room for it");
         for number in (20..300).filter(|number| *number != 290) {
-            assert_eq!(found(&lately, number), Some(published(number)));
+            assert_eq!(found(&lately, number), Some(recalled(number)));
         }
-        assert_eq!(found(&lately, 5), Some(published(290)));
+        assert_eq!(found(&lately, 5), Some(recalled(290)));
         // The oldest makes room.
-        lately.note(name(&certificate(300)), published(300));
-        assert_eq!((found(&lately, 20), found(&lately, 21)), (None, Some(published(21))));
-        Lately::default().recall(&Tiles(0), 0).unwrap();
+        lately.note(name(&certificate(300)), recalled(300));
+        assert_eq!((found(&lately, 20), found(&lately, 21)), (None, Some(recalled(21))));
+        Lately::default().recall(&Tiles(0, None), 0).unwrap();
+    }
+
+    #[test]
+    fn a_tile_with_a_certificate_out_of_its_place_is_not_recalled() {
+        let found = |lately: &Lately, number| lately.find(&name(&certificate(number))).is_some();
+        let mut lately = Lately::default();
+        lately.recall(&Tiles(600, None), 600).unwrap();
+        assert!((0..600).all(|number| found(&lately, number) == (number != 290)));
+        let mut lately = Lately::default();
+        let error = lately.recall(&Tiles(600, Some(300)), 600).unwrap_err();
+        assert_eq!(error.reason(), "log-unreadable");
+        assert!((0..600).all(|number| found(&lately, number) == (number >= 512)));
     }
 
     #[test]

@@ -279,6 +279,11 @@ impl Log {
         self.handle.frozen.load(Ordering::SeqCst)
     }
 
+    /// What says so, for whoever must not keep the log running.
+    pub(crate) fn frozen(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.handle.frozen)
+    }
+
     /// Processes and answers what was sent before, takes nothing after it, and returns once the folder is free.
     pub async fn stop(&self) {
         let (answer, stopped) = oneshot::channel();

@@ -11,7 +11,8 @@
 //! data: {"index":17,"leafHash":"…","treeSize":20}
 //! ```
 //!
-//! Of a log that has ended, a reader who has been told all is answered 204, after which `EventSource` does not come back.
+//! Of a log that is frozen, a reader who has been told all is answered 204, after which `EventSource` does not come back; of
+//! one that has stopped otherwise 503, since it may run again.
 //!
 //! The event is sent once a checkpoint of `treeSize` entries is published. What it says is as good as the server is:
 //! whoever needs proof reads the tree.
@@ -20,6 +21,7 @@ use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -36,6 +38,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use super::clients::{Client, ClientLimits, Clients, Place};
 use super::{held, problem};
 use crate::checkpoint::parse_decimal;
+use crate::engine::Log;
 use crate::hash::Hash;
 use crate::store::Reader;
 use crate::tile::{TILE_WIDTH, TileError, TileSource, TileTree};
@@ -69,6 +72,8 @@ pub struct Feed {
     reader: Reader,
     /// Size of the published tree.
     published: watch::Receiver<u64>,
+    /// Whether nothing will ever be published after it.
+    frozen: Arc<AtomicBool>,
     places: Arc<Semaphore>,
     clients: Arc<Clients>,
 }
@@ -77,15 +82,36 @@ pub struct Feed {
 type Places = (OwnedSemaphorePermit, Option<Place>);
 
 impl Feed {
-    /// The feed of what `reader` reads, of which `published` says the size.
+    /// The feed of what `reader` reads, of which `published` says the size, and nobody whether that is the last.
     pub fn new(reader: Reader, published: watch::Receiver<u64>) -> Self {
         let each = ClientLimits { connections: Some(READERS_EACH), ..ClientLimits::default() };
-        Self { reader, published, places: Arc::new(Semaphore::new(READERS)), clients: Clients::new(each) }
+        let (places, clients) = (Arc::new(Semaphore::new(READERS)), Clients::new(each));
+        Self { reader, published, frozen: Arc::default(), places, clients }
+    }
+
+    /// The feed of a log that runs here, or is frozen.
+    pub(crate) fn of(log: &Log) -> Self {
+        Self { frozen: log.frozen(), ..Self::new(log.reader().clone(), log.published()) }
     }
 
     /// Its address.
     pub fn router(self) -> Router {
         Router::new().route("/api/sigveil/v1/events", get(events)).with_state(self)
+    }
+
+    /// What a reader is answered who has been told all that is before `next`, where nobody publishes any more.
+    fn over(&self, next: u64) -> Option<Response> {
+        // In this order: that a log is frozen is said once its last size is, and before nobody is there to say more.
+        let is_gone = self.published.has_changed().is_err();
+        let is_frozen = self.frozen.load(Ordering::SeqCst);
+        if !(is_gone || is_frozen) || next < *self.published.borrow() {
+            return None;
+        }
+        Some(match is_frozen {
+            // This status has an EventSource ask no more.
+            true => StatusCode::NO_CONTENT.into_response(),
+            false => problem(503, "log-unavailable", "nothing is published now"),
+        })
     }
 
     /// Events of the entries from `begin` on, of at most one tile; also the index after the last.
@@ -152,9 +178,8 @@ async fn events(
         (None, Some(Some(from))) => from,
         (None, None) => *feed.published.borrow(),
     };
-    if next >= *feed.published.borrow() && feed.published.has_changed().is_err() {
-        // Nothing will ever come: this status has an EventSource ask no more.
-        return StatusCode::NO_CONTENT.into_response();
+    if let Some(over) = feed.over(next) {
+        return over;
     }
     let client = extensions.get::<Client>().copied();
     let Ok(own) = client.map(|client| feed.clients.hold(client)).transpose() else {

@@ -113,7 +113,7 @@ pub(crate) fn watched(log: &Log) -> Router {
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readiness))
         .route("/metrics", get(text))
-        .merge(Feed::new(log.reader().clone(), log.published()).router())
+        .merge(Feed::of(log).router())
 }
 
 /// Answers with what lies in storage, read where waiting for it holds nobody up: as `found` says, 404 as `missing` says, or

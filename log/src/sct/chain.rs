@@ -14,10 +14,10 @@ use super::{LoggedCertificate, PrecertEntry};
 use crate::ca_key::CaKey;
 use crate::der_sets;
 
-/// Most certificates of a submission.
-const MAX_CHAIN: usize = 16;
+/// Most certificates of a submission, and most above one that is logged.
+pub(crate) const MAX_CHAIN: usize = 16;
 /// Largest certificate, bytes.
-const MAX_CERTIFICATE: usize = 65_535;
+pub(crate) const MAX_CERTIFICATE: usize = 65_535;
 /// Content of the poison extension: a DER NULL.
 const POISON_VALUE: &[u8] = &[5, 0];
 const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
@@ -82,13 +82,13 @@ pub enum EntryKind {
 
 /// A certificate as it stands and as it reads.
 #[derive(Clone)]
-struct Parsed {
+pub(crate) struct Parsed {
     der: Vec<u8>,
     content: Certificate,
 }
 
 impl Parsed {
-    fn new(der: Vec<u8>) -> Result<Self, ChainError> {
+    pub(crate) fn new(der: Vec<u8>) -> Result<Self, ChainError> {
         if der.len() > MAX_CERTIFICATE {
             return Err(ChainError::TooLarge);
         }
@@ -121,8 +121,13 @@ impl Parsed {
         self.extensions(id).next()
     }
 
+    /// As it stands.
+    pub(crate) fn der(&self) -> &[u8] {
+        &self.der
+    }
+
     /// Whether it is what `kind` says.
-    fn check_kind(&self, kind: EntryKind) -> Result<(), ChainError> {
+    pub(crate) fn check_kind(&self, kind: EntryKind) -> Result<(), ChainError> {
         let mut poison = self.extensions(POISON);
         match (kind, poison.next(), poison.next()) {
             (EntryKind::Certificate, None, _) => Ok(()),
@@ -147,7 +152,7 @@ impl Parsed {
     }
 
     /// Whether this one issued `other`: an authority, by name and by signature.
-    fn issued(&self, other: &Self) -> bool {
+    pub(crate) fn issued(&self, other: &Self) -> bool {
         let [parent, child] = [self, other].map(|certificate| &certificate.content.tbs_certificate);
         let signature = other.content.signature.as_bytes();
         let key = parent.subject_public_key_info.to_der().ok().and_then(|spki| CaKey::from_spki(&spki).ok());
@@ -182,7 +187,7 @@ impl AcceptedRoots {
 
     /// Their DER.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.iter().map(|root| root.der.as_slice())
+        self.0.iter().map(Parsed::der)
     }
 }
 

@@ -2,7 +2,7 @@
 //! certificate or precertificate whose chain ends in an accepted root ([`Submission`]), embedded in the
 //! certificate, verified from it.
 
-mod chain;
+pub(crate) mod chain;
 mod embedded;
 mod tile_leaf;
 mod wire;

@@ -1,10 +1,10 @@
 //! Where what readers see of a log lies: tiles, bundles, checkpoint, and what is kept beside entries. A folder, or a
 //! bucket of an S3-compatible store.
 //!
-//! In a bucket nothing that can be read is ever overwritten but the checkpoint, and what is withheld. A tile, partial or full, is created
-//! once: its name says how many entries it covers, and the entries before an index never change, so that whoever writes it,
-//! however late or often, writes the same. The checkpoint is replaced only by whoever knows what stands there, and so is a
-//! bundle, by itself without what is withheld.
+//! In a bucket nothing that can be read is ever overwritten but the checkpoint, and what is withheld. A tile, partial or
+//! full, is created once: its name says how many entries it covers, and the entries before an index never change, so that
+//! whoever writes it, however late or often, writes the same. The checkpoint is created where none stands, and replaced only
+//! by whoever knows what stands there, and so is a bundle, by itself without what is withheld.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -40,6 +40,13 @@ pub(crate) struct Standing(Option<Version>);
 
 fn overtaken() -> io::Error {
     io::Error::other("another writer published meanwhile")
+}
+
+/// A name at which a store says that an object stands, and has none. What may change there is not put without a condition:
+/// such a request takes the place of what stands there when it arrives, which may be newer.
+fn torn(name: &str) -> io::Error {
+    let text = format!("{name} is said to stand there and cannot be read: remove it by hand");
+    io::Error::new(io::ErrorKind::NotFound, text)
 }
 
 /// A name at which a bucket holds something else than what belongs there.
@@ -241,7 +248,7 @@ impl Objects {
             // A put that was delivered twice finds itself there.
             Replaced::Other => match bucket.get("checkpoint")? {
                 Some((there, version)) if there == bytes => Some(version),
-                None if standing.0.is_none() => Some(begin(bucket.as_ref(), bytes)?),
+                None if standing.0.is_none() => Some(await_first(bucket.as_ref(), bytes)?),
                 _ => return Err(overtaken()),
             },
         };
@@ -249,17 +256,16 @@ impl Objects {
     }
 }
 
-/// Puts the first checkpoint where a store says that one stands, and has none: it was killed, or somebody else is about to.
-fn begin(bucket: &dyn Bucket, bytes: &[u8]) -> io::Result<Version> {
+/// Waits for the first checkpoint where a store says that one stands, and has none: somebody else may be about to put it. A
+/// store that was killed in the midst of that may say so for ever.
+fn await_first(bucket: &dyn Bucket, bytes: &[u8]) -> io::Result<Version> {
     for pause in PAUSES {
         std::thread::sleep(pause);
         if let Some((there, version)) = bucket.get("checkpoint")? {
             return if there == bytes { Ok(version) } else { Err(overtaken()) };
         }
     }
-    bucket.overwrite("checkpoint", bytes)?;
-    let stands = bucket.get("checkpoint")?.filter(|(there, _)| there == bytes);
-    Ok(stands.ok_or_else(overtaken)?.1)
+    Err(torn("checkpoint"))
 }
 
 /// Creates an object, or finds it there as it should be.
@@ -280,8 +286,7 @@ fn create(bucket: &dyn Bucket, name: &str, bytes: &[u8], withholds: bool) -> io:
         }
     }
     if withholds && (name.starts_with("tile/entries/") || name.starts_with(SEALED)) {
-        let text = format!("{name} is said to stand there and cannot be read: remove it by hand");
-        return Err(io::Error::new(io::ErrorKind::NotFound, text));
+        return Err(torn(name));
     }
     bucket.overwrite(name, bytes)
 }

@@ -35,6 +35,14 @@ pub enum ReadError {
     /// An entry that does not belong to its leaf.
     #[error(transparent)]
     Entry(#[from] EntryError),
+    /// An entry whose content is withheld, and no record of the tree says so.
+    #[error("entry {index} is withheld, and entry {record} is no record of that in this tree")]
+    Unrecorded {
+        /// Index of the entry.
+        index: u64,
+        /// Where its record is said to be.
+        record: u64,
+    },
 }
 
 impl ReadError {
@@ -45,6 +53,7 @@ impl ReadError {
             Self::Tile(error) => error.reason(),
             Self::Bundle(error) => error.reason(),
             Self::Entry(error) => error.reason(),
+            Self::Unrecorded { .. } => "withheld-without-record",
         }
     }
 

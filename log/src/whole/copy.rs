@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
+use super::issuers::unavailable;
 use super::walk::{Piece, Tally, walk, withholding_bundle};
 use super::{Identity, Source, WholeError};
 use crate::checkpoint::{Checkpoint, VerifiedCheckpoint};
 use crate::hash::Hash;
 use crate::merkle::{consistency_proof, verify_consistency};
 use crate::store::files::{Files, FolderLock};
-use crate::store::{Objects, ReadError, Reader, Standing};
-use crate::tile::{MAX_LEVEL, TILE_WIDTH, TileError, TileKind, TilePath, TileTree};
+use crate::store::{Objects, Reader, Standing};
+use crate::tile::{MAX_LEVEL, TILE_WIDTH, TileKind, TilePath, TileTree};
 
 /// What copying or completing came to.
 #[derive(Debug)]
@@ -86,14 +87,12 @@ impl LocalCopy {
         if let Some(had) = self.own()? {
             self.check_continued(log, &had, now)?;
         }
-        let mut written = 0;
-        let tally = walk(&[&self.reader, log], now, self.identity.layout, self.known, |pieces| {
-            written += store(&self.objects, pieces)?;
-            Ok(())
-        })?;
-        written += keep_issuers(&self.objects, &tally.issuers, log)?;
+        let mut keeper = Keeper::new(&self.objects, log);
+        let sources: [&dyn Source; 2] = [&self.reader, log];
+        let tally = walk(&sources, now, self.identity.layout, self.known, |pieces| keeper.keep(pieces))?;
+        let mut written = keeper.written;
         self.to_withhold.extend(&tally.to_withhold);
-        written += self.withhold(log, now.size)?;
+        written += self.withhold(log, now)?;
         if self.objects.read("checkpoint")?.as_deref() != Some(&note) {
             self.objects.publish(&note, &mut Standing::default())?;
         }
@@ -131,10 +130,10 @@ impl LocalCopy {
     }
 
     /// Erases what the log has withheld of what is here.
-    fn withhold(&mut self, log: &dyn Source, size: u64) -> Result<u64, WholeError> {
+    fn withhold(&mut self, log: &dyn Source, now: &Checkpoint) -> Result<u64, WholeError> {
         let mut written = 0;
         for index in self.to_withhold.clone() {
-            if let Some((path, bytes)) = withholding_bundle(log, &self.reader, size, index)? {
+            if let Some((path, bytes)) = withholding_bundle(log, &self.reader, now, index)? {
                 self.objects.ensure_durable(&path.to_string(), &bytes)?;
                 self.to_withhold.remove(&index);
                 written += 1;
@@ -156,52 +155,70 @@ pub fn complete(folder: &Path, identity: &Identity, other: &dyn Source) -> Resul
     let objects = Objects::Folder(files, folder.to_owned());
     let own = Reader::on(objects.clone());
     let opened = identity.open(&own.checkpoint()?)?;
-    let mut written = 0;
-    let tally = walk(&[&own, other], opened.checkpoint(), identity.layout, 0, |pieces| {
-        written += store(&objects, pieces)?;
-        Ok(())
-    })?;
-    written += keep_issuers(&objects, &tally.issuers, other)?;
+    let mut keeper = Keeper::new(&objects, other);
+    let sources: [&dyn Source; 2] = [&own, other];
+    let tally = walk(&sources, opened.checkpoint(), identity.layout, 0, |pieces| keeper.keep(pieces))?;
+    let written = keeper.written;
     Ok(Copied { checkpoint: opened, tally, written })
 }
 
-/// Writes what came from the second source, and of the tree's right edge what is not there under its own name: a wider
-/// tile, of which the own reader cuts it, is erased with the checkpoint that outgrows it or never had it.
-fn store(objects: &Objects, pieces: Vec<Piece>) -> Result<u64, WholeError> {
-    let mut contents = Vec::new();
-    for Piece { path, from, content, .. } in pieces {
-        let bytes = content?;
-        if from > 0 || (!path.is_full() && !stands(objects, &path)?) {
-            contents.push((path.to_string(), bytes));
-        }
+/// Who puts into a folder what was found to hold.
+struct Keeper<'a> {
+    objects: &'a Objects,
+    /// Has what the folder lacks.
+    other: &'a dyn Source,
+    /// Certificates that are there.
+    issuers: BTreeSet<Hash>,
+    written: u64,
+}
+
+impl<'a> Keeper<'a> {
+    fn new(objects: &'a Objects, other: &'a dyn Source) -> Self {
+        Self { objects, other, issuers: BTreeSet::new(), written: 0 }
     }
-    let named: Vec<_> = contents.iter().map(|(name, bytes)| (name.clone(), bytes.as_slice())).collect();
-    objects.ensure_all_durable(&named)?;
-    Ok(named.len() as u64)
+
+    /// Writes what came from the second source, and of the tree's right edge what is not there under its own name: a wider
+    /// tile, of which the own reader cuts it, is erased with the checkpoint that outgrows it or never had it. The
+    /// certificates that a bundle names are there before it.
+    fn keep(&mut self, pieces: Vec<Piece>) -> Result<(), WholeError> {
+        let mut contents = Vec::new();
+        for Piece { path, from, content, found } in pieces {
+            let bytes = content?;
+            if let Some(fingerprint) = found.missing.first() {
+                return Err(unavailable(fingerprint).into());
+            }
+            found.issuers.iter().try_for_each(|fingerprint| self.keep_issuer(fingerprint))?;
+            if from > 0 || (!path.is_full() && !stands(self.objects, &path)?) {
+                contents.push((path.to_string(), bytes));
+            }
+        }
+        let named: Vec<_> = contents.iter().map(|(name, bytes)| (name.clone(), bytes.as_slice())).collect();
+        self.objects.ensure_all_durable(&named)?;
+        self.written += named.len() as u64;
+        Ok(())
+    }
+
+    /// Has a certificate there that a certificate log keeps beside its entries.
+    fn keep_issuer(&mut self, fingerprint: &Hash) -> Result<(), WholeError> {
+        if self.issuers.contains(fingerprint) {
+            return Ok(());
+        }
+        let name = format!("issuer/{}", fingerprint.to_hex());
+        let is_whole = |bytes: &Vec<u8>| Hash::of(&[bytes]) == *fingerprint;
+        if !self.objects.read(&name)?.as_ref().is_some_and(is_whole) {
+            let bytes = self.other.issuer(fingerprint)?.filter(is_whole);
+            self.objects.ensure_durable(&name, &bytes.ok_or_else(|| unavailable(fingerprint))?)?;
+            self.written += 1;
+        }
+        self.issuers.insert(*fingerprint);
+        Ok(())
+    }
 }
 
 /// Whether a partial tile is there, or the full one, which stays.
 fn stands(objects: &Objects, path: &TilePath) -> io::Result<bool> {
     let full = TilePath { width: 256, ..*path };
     Ok(objects.read(&path.to_string())?.is_some() || objects.read(&full.to_string())?.is_some())
-}
-
-/// Has the certificates there that a certificate log keeps beside its entries.
-fn keep_issuers(objects: &Objects, issuers: &BTreeSet<Hash>, source: &dyn Source) -> Result<u64, WholeError> {
-    let mut written = 0;
-    for fingerprint in issuers {
-        let name = format!("issuer/{}", fingerprint.to_hex());
-        let is_whole = |bytes: &Vec<u8>| Hash::of(&[bytes]) == *fingerprint;
-        if objects.read(&name)?.as_ref().is_some_and(is_whole) {
-            continue;
-        }
-        let missing = || TileError::Unavailable { path: name.clone(), cause: "it is not there".to_owned() };
-        let bytes = source.issuer(fingerprint)?.filter(is_whole);
-        let bytes = bytes.ok_or_else(|| WholeError::Read(ReadError::Tile(missing())))?;
-        objects.ensure_durable(&name, &bytes)?;
-        written += 1;
-    }
-    Ok(written)
 }
 
 /// The tiles of a tree that are not full.

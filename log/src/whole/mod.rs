@@ -3,13 +3,16 @@
 //!
 //! Nothing that is read is believed. The checkpoint is the log's by its signature; its root gives the right edge of the
 //! tree, each tile gives those below it, and the lowest level the entries. So tiles are checked one by one, from the root
-//! down, in memory that does not hold the tree, and each may come from anywhere.
+//! down, in memory that does not hold the tree, and each may come from anywhere. What a leaf does not cover is held to what
+//! the log demanded: content is withheld where a record says so, and a chain begins with who issued what is logged.
 //!
 //! A [`LocalCopy`] is a folder that anybody can read as the log's own, and that nobody can append to: it has no write-ahead
 //! log, and an engine refuses to start on it. It has the openings of no sealed entry.
 
 mod copy;
+mod entries;
 mod examine;
+mod issuers;
 mod replica;
 mod source;
 mod together;
@@ -111,7 +114,7 @@ impl From<TileError> for WholeError {
     }
 }
 
-/// Reads and checks every tile and every entry.
+/// Reads and checks every tile and every entry, and of a certificate log the certificates of its chains.
 ///
 /// # Errors
 /// [`WholeError`]: the first thing that does not hold.
@@ -120,5 +123,8 @@ pub fn verify(source: &dyn Source, identity: &Identity) -> Result<(VerifiedCheck
     let tally = walk::walk(&[source], opened.checkpoint(), identity.layout, 0, |pieces| {
         pieces.into_iter().try_for_each(|piece| piece.content.map(drop).map_err(WholeError::from))
     })?;
-    Ok((opened, tally))
+    match tally.missing_issuers.first() {
+        Some(fingerprint) => Err(issuers::unavailable(fingerprint).into()),
+        None => Ok((opened, tally)),
+    }
 }

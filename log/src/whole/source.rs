@@ -5,10 +5,11 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use crate::hash::Hash;
+use crate::sct::chain::MAX_CERTIFICATE;
 use crate::store::{ReadError, Reader, truncate};
 use crate::tile::{TileError, TilePath, TileSource};
 
-/// Largest answer that is read: 256 entries of a certificate log, each of them a precertificate and what is signed of it,
+/// Largest tile that is read: 256 entries of a certificate log, each of them a precertificate and what is signed of it,
 /// both of the largest size, with the fingerprints of its chain.
 const MAX_ANSWER: u64 = 256 * (2 * u16::MAX as u64 + 1024);
 /// Time for one answer.
@@ -36,6 +37,25 @@ impl Source for Reader {
     }
 }
 
+/// What the first source gives that is whole, or else the first that holds up.
+pub(super) fn first_sound<T>(
+    sources: &[&dyn Source],
+    read: impl Fn(&dyn Source) -> Result<T, ReadError>,
+    is_whole: impl Fn(&T) -> bool,
+) -> (usize, Result<T, ReadError>) {
+    let mut second: Option<(usize, Result<T, ReadError>)> = None;
+    for (from, source) in sources.iter().enumerate() {
+        let given = read(*source);
+        if given.as_ref().is_ok_and(&is_whole) {
+            return (from, given);
+        }
+        if second.as_ref().is_none_or(|(_, before)| before.is_err()) {
+            second = Some((from, given));
+        }
+    }
+    second.expect("there is a source")
+}
+
 /// A log behind its reading face. Waits for answers, so it is not for async tasks.
 #[derive(Debug)]
 pub struct Remote {
@@ -57,17 +77,17 @@ impl Remote {
         }
     }
 
-    /// What is behind a name; `None` when there is nothing.
-    fn get(&self, name: &str) -> Result<Option<Vec<u8>>, ReadError> {
+    /// What is behind a name, if it has no more than so many bytes; `None` when there is nothing.
+    fn get(&self, name: &str, most: u64) -> Result<Option<Vec<u8>>, ReadError> {
         let url = format!("{}/{name}", self.url);
         let mut attempt = 0;
         loop {
             let failed = match self.client.get(&url).send() {
                 Ok(answer) if answer.status().is_success() => {
                     let mut bytes = Vec::new();
-                    match answer.take(MAX_ANSWER + 1).read_to_end(&mut bytes) {
-                        Ok(_) if bytes.len() as u64 > MAX_ANSWER => {
-                            return Err(unreachable(&url, "the answer is larger than any tile"));
+                    match answer.take(most + 1).read_to_end(&mut bytes) {
+                        Ok(_) if bytes.len() as u64 > most => {
+                            return Err(unreachable(&url, "the answer is larger than any that is asked for"));
                         }
                         Ok(_) => return Ok(Some(bytes)),
                         Err(error) => error.to_string(),
@@ -95,7 +115,7 @@ fn unreachable(url: &str, cause: &str) -> ReadError {
 
 impl TileSource for Remote {
     fn read_tile(&self, path: &TilePath) -> Result<Vec<u8>, TileError> {
-        let get = |path: &TilePath| match self.get(&path.to_string()) {
+        let get = |path: &TilePath| match self.get(&path.to_string(), MAX_ANSWER) {
             Err(ReadError::Tile(error)) => Err(error),
             other => Ok(other.ok().flatten()),
         };
@@ -115,10 +135,10 @@ impl TileSource for Remote {
 impl Source for Remote {
     fn checkpoint(&self) -> Result<Vec<u8>, ReadError> {
         let none = || unreachable(&format!("{}/checkpoint", self.url), "the server has none");
-        self.get("checkpoint")?.ok_or_else(none)
+        self.get("checkpoint", MAX_ANSWER)?.ok_or_else(none)
     }
 
     fn issuer(&self, fingerprint: &Hash) -> Result<Option<Vec<u8>>, ReadError> {
-        self.get(&format!("issuer/{}", fingerprint.to_hex()))
+        self.get(&format!("issuer/{}", fingerprint.to_hex()), MAX_CERTIFICATE as u64)
     }
 }

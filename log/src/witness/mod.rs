@@ -79,8 +79,8 @@ pub enum Refusal {
     /// The consistency proof does not verify.
     #[error("the consistency proof does not verify")]
     BadProof,
-    /// The witness cannot store what it would cosign.
-    #[error("the witness cannot store the checkpoint")]
+    /// The witness cannot store what it would cosign, or what it has stored before is gone or another.
+    #[error("the witness cannot rely on what it stores")]
     Storage,
 }
 

@@ -11,8 +11,10 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use tokio::sync::Semaphore;
 
 use super::{AddCheckpoint, CosignError, Cosigner, Refusal, Seen, authenticate, decide, read_answer};
+use crate::checkpoint::Checkpoint;
 use crate::engine::{Clock, OpenError};
 use crate::hash::Hash;
 use crate::note::{NoteKey, NoteSignature, NoteSigner};
@@ -25,10 +27,53 @@ pub struct Witness {
     signer: NoteSigner,
     logs: Vec<NoteKey>,
     clock: Clock,
-    /// By origin, what this process has made durable. Held from reading the state until the new one is: two requests cannot
-    /// both pass the same size. What it found when it started is not in here: it can be read, and may not be durable.
-    durable: Mutex<HashMap<String, Seen>>,
+    /// By origin: what one log has it store keeps no other waiting.
+    watched: HashMap<String, Watched>,
     _lock: FolderLock,
+}
+
+/// A log that a witness knows.
+struct Watched {
+    /// Held from reading the state until the new one is durable: two requests cannot both pass the same size.
+    known: Mutex<Known>,
+    /// Of those who ask over the network one comes to the state, and the others wait for that without a thread.
+    turn: Arc<Semaphore>,
+}
+
+impl Default for Watched {
+    fn default() -> Self {
+        Self { known: Mutex::default(), turn: Arc::new(Semaphore::new(1)) }
+    }
+}
+
+/// What a running witness knows of what it keeps of one log.
+#[derive(Debug, Default)]
+struct Known {
+    /// What its file says, since that was first read or written.
+    seen: Option<Seen>,
+    /// What it may say instead: a write that failed may have been done.
+    tried: Option<Seen>,
+    /// Whether this process has made it durable. What it found when it started can be read, and may not be.
+    durable: bool,
+}
+
+impl Known {
+    /// Takes up what the file says.
+    ///
+    /// # Errors
+    /// [`Refusal::Storage`] where it does not say any more what it must. Nobody else writes to it, and whoever took one that
+    /// is gone or older for what was seen would cosign a fork.
+    fn take_up(&mut self, stored: Option<Seen>) -> Result<(), Refusal> {
+        if stored == self.seen {
+            return Ok(());
+        }
+        let is_tried = stored.is_some() && stored == self.tried;
+        if self.seen.is_some() && !is_tried {
+            return Err(Refusal::Storage);
+        }
+        *self = Self { seen: stored, ..Self::default() };
+        Ok(())
+    }
 }
 
 impl Witness {
@@ -58,22 +103,19 @@ impl Witness {
     ) -> Result<Self, OpenError> {
         let lock = files.lock(folder)?.ok_or(OpenError::Locked)?;
         files.remove_temporaries(folder, None)?;
-        Ok(Self {
-            files,
-            folder: folder.to_owned(),
-            signer,
-            logs,
-            clock,
-            durable: Mutex::default(),
-            _lock: lock,
-        })
+        let watched = logs.iter().map(|log| (log.name().to_owned(), Watched::default())).collect();
+        Ok(Self { files, folder: folder.to_owned(), signer, logs, clock, watched, _lock: lock })
+    }
+
+    fn watched(&self, origin: &str) -> Result<&Watched, Refusal> {
+        self.watched.get(origin).ok_or(Refusal::UnknownLog)
     }
 
     fn path(&self, origin: &str) -> PathBuf {
         self.folder.join(Hash::of(&[origin.as_bytes()]).to_hex())
     }
 
-    fn seen(&self, origin: &str) -> Result<Option<Seen>, Refusal> {
+    fn stored(&self, origin: &str) -> Result<Option<Seen>, Refusal> {
         let read = self.files.read_optional(&self.path(origin)).map_err(|_| Refusal::Storage)?;
         let Some(bytes) = read else { return Ok(None) };
         // Damaged state must not be taken for none: the witness would start over and cosign a fork.
@@ -87,22 +129,35 @@ impl Witness {
     pub fn add_checkpoint(&self, request: &AddCheckpoint) -> Result<NoteSignature, Refusal> {
         // Before anybody waits for it: what no log has signed costs the others nothing.
         let checkpoint = authenticate(&self.logs, request)?;
-        let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
-        decide(self.seen(&checkpoint.origin)?, &checkpoint, request)?;
+        self.add_authentic(&checkpoint, request)
+    }
+
+    /// As [`Witness::add_checkpoint`], of a request that is authentic with this checkpoint.
+    fn add_authentic(
+        &self,
+        checkpoint: &Checkpoint,
+        request: &AddCheckpoint,
+    ) -> Result<NoteSignature, Refusal> {
+        let origin = &checkpoint.origin;
+        let mut known = self.watched(origin)?.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.take_up(self.stored(origin)?).inspect_err(|_| {
+            let file = self.path(origin);
+            tracing::error!(file = %file.display(), "this is not what was written: put that back");
+        })?;
+        decide(known.seen, checkpoint, request)?;
         let seen = Seen { size: checkpoint.size, root: checkpoint.root };
         // Anybody can send the published checkpoint again, as often as they like.
-        if durable.get(&checkpoint.origin) != Some(&seen) {
+        if !known.durable || known.seen != Some(seen) {
             // Where writing fails, either state may stand there, durable or not.
-            durable.remove(&checkpoint.origin);
-            let state = seen.to_text(&checkpoint.origin);
-            let stored = self.files.write_durable(&self.path(&checkpoint.origin), state.as_bytes());
+            (known.tried, known.durable) = (Some(seen), false);
+            let stored = self.files.write_durable(&self.path(origin), seen.to_text(origin).as_bytes());
             stored.map_err(|_| Refusal::Storage)?;
-            durable.insert(checkpoint.origin.clone(), seen);
+            *known = Known { seen: Some(seen), tried: None, durable: true };
         }
         // While nobody can have a larger tree of this log cosigned: the time says that none was seen until then.
         let time = (self.clock)();
-        drop(durable);
-        Ok(self.signer.sign(&checkpoint, time))
+        drop(known);
+        Ok(self.signer.sign(checkpoint, time))
     }
 }
 
@@ -126,12 +181,7 @@ pub fn router(witness: Arc<Witness>) -> Router {
 }
 
 async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: Bytes) -> Response {
-    let answer = tokio::task::spawn_blocking(move || {
-        AddCheckpoint::parse(&body).and_then(|request| witness.add_checkpoint(&request))
-    })
-    .await
-    .unwrap_or(Err(Refusal::Storage));
-    match answer {
+    match add_in_turn(witness, body).await {
         Ok(signature) => format!("{signature}\n").into_response(),
         Err(Refusal::Conflict(size)) => {
             let kind = [(header::CONTENT_TYPE, "text/x.tlog.size")];
@@ -139,6 +189,31 @@ async fn add_checkpoint(State(witness): State<Arc<Witness>>, body: Bytes) -> Res
         }
         Err(refusal) => crate::http::problem(refusal.status(), refusal.reason(), &refusal.to_string()),
     }
+}
+
+/// Takes a thread only for what can go on: those who wait for the storage of one log would have them all.
+async fn add_in_turn(witness: Arc<Witness>, body: Bytes) -> Result<NoteSignature, Refusal> {
+    let asked = Arc::clone(&witness);
+    let (checkpoint, request) = apart(move || {
+        let request = AddCheckpoint::parse(&body)?;
+        Ok((authenticate(&asked.logs, &request)?, request))
+    })
+    .await?;
+    let turn = Arc::clone(&witness.watched(&checkpoint.origin)?.turn).acquire_owned().await;
+    let turn = turn.map_err(|_| Refusal::Storage)?;
+    apart(move || {
+        // Whoever asked may be gone before it is done.
+        let _turn = turn;
+        witness.add_authentic(&checkpoint, &request)
+    })
+    .await
+}
+
+/// Runs what takes time where that holds up nobody who is served.
+async fn apart<T: Send + 'static>(
+    run: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(run).await.unwrap_or(Err(Refusal::Storage))
 }
 
 /// Most bytes of a witness's answer that are read.

@@ -6,7 +6,7 @@ use ed25519_dalek::Signer as _;
 use sigveil_log::Hash;
 use sigveil_log::checkpoint::Checkpoint;
 use sigveil_log::engine::Log;
-use sigveil_log::merkle::{empty_root, leaf_hash};
+use sigveil_log::merkle::{empty_root, leaf_hash, node_hash};
 use sigveil_log::note::{NoteSignature, SignedNote};
 use sigveil_log::witness::{AddCheckpoint, Refusal, Witness, router};
 
@@ -89,6 +89,52 @@ async fn a_witness_writes_what_is_new_and_what_it_has_not_made_durable_itself() 
     assert_ne!(after_start, after);
     send(&running, again).unwrap();
     assert_eq!(written(), after_start);
+}
+
+/// A request for a tree, signed by the log.
+fn asked(old_size: u64, size: u64, root: Hash, proof: Vec<Hash>) -> AddCheckpoint {
+    let note = noted(Checkpoint::new(ORIGIN, size, root).to_string());
+    AddCheckpoint { old_size, proof, note: SignedNote::parse(note.as_bytes()).unwrap() }
+}
+
+/// Somebody takes its file away, or puts an older one in its place.
+#[test]
+fn a_running_witness_does_not_forget_with_its_file() {
+    let [first, second, other] = [b"first", b"other", b"forks"].map(|leaf| leaf_hash(leaf));
+    let two = node_hash(&first, &second);
+    let fork = |old_size| match old_size {
+        0 => asked(0, 1, other, vec![]),
+        _ => asked(1, 2, node_hash(&first, &other), vec![other]),
+    };
+    for old_size in [0, 1] {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || witness(folder.path(), vec![log_signer().public().clone()]);
+        let kept = folder.path().join(Hash::of(&[ORIGIN.as_bytes()]).to_hex());
+        let running = open();
+        running.add_checkpoint(&asked(0, 1, first, vec![])).unwrap();
+        let older = std::fs::read(&kept).unwrap();
+        running.add_checkpoint(&asked(1, 2, two, vec![second])).unwrap();
+        let newer = std::fs::read(&kept).unwrap();
+        let roll_back = || match old_size {
+            0 => std::fs::remove_file(&kept).unwrap(),
+            _ => std::fs::write(&kept, &older).unwrap(),
+        };
+        let refused = |witness: &Witness| {
+            for request in [fork(old_size), asked(2, 2, two, vec![])] {
+                assert_eq!(witness.add_checkpoint(&request).unwrap_err(), Refusal::Storage, "{old_size}");
+            }
+        };
+        roll_back();
+        refused(&running);
+        std::fs::write(&kept, &newer).unwrap();
+        running.add_checkpoint(&asked(2, 2, two, vec![])).unwrap();
+        // What it has only read it knows too.
+        drop(running);
+        let running = open();
+        assert_eq!(running.add_checkpoint(&fork(old_size)).unwrap_err(), Refusal::Conflict(2));
+        roll_back();
+        refused(&running);
+    }
 }
 
 /// A log's note of any text.

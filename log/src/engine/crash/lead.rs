@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::Engine;
 use super::client::Run;
 use super::place::Place;
-use super::remote::{MemoryBucket, MemoryOrder};
+use super::remote::{FaultyBucket, Late, MemoryBucket, MemoryOrder};
 use crate::engine::command::Draft;
 use crate::engine::common::Outage;
 use crate::engine::front_end::FrontEnd;
@@ -19,6 +19,7 @@ use crate::engine::sequencer::Sequencer;
 use crate::engine::{AppendError, Config};
 use crate::note::{NoteKey, NoteSignature};
 use crate::store::bucket::{Bucket, Created, Replaced, Version};
+use crate::store::{Objects, Standing};
 use crate::witness::{AddCheckpoint, CosignError, Cosigner};
 
 /// A log whose order and bucket are in memory.
@@ -123,14 +124,42 @@ fn one_that_cannot_publish_lets_others() {
 fn what_stands_there_and_cannot_be_read_is_put_there_again() {
     let bucket = MemoryBucket::default();
     let shared = Shared { bucket: Arc::new(bucket.clone()), ..Shared::new() };
-    bucket.tear("checkpoint");
     let mut first = shared.open(shared.by(&shared.bucket));
-    assert!(bucket.get("checkpoint").unwrap().is_some());
     let torn = ["tile/0/000.p/3", "tile/entries/000.p/3"];
     torn.iter().for_each(|name| bucket.tear(name));
     assert_eq!(send(&mut first, 0..3), None);
     for name in torn {
         assert!(bucket.get(name).unwrap().is_some(), "{name}");
+    }
+}
+
+/// Put there without a condition, the first could come when later ones stand there.
+#[test]
+fn the_first_checkpoint_takes_no_place_that_is_said_to_be_taken() {
+    let bucket = MemoryBucket::default();
+    let shared = Shared { bucket: Arc::new(bucket.clone()), ..Shared::new() };
+    bucket.tear("checkpoint");
+    let opened = <FrontEnd as Engine>::open(shared.by(&shared.bucket));
+    assert_eq!(opened.err().unwrap().reason(), "log-unavailable");
+    assert_eq!(bucket.get("checkpoint").unwrap(), None);
+    // By hand.
+    bucket.remove("checkpoint").unwrap();
+    assert_eq!(send(&mut shared.open(shared.by(&shared.bucket)), 0..3), None);
+}
+
+/// By another front end, or by an own request that was carried out twice.
+#[test]
+fn a_first_checkpoint_that_is_about_to_stand_there_is_waited_for() {
+    for (there, published) in [("first", true), ("other", false)] {
+        let (bucket, late) = (MemoryBucket::default(), Late::default());
+        bucket.tear("checkpoint");
+        let (plan, at_once) = (Arc::default(), 1);
+        let faulty = FaultyBucket { bucket: Arc::new(bucket.clone()), plan, late: late.clone(), at_once };
+        // It is asked to create it, and then whether it is there, for the third time after a moment.
+        late.push(3, Box::new(move || bucket.overwrite("checkpoint", there.as_bytes()).unwrap()));
+        let mut standing = Standing::default();
+        let done = Objects::Bucket(Arc::new(faulty), false).publish(b"first", &mut standing);
+        assert_eq!(done.is_ok(), published, "{done:?}");
     }
 }
 
