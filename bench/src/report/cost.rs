@@ -12,9 +12,9 @@
 //! beside it with the proof of the search. A look-up, of a key that is not there, is the CPU of the index for one, and its answer. A GB-year is a
 //! million times a thousand bytes, kept for a year.
 //!
-//! Left out, since no row says it or it does not grow with use: what an instance of ours keeps beside the entry (the index
-//! and its log, state of witnesses) and what the index spends on an entry, the larger certificates of `zk` within entries,
-//! memory, backups, requests that a provider bills one by one, people. Certificate logs have lines of their own.
+//! Left out: certificates within entries, which are of a bare key on all sides, what an instance of ours keeps beside the entry
+//! (the index and its log, state of witnesses) and what the index spends on an entry; and, since it does not grow with use or no
+//! row says it, memory, backups, requests that a provider bills one by one, people. Certificate logs have lines of their own.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -26,6 +26,8 @@ use super::data::{Data, Figure};
 
 /// The prices that are used unless others are given.
 const DEFAULT: &str = include_str!("../../prices.toml");
+/// What each resource is priced by.
+const UNITS: [(&str, &str); 3] = [("cpu", "vCPU hour"), ("storage", "GB month"), ("sent", "GB")];
 const MILLION: f64 = 1e6;
 const GIGABYTE: f64 = 1e9;
 const HOUR: f64 = 3_600.0;
@@ -96,6 +98,15 @@ impl Prices {
                     && price.high.is_finite(),
                 "{name}: the prices of {what} do not rise from low to high"
             );
+            let unit = UNITS.into_iter().find(|(resource, _)| *resource == what).map(|(_, unit)| unit);
+            ensure!(
+                unit == Some(price.unit.as_str()),
+                "{name}: the prices of {what} are reckoned per {}, not per {}",
+                unit.unwrap_or_default(),
+                price.unit
+            );
+            let is_told = [&price.source, &price.date].iter().all(|told| !told.trim().is_empty());
+            ensure!(is_told, "{name}: the prices of {what} have no source or no date");
         }
         Ok(prices)
     }
@@ -373,6 +384,17 @@ mod tests {
         let path = folder.path().join("prices.toml");
         std::fs::write(&path, DEFAULT.replacen("typical = ", "typical = 9", 1)).unwrap();
         assert!(Prices::read(Some(&path)).unwrap_err().to_string().contains("cpu"));
+        for (from, to, said) in [
+            ("unit = \"vCPU hour\"", "unit = \"vCPU second\"", "per vCPU hour, not per vCPU second"),
+            ("source = ", "source = \"\" # ", "no source"),
+            ("date = ", "date = \" \" # ", "no source or no date"),
+        ] {
+            let text = DEFAULT.replacen(from, to, 1);
+            assert_ne!(text, DEFAULT, "{from}");
+            std::fs::write(&path, text).unwrap();
+            let error = Prices::read(Some(&path)).unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+        }
         std::fs::write(&path, "cpu = 1").unwrap();
         assert!(Prices::read(Some(&path)).unwrap_err().to_string().contains("no price file"));
     }

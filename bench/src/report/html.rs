@@ -75,12 +75,14 @@ fn versions(page: &mut String, data: &Data) {
     let _ = write!(page, "<p>Others took part as {}.</p>", list.join(", "));
 }
 
-/// Suites that are not there, and what those that are had to leave out.
+/// Suites that are not there, with whom others were not compared, and what they had to leave out.
 fn absent(page: &mut String, data: &Data) {
     let there = |suite: &&str| data.outcomes.iter().any(|outcome| outcome.suite == **suite);
     let mut all: Vec<String> =
         measure::suites().filter(|suite| !there(suite)).map(|suite| format!("suite {suite}")).collect();
     for outcome in &data.outcomes {
+        let missing = measure::not_compared(outcome).into_iter();
+        all.extend(missing.map(|other| format!("of suite {}: {other}", outcome.suite)));
         all.extend(outcome.left_out.iter().map(|what| format!("of suite {}: {what}", outcome.suite)));
     }
     if !all.is_empty() {
@@ -171,7 +173,7 @@ fn cost_section(page: &mut String, prices: &Prices, costs: &[Cost], basis: Basis
     page.push_str(
         "<h2>What it costs</h2><p>Measured resources times list prices. A signing is the CPU of a certificate, a timestamp \
          and an entry, each operation measured alone, the entry at the same rate on both sides; storage of the signature log's \
-         entry for a year, at the same size of both logs; bytes of cosign's bundle, sent once. Not counted: the index and what \
+         entry for a year, at the same size of both logs; bytes of cosign's bundle, sent once. Not counted: certificates within entries, which are of a bare key on all sides, the index and what \
          it keeps, the certificate log's storage (lines of its own), memory, what is written to disk and not kept, capacity that \
          stands idle (CPU is charged as if all of it were always used), backups, requests billed one by one, people; of a \
          verification by our library the start of a process. CPU is this machine's.</p>",
