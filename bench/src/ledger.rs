@@ -59,11 +59,13 @@ impl Ledger {
         };
         // A line without its end was being written when the run was killed.
         let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
-        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-        file.set_len(whole.len() as u64)?;
         let mut lines = whole.lines();
-        match lines.next() {
-            None => append(&mut file, heading)?,
+        let first = lines.next();
+        match first {
+            None => {
+                let begun = serde_json::to_string(heading)?.starts_with(&text);
+                ensure!(begun, "{} is no file of blocks", path.display());
+            }
             Some(first) => {
                 let known: Value = serde_json::from_str(first)
                     .with_context(|| format!("{} has no heading", path.display()))?;
@@ -81,6 +83,12 @@ impl Ledger {
             let line: Line = serde_json::from_str(line)
                 .with_context(|| format!("{} holds a line that is no block", path.display()))?;
             blocks.insert((line.name, line.index), line.figures);
+        }
+        // Cut only where it is known for what it is.
+        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+        file.set_len(whole.len() as u64)?;
+        if first.is_none() {
+            append(&mut file, heading)?;
         }
         let continued = !blocks.is_empty();
         Ok(Self { file: Some(file), blocks, continued })
@@ -119,6 +127,15 @@ impl Ledger {
     pub(crate) fn samples(&self, name: &str, metric: &str) -> BTreeMap<usize, f64> {
         let of_name = self.blocks.iter().filter(|((block, _), _)| block == name);
         of_name.filter_map(|((_, index), figures)| Some((*index, *figures.get(metric)?))).collect()
+    }
+
+    /// The names of which blocks have a metric, and how many.
+    pub(crate) fn blocks_with(&self, metric: &str) -> BTreeMap<&str, usize> {
+        let mut counts = BTreeMap::new();
+        for ((name, _), _) in self.blocks.iter().filter(|(_, figures)| figures.contains_key(metric)) {
+            *counts.entry(name.as_str()).or_default() += 1;
+        }
+        counts
     }
 
     /// The row of a name's metric over the blocks that have it, if any has. They are as many samples, but of memory one, since
@@ -167,10 +184,10 @@ fn append(file: &mut File, value: &impl Serialize) -> anyhow::Result<()> {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a failed expectation is the test's verdict")]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn heading() -> Heading {
+    pub(crate) fn heading() -> Heading {
         let versions = [("rekor2".to_owned(), "v2".to_owned())].into();
         let workload = Workload::read(true, None).unwrap();
         let (kernel, file_systems) = ("x".into(), Vec::new());
@@ -265,6 +282,21 @@ mod tests {
         assert_eq!(told(ledger.row("a", "p50", Unit::Seconds)), (3, 10.0, 20.0, 30.0));
         assert_eq!(told(ledger.row_of_processes("a", "rss", Unit::Bytes)), (3, 10.0, 20.0, 30.0));
         assert!(ledger.row("c", "rss", Unit::Bytes).is_none());
+    }
+
+    #[test]
+    fn what_is_no_file_of_blocks_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes");
+        for text in ["one line", "{\"suite\":\"log\"}\nand half a line"] {
+            std::fs::write(&path, text).unwrap();
+            assert!(Ledger::open(Some(&path), &heading()).is_err());
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+        // Killed while it wrote the heading.
+        let begun = &serde_json::to_string(&heading()).unwrap()[..20];
+        std::fs::write(&path, begun).unwrap();
+        assert!(!Ledger::open(Some(&path), &heading()).unwrap().is_continued());
     }
 
     #[test]

@@ -78,15 +78,18 @@ fn file_system(mounts: &str, folder: &Path) -> Option<String> {
 }
 
 /// The commit of the working tree; where the tree differs from it, with `+` and a digest of the difference behind it, so that
-/// two states of a tree have two names. "unknown" outside a repository.
+/// two states of a tree have two names. Outside a repository "unknown" with a digest of this program, for the same reason.
 pub(crate) fn commit() -> String {
-    commit_of(Path::new(".")).unwrap_or_else(|| UNKNOWN.to_owned())
+    commit_of(Path::new(".")).unwrap_or_else(|| match std::env::current_exe().and_then(fs::read) {
+        Ok(program) => format!("{UNKNOWN}+{}", &hex::encode(Sha256::digest(program))[..12]),
+        Err(_) => UNKNOWN.to_owned(),
+    })
 }
 
 /// The commit that this program was built from.
 const BUILT_FROM: &str = env!("SIGVEIL_BUILT_FROM");
 
-/// Refuses to measure for a report by a program that was built from another commit than this one, or without optimisation: it
+/// Refuses to measure for the record by a program that was built from another commit than this one, or without optimisation: it
 /// would go under a name that is not its own, or be slow for no reason of the code.
 pub(crate) fn ensure_built_from(commit: &str) -> anyhow::Result<()> {
     let head = commit.split('+').next().unwrap_or(commit);

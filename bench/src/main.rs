@@ -130,6 +130,11 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     if let (Some(other), false) = (against.first(), compares) {
         return Err(NotBuilt(format!("the comparison of this suite against {other}")).into());
     }
+    let records = matches!(arguments.suite, Suite::Log | Suite::Growth | Suite::Sign);
+    anyhow::ensure!(
+        record.is_none() || records,
+        "of suites log, growth and sign alone --record keeps blocks"
+    );
     if let Some(file) = arguments.json.as_deref().filter(|file| *file != "-") {
         let folder = machine::folder_of(Path::new(file));
         anyhow::ensure!(folder.is_dir(), "there is no folder {} for what is measured", folder.display());
@@ -137,6 +142,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let begun = Instant::now();
     // Before anything is measured: a tree that changes meanwhile changes nothing of what runs.
     let commit = machine::commit();
+    if record.is_some() || arguments.json.is_some() {
+        machine::ensure_built_from(&commit)?;
+    }
     let workload = Workload::read(arguments.quick, arguments.workload.as_deref())?;
     let run = Run { commit: &commit, workload: &workload, against, record };
     let (suite, measured) = match &arguments.suite {
@@ -166,7 +174,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     left_out.extend(suites::wrk::disagreement(&rows));
     let seconds = (!continued).then(|| begun.elapsed().as_secs_f64());
     let workload = workload.name;
-    let outcome = row::Outcome { suite, commit, workload, machine, seconds, versions, left_out, rows };
+    let against = against.to_vec();
+    let outcome =
+        row::Outcome { suite, commit, workload, machine, seconds, against, versions, left_out, rows };
     outcome.publish(arguments.json.as_deref())
 }
 

@@ -93,6 +93,8 @@ pub(crate) struct Outcome {
     /// measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) seconds: Option<f64>,
+    /// What it was compared with, or was to be.
+    pub(crate) against: Vec<String>,
     /// Of the programs of others that took part; empty where none did.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) versions: BTreeMap<String, String>,

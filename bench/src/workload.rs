@@ -180,8 +180,9 @@ impl Workload {
 
 impl Prover {
     fn counts(&self) -> [u64; 6] {
-        // An exponent that is not possible counts as nothing, which is refused.
-        let exponent = |n: u32| u64::from(if CURVE.contains(&n) { n } else { 0 });
+        // An exponent that is not possible counts as nothing, which is refused; so does one where the second is below the first.
+        let rises = self.curve[0] <= self.curve[1];
+        let exponent = |n: u32| u64::from(if rises && CURVE.contains(&n) { n } else { 0 });
         let counts =
             [self.proofs, self.small_proofs, self.other_proofs, self.samples].map(|count| count as u64);
         let [proofs, small, other, samples] = counts;
@@ -276,6 +277,7 @@ mod tests {
             ("wrk_span = 5", "wrk_span = 0", "log: between"),
             ("logs = [1_000, 2_000, 4_000]", "logs = [1_000, 2_000]", "growth"),
             ("curve = [15, 16]", "curve = [15, 40]", "prover"),
+            ("curve = [15, 16]", "curve = [16, 15]", "prover"),
             ("keys = 100_000", "keys = 100_000_000", "search"),
             ("samples = 10", "samples = 10\nsample = 10", "unknown field"),
             ("entries = 1_000", "entries = 0", "log"),

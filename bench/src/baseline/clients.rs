@@ -19,11 +19,11 @@ pub(crate) enum Stock {
     Cosign,
 }
 
-/// The stock clients, installed.
-pub(crate) struct Clients {
-    python: PathBuf,
-    cosign: PathBuf,
-    /// Their home folder, so that no user's settings or caches matter.
+/// A stock client, installed.
+pub(crate) struct Client {
+    pub(crate) stock: Stock,
+    program: PathBuf,
+    /// Its home folder, so that no user's settings or caches matter.
     home: PathBuf,
 }
 
@@ -49,24 +49,26 @@ impl Stock {
     }
 }
 
-impl Clients {
-    /// Installs what is missing of them.
-    pub(crate) fn new(programs: &Programs, home: &Path) -> anyhow::Result<Self> {
-        let (python, cosign) = (programs.sigstore_python()?, programs.get("cosign")?);
-        Ok(Self { python, cosign, home: home.to_owned() })
+impl Client {
+    /// Installs it where it is missing.
+    pub(crate) fn new(stock: Stock, programs: &Programs, home: &Path) -> anyhow::Result<Self> {
+        let program = match stock {
+            Stock::Python => programs.sigstore_python()?,
+            Stock::Cosign => programs.get("cosign")?,
+        };
+        Ok(Self { stock, program, home: home.to_owned() })
     }
 
     /// Signs a file; says what that took of wall clock and of the client's CPU.
     pub(crate) fn sign(
         &self,
-        client: Stock,
         trust: &Path,
         token: &str,
         file: &Path,
         bundle: &Path,
     ) -> anyhow::Result<Spent> {
-        let mut command = self.command(client);
-        match client {
+        let mut command = self.command();
+        match self.stock {
             Stock::Python => {
                 command.arg("--trust-config").arg(trust.join("trust_config.json"));
                 command.args(["sign", "--overwrite", "--identity-token", token]);
@@ -78,21 +80,20 @@ impl Clients {
             }
         }
         let spent = run(command.arg("--bundle").arg(bundle).arg(file))?;
-        ensure!(bundle.exists(), "{} left no bundle", client.name());
+        ensure!(bundle.exists(), "{} left no bundle", self.stock.name());
         Ok(spent)
     }
 
     /// Verifies a file against a bundle; says what that took.
     pub(crate) fn verify(
         &self,
-        client: Stock,
         trust: &Path,
         signer: &Signer,
         file: &Path,
         bundle: &Path,
     ) -> anyhow::Result<Spent> {
-        let mut command = self.command(client);
-        match client {
+        let mut command = self.command();
+        match self.stock {
             Stock::Python => {
                 command.arg("--trust-config").arg(trust.join("trust_config.json"));
                 command.args(["verify", "identity", "--cert-identity", &signer.identity]);
@@ -112,11 +113,8 @@ impl Clients {
         run(command.arg("--bundle").arg(bundle).arg(file))
     }
 
-    fn command(&self, client: Stock) -> Command {
-        let mut command = Command::new(match client {
-            Stock::Python => &self.python,
-            Stock::Cosign => &self.cosign,
-        });
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
         command.env("HOME", &self.home).env_remove("XDG_CACHE_HOME").env_remove("XDG_DATA_HOME");
         command.env("TUF_ROOT", self.home.join("tuf")).current_dir(&self.home);
         command

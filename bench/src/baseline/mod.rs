@@ -28,9 +28,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use clap::Subcommand;
-use sigveil::service::client::Client;
+use sigveil::service::client::Client as OwnClient;
 
-pub(crate) use clients::{Clients, Signer, Stock};
+pub(crate) use clients::{Client, Signer, Stock};
 pub(crate) use disk::stored;
 pub(crate) use install::{Missing, output};
 pub(crate) use process::{Process, Usage, reset_peaks, unless_dead, usage};
@@ -111,7 +111,7 @@ impl Baseline {
 
     /// A token for [`EMAIL`].
     pub(crate) fn token(&self) -> anyhow::Result<String> {
-        Client::new().map_err(said)?.token(&self.issuer, EMAIL, AUDIENCE, None).map_err(said)
+        OwnClient::new().map_err(said)?.token(&self.issuer, EMAIL, AUDIENCE, None).map_err(said)
     }
 
     /// Whom verifications expect.
@@ -122,21 +122,22 @@ impl Baseline {
     /// Signs once with each stock client and verifies with both; another file must be refused.
     fn smoke(&self, stack: &Stack) -> anyhow::Result<Vec<Row>> {
         let home = tempfile::tempdir()?;
-        let clients = Clients::new(stack.programs(), home.path())?;
+        let install = |stock| Client::new(stock, stack.programs(), home.path());
+        let clients = Stock::ALL.into_iter().map(install).collect::<anyhow::Result<Vec<_>>>()?;
         let (file, other) = (home.path().join("artifact"), home.path().join("other"));
         std::fs::write(&file, b"an artifact\n")?;
         std::fs::write(&other, b"another artifact\n")?;
         let (trust, signer) = (&self.trusted.folder, self.signer());
         let mut rows = Vec::new();
-        for client in Stock::ALL {
-            let bundle = home.path().join(client.name()).with_extension("json");
-            let spent = clients.sign(client, trust, &self.token()?, &file, &bundle)?;
-            for verifier in Stock::ALL {
-                clients.verify(verifier, trust, &signer, &file, &bundle)?;
-                let refused = clients.verify(verifier, trust, &signer, &other, &bundle).is_err();
-                ensure!(refused, "{} took a signature over another file", verifier.name());
+        for client in &clients {
+            let bundle = home.path().join(client.stock.name()).with_extension("json");
+            let spent = client.sign(trust, &self.token()?, &file, &bundle)?;
+            for verifier in &clients {
+                verifier.verify(trust, &signer, &file, &bundle)?;
+                let refused = verifier.verify(trust, &signer, &other, &bundle).is_err();
+                ensure!(refused, "{} took a signature over another file", verifier.stock.name());
             }
-            let name = format!("baseline/{}", client.name());
+            let name = format!("baseline/{}", client.stock.name());
             rows.extend([
                 Row::exact(&name, "wall", Unit::Seconds, spent.wall),
                 Row::exact(&name, "client_cpu", Unit::Seconds, spent.cpu),

@@ -117,8 +117,7 @@ impl Stack {
     }
 
     /// Our whole instance: every role in one process, with an issuer whose tokens are not bound to a key.
-    pub(crate) fn instance(&mut self, scheme: Variant) -> anyhow::Result<Served> {
-        let name = scheme.name();
+    pub(crate) fn instance(&mut self, name: &'static str, scheme: Variant) -> anyhow::Result<Served> {
         if scheme.proves() {
             // Before it starts: it has a minute to answer, and keys may take longer.
             eprintln!("reading the proving keys; on first use they are made, which takes a minute or two");
@@ -126,7 +125,7 @@ impl Stack {
         }
         let data = self.data(name)?;
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["role", "instance", "--scheme", name, "--folder"]).arg(&data);
+        command.args(["role", "instance", "--scheme", scheme.name(), "--folder"]).arg(&data);
         // Written when everything listens.
         let ready = data.join("ready");
         let process = self.start(name, &mut command, || ready.exists())?;

@@ -19,6 +19,9 @@ pub(crate) struct Recorded {
     /// How long it took; none of a run that went on after a kill.
     #[serde(default)]
     pub(crate) seconds: Option<f64>,
+    /// What it was compared with; outcomes of old do not say.
+    #[serde(default)]
+    pub(crate) against: Option<Vec<String>>,
     #[serde(default)]
     pub(crate) versions: BTreeMap<String, String>,
     /// What was asked for and could not be measured.

@@ -33,12 +33,27 @@ const PLAN: [Planned; 6] = [
     Planned { suite: "log", quick: "rekor2,rekor1", full: "rekor2,rekor1,ct_server,s3pg", resumes: true },
     Planned { suite: "growth", quick: "rekor2,fulcio", full: "rekor2,rekor1,fulcio", resumes: true },
 ];
+impl Planned {
+    /// With whom it is compared in a report of a workload.
+    fn against(&self, workload: &str) -> &'static str {
+        if workload == "quick" { self.quick } else { self.full }
+    }
+}
+
 /// Exit status of what was interrupted.
 const INTERRUPTED: i32 = 130;
 
 /// Suites of a whole report.
 pub(super) fn suites() -> impl Iterator<Item = &'static str> {
     PLAN.iter().map(|planned| planned.suite)
+}
+
+/// Whom a whole report of an outcome's workload compares its suite with, and this outcome does not.
+pub(super) fn not_compared(outcome: &data::Recorded) -> Vec<&'static str> {
+    let Some(known) = &outcome.against else { return Vec::new() };
+    let planned = PLAN.iter().find(|planned| planned.suite == outcome.suite);
+    let all = planned.map_or("", |planned| planned.against(&outcome.workload)).split(',');
+    all.filter(|one| !one.is_empty() && !known.iter().any(|other| other == one)).collect()
 }
 
 /// Where outcomes of this commit and workload lie.
@@ -52,7 +67,7 @@ pub(super) fn all(folder: &Path, thoroughness: &[OsString], workload: &str) -> a
     outlive_interrupts()?;
     let (begun, commit) = (Instant::now(), machine::commit());
     for planned in &PLAN {
-        let against = if workload == "quick" { planned.quick } else { planned.full };
+        let against = planned.against(workload);
         let outcome = folder.join(planned.suite).with_extension("json");
         if outcome.exists() {
             eprintln!("suite {} is there already", planned.suite);

@@ -96,10 +96,11 @@ fn make(arguments: &Arguments, thoroughness: &[OsString], workload: &str) -> any
         None => {
             let commit = machine::commit();
             machine::ensure_built_from(&commit)?;
+            let folder = measure::folder(workload);
             if arguments.paper.is_some() {
                 ensure_publishable(&commit, workload)?;
+                paper::ensure_sound(&text_in(arguments.to.as_deref().unwrap_or(&folder))?)?;
             }
-            let folder = measure::folder(workload);
             measure::all(&folder, thoroughness, workload)?;
             folder
         }
@@ -117,7 +118,7 @@ fn make(arguments: &Arguments, thoroughness: &[OsString], workload: &str) -> any
         (to.join("rows.parquet"), parquet::file(&data)?),
     ];
     if let Some(paper) = &arguments.paper {
-        let text = files::read_text(&to.join("text.md"), files::JSON_LIMIT).map_err(said)?;
+        let text = text_in(to)?;
         made.push((paper.clone(), paper::filled(&text, &data, &costs)?.into_bytes()));
     }
     if to != folder {
@@ -127,6 +128,11 @@ fn make(arguments: &Arguments, thoroughness: &[OsString], workload: &str) -> any
     made.push((to.join(PAGE), html::page(&data, &prices, &costs).into_bytes()));
     replace_all(&made, &[to.join(PDF), to.join(PAGE)])?;
     Ok(to.to_owned())
+}
+
+/// The text of a paper that lies in a folder.
+fn text_in(folder: &Path) -> anyhow::Result<String> {
+    files::read_text(&folder.join("text.md"), files::JSON_LIMIT).map_err(said)
 }
 
 /// Writes all of it or nothing: beside what is there first, since a disk gets full within a file, and then in its place. What

@@ -8,10 +8,27 @@ use anyhow::{Context as _, bail};
 use super::cost::{Basis, Cost};
 use super::data::Data;
 use super::html::{dollars, grouped};
+use super::measure;
 use crate::row::shown;
 
 /// The text with every figure in it. Fails at the first that is not recorded, so that no text is half filled.
 pub(crate) fn filled(text: &str, data: &Data, costs: &[Cost]) -> anyhow::Result<String> {
+    with(text, |inside| figure(inside, data, costs))
+}
+
+/// Refuses, before anything is measured, a text that no data could fill: with a brace that is not closed, or a suite that is not.
+pub(crate) fn ensure_sound(text: &str) -> anyhow::Result<()> {
+    let is_known = |inside: &str| {
+        let known = ["cost", "machine", "commit", "basis"].into_iter().chain(measure::suites());
+        let first = inside.split_whitespace().next();
+        anyhow::ensure!(known.into_iter().any(|name| Some(name) == first), "{{{inside}}} names no suite");
+        Ok(String::new())
+    };
+    with(text, is_known).map(drop)
+}
+
+/// The text with what stands in braces replaced.
+fn with(text: &str, mut figure: impl FnMut(&str) -> anyhow::Result<String>) -> anyhow::Result<String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(['{', '}']) {
@@ -30,7 +47,7 @@ pub(crate) fn filled(text: &str, data: &Data, costs: &[Cost]) -> anyhow::Result<
                 rest.chars().take(30).collect::<String>()
             ),
         };
-        out += &figure(inside, data, costs)?;
+        out += &figure(inside)?;
         rest = after;
     }
     Ok(out + rest)
@@ -107,6 +124,14 @@ mod tests {
             "{basis x}",
         ] {
             assert!(filled(wrong, &data, &costs).is_err(), "{wrong}");
+        }
+        for (text, is_sound) in [
+            ("{{x}} {log a p50} {cost x} {commit}", true),
+            ("{log a p50", false),
+            ("x } y", false),
+            ("{logs a p50}", false),
+        ] {
+            assert_eq!(ensure_sound(text).is_ok(), is_sound, "{text}");
         }
     }
 }

@@ -64,6 +64,19 @@ fn a_page_says_how_long_a_suite_took_where_its_outcome_does() {
 }
 
 #[test]
+fn a_page_names_with_whom_a_suite_was_not_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut some = outcome("log", &[]);
+    some["against"] = ["rekor2", "ct_server"].into();
+    write(folder.path(), "full", "abc", [some, outcome("growth", &[])]);
+    make(&arguments(folder.path()), &[], "full").unwrap();
+    let page = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
+    assert!(page.contains("of suite log: rekor1; of suite log: s3pg; of suite log: no go"), "{page}");
+    // It does not say with whom.
+    assert!(!page.contains("of suite growth: rekor1"), "{page}");
+}
+
+#[test]
 fn what_a_model_says_is_beside_what_it_missed_or_left_out() {
     let folder = tempfile::tempdir().unwrap();
     let rows = [

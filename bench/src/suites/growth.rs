@@ -9,9 +9,11 @@
 //!
 //! A block is an open loop, of all sides at one rate that the slowest keeps, so that CPU is compared under equal load; what
 //! is on disk is read before the first block of a size, where every side has as many. All sides that have a size are filled
-//! to it, and their blocks there take turns. Blocks are of one filling: killed within it, a run fills all sides anew and
+//! to it, and their blocks there take turns. `sigveil_index` is our log as an instance has it, with the index behind it, and with
+//! entries as signings leave them: its CPU is that of both, until the index has read what a block added. Blocks are of one filling: killed within it, a run fills all sides anew and
 //! measures all sizes again. Rekor v1 and Fulcio's CT log have a Trillian and a database each.
 
+mod indexed;
 mod large;
 mod model;
 
@@ -54,6 +56,9 @@ const MODELLED: [(&str, Of); 2] = [("cpu_per_entry", f64::log10), (MEMORY, |size
 /// Small sizes tell of it what a process takes to warm up: a line through them is no prediction.
 const MEMORY: &str = "rss";
 
+/// The length of an entry's body, which is a part of `bytes_per_entry`.
+const BODY: &str = "body_bytes";
+
 /// Our authority.
 const ISSUE_HASHED: &str = "issue_hashed";
 /// Our log.
@@ -68,9 +73,15 @@ struct Side {
     /// As many connections fill it fast.
     filling: usize,
     sizes: Vec<u64>,
+    /// Of a log.
+    face: Option<Face>,
     /// Whether somebody reads its feed in each block, as in suite `log`.
     followed: bool,
+    /// Waits until it has done what so many entries ask of it after they were answered.
+    settle: Option<Settle>,
 }
+
+type Settle = Box<dyn Fn(u64) -> anyhow::Result<()>>;
 
 pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
     let known = ["rekor2", "rekor1", "fulcio"];
@@ -83,8 +94,8 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
     let mut left_out = Vec::new();
     let sides = sides(&mut stack, run, &mut left_out)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let is_missing = |name: String| (0..amount.blocks).any(|index| !ledger.has(&name, index));
-    if sides.iter().any(|side| side.sizes.iter().any(|size| is_missing(side.name_at(*size)))) {
+    // The last block of all.
+    if !sides.iter().all(|side| side.face.is_none() || ledger.has(side.name, 0)) {
         grow(&sides, &mut ledger, &runtime, amount)?;
     }
     let mut rows: Vec<Row> = sides.iter().flat_map(|side| side.rows(&ledger)).collect();
@@ -107,7 +118,7 @@ fn sides(stack: &mut Stack, run: &Run<'_>, left_out: &mut Vec<String>) -> anyhow
         // It answers at checkpoints: what waits for one is what it does in a second.
         sides.push(log_side("rekor2", Face::Rekor2, served, 4_096, large.clone())?);
     }
-    let own = stack.instance(Variant::Hashed)?;
+    let own = stack.instance(ISSUE_HASHED, Variant::Hashed)?;
     let (own_ca, own_oidc) = own_services(&own)?;
     let client = sigveil::service::client::Client::new().map_err(crate::said)?;
     let token = move || client.token(&own_oidc, EMAIL, AUDIENCE, None).map_err(crate::said);
@@ -118,8 +129,11 @@ fn sides(stack: &mut Stack, run: &Run<'_>, left_out: &mut Vec<String>) -> anyhow
         served: own,
         filling: 16,
         sizes: small.clone(),
+        face: None,
         followed: false,
+        settle: None,
     });
+    sides.push(indexed::side(stack, small.clone())?);
     let baseline = match run.with("fulcio") || run.with("rekor1") {
         true => found(Baseline::start(stack), left_out)?.map(Rc::new),
         false => None,
@@ -139,7 +153,9 @@ fn sides(stack: &mut Stack, run: &Run<'_>, left_out: &mut Vec<String>) -> anyhow
                 served: baseline.fulcio.clone(),
                 filling: 16,
                 sizes: small.clone(),
+                face: None,
                 followed: false,
+                settle: None,
             });
         }
     }
@@ -160,7 +176,9 @@ fn log_side(
         served,
         filling,
         sizes,
+        face: Some(face),
         followed: name == OURS,
+        settle: None,
     })
 }
 
@@ -203,6 +221,12 @@ fn grow(sides: &[Side], ledger: &mut Ledger, runtime: &Runtime, amount: &Amount)
         }
         eprintln!("measured at {size}, {:.0} s in", begun.elapsed().as_secs_f64());
     }
+    for side in sides {
+        let Some(face) = side.face else { continue };
+        let request = (side.bodies)(1)?.into_iter().next().context("one was asked for")?;
+        let length = requests::body_bytes(face, &side.target, request).with_context(|| side.name)?;
+        ledger.add(side.name, 0, [(BODY.to_owned(), length as f64)].into())?;
+    }
     Ok(())
 }
 
@@ -244,7 +268,11 @@ impl Side {
             unless_dead(filled, || self.served.usage())?;
             done += count as u64;
         }
-        Ok(())
+        self.settle(to)
+    }
+
+    fn settle(&self, entries: u64) -> anyhow::Result<()> {
+        self.settle.as_ref().map_or(Ok(()), |settle| settle(entries))
     }
 
     /// An open loop, the same moments for each side, beside so many entries.
@@ -264,8 +292,9 @@ impl Side {
         let observed = unless_dead(observed, || self.served.usage())?;
         observed.ensure_whole()?;
         ensure!(observed.done() == count as u64, "{} of {count} were done", observed.done());
-        let used = self.served.usage()? - before;
         let done = observed.done();
+        self.settle(entries + done)?;
+        let used = self.served.usage()? - before;
         follower.map_or(Ok(()), |follower| follower.finish(done))?;
         let of = |total: f64| total / done as f64;
         let figures = [
@@ -308,6 +337,7 @@ impl Side {
             let name = self.name_at(*size);
             rows.extend(METRICS.into_iter().filter_map(|(metric, unit)| ledger.row(&name, metric, unit)));
         }
+        rows.extend(ledger.row(self.name, BODY, Unit::Bytes));
         for (metric, model, largest) in self.models(ledger) {
             let name = self.name_of_model(metric);
             let unit = METRICS.into_iter().find(|(known, _)| *known == metric).map_or(Unit::One, |m| m.1);

@@ -29,6 +29,8 @@ const METRICS: [(&str, Unit); 7] = [
 const SLACK: f64 = 0.1;
 /// Requests of a rate, on average and at least.
 const LEAST: f64 = 40.0;
+/// The block that says that all steps before it are of one process.
+const DONE: &str = "sweeps";
 /// Requests before the first rate, so that connections and caches are warm.
 const WARM: usize = 50;
 
@@ -45,19 +47,17 @@ pub(super) struct Swept<'a> {
 }
 
 impl Swept<'_> {
-    /// Raises the rate until it is not kept; what the ledger has is not measured again.
+    /// Raises the rate until it is not kept.
     pub(super) fn sweep(&self, ledger: &mut Ledger, runtime: &Runtime) -> anyhow::Result<()> {
         let mut is_warm = false;
         for rate in self.rates {
             let name = name_at(self.name, *rate);
-            if !ledger.has(&name, 0) {
-                if !is_warm {
-                    let pace = Pace::Closed { connections: 1, span: self.span };
-                    self.drive(runtime, WARM, pace)?.ensure_whole()?;
-                    is_warm = true;
-                }
-                ledger.add(&name, 0, self.block(runtime, *rate)?)?;
+            if !is_warm {
+                let pace = Pace::Closed { connections: 1, span: self.span };
+                self.drive(runtime, WARM, pace)?.ensure_whole()?;
+                is_warm = true;
             }
+            ledger.add(&name, 0, self.block(runtime, *rate)?)?;
             if ledger.samples(&name, "kept").get(&0) != Some(&1.0) {
                 break;
             }
@@ -98,6 +98,17 @@ impl Swept<'_> {
     }
 }
 
+/// Whether all sweeps of a suite are there. They are measured by one process or anew: in a log that was filled for less, a rate is
+/// kept by other means.
+pub(super) fn are_done(ledger: &Ledger) -> bool {
+    ledger.has(DONE, 0)
+}
+
+/// Has them be so.
+pub(super) fn done(ledger: &mut Ledger) -> anyhow::Result<()> {
+    ledger.add(DONE, 0, Figures::new())
+}
+
 fn span_at(span: Duration, rate: usize) -> Duration {
     span.max(Duration::from_secs_f64(LEAST / rate as f64))
 }
@@ -122,7 +133,11 @@ pub(super) fn rows(ledger: &Ledger, side: &str, rates: &[usize]) -> Vec<Row> {
         }));
         match kept == 1.0 {
             true => best = *rate,
-            false => lost = Some(*rate),
+            false => {
+                // What comes then was left by a process that was killed.
+                lost = Some(*rate);
+                break;
+            }
         }
     }
     if !rows.is_empty() {
@@ -218,5 +233,19 @@ mod tests {
         let rows = rows(&ledger, "x", &[100, 200]);
         assert_eq!(value(&rows, "rate_kept"), Some(200.0));
         assert_eq!(value(&rows, "rate_lost"), None);
+    }
+
+    #[test]
+    fn steps_that_a_killed_process_left_are_no_part_of_what_is_measured_anew() {
+        let mut ledger = Ledger::default();
+        for (rate, kept) in [(100, 1.0), (200, 0.0), (400, 1.0)] {
+            ledger.add(&name_at("x", rate), 0, [("kept".to_owned(), kept)].into()).unwrap();
+        }
+        assert!(!are_done(&ledger));
+        done(&mut ledger).unwrap();
+        assert!(are_done(&ledger));
+        let rows = rows(&ledger, "x", &[100, 200, 400]);
+        assert_eq!((value(&rows, "rate_kept"), value(&rows, "rate_lost")), (Some(100.0), Some(200.0)));
+        assert!(!rows.iter().any(|row| row.name == "x_s400"));
     }
 }

@@ -2,8 +2,6 @@
 //! in the same round. What it finds is `rate_wrk`, and `harness/wrk` this harness's rate over it, which is one where both find
 //! the same. A report says where they do not.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
@@ -11,7 +9,7 @@ use anyhow::{Context as _, bail, ensure};
 use tempfile::TempDir;
 
 use crate::baseline::{Missing, SHORT_INTERVAL, output};
-use crate::ledger::Figures;
+use crate::ledger::{Figures, Ledger};
 use crate::load::{Asked, Target};
 use crate::row::Row;
 
@@ -23,6 +21,8 @@ const TOLERANCE: f64 = 0.15;
 pub(crate) const RATIO: &str = "harness/wrk";
 /// And that of wrk's rate.
 pub(crate) const RATE: &str = "rate_wrk";
+/// Of a block in which wrk's requests failed: of no row.
+const FAILED: &str = "wrk_failed";
 
 /// Each thread of wrk takes the bodies in turn; they are there once, a line each, in hexadecimal if one holds the end of a line.
 const SCRIPT: &str = r#"
@@ -43,8 +43,15 @@ end
 /// wrk, and where its script and its requests are.
 pub(crate) struct Wrk {
     home: TempDir,
-    /// How often its requests failed, by where they went.
-    failed: RefCell<BTreeMap<String, usize>>,
+}
+
+/// What it told of one block.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Told {
+    /// Requests a second.
+    Rate(f64),
+    /// Nothing, since some of its requests failed.
+    Failed,
 }
 
 impl Wrk {
@@ -55,7 +62,7 @@ impl Wrk {
         }
         let home = tempfile::tempdir()?;
         std::fs::write(home.path().join("post.lua"), SCRIPT)?;
-        Ok(Self { home, failed: RefCell::default() })
+        Ok(Self { home })
     }
 
     /// What it finds a second. Nothing, and a word about it, where its requests failed: it counts them all the same, and leaves
@@ -67,28 +74,18 @@ impl Wrk {
         connections: usize,
         span: Duration,
         bodies: &[Vec<u8>],
-    ) -> anyhow::Result<Option<f64>> {
+    ) -> anyhow::Result<Told> {
         let mut command = self.command(target, connections, span, bodies)?;
         let said = output(&mut command).map(|said| String::from_utf8_lossy(&said.stdout).into_owned());
         // It leaves without its last answers, and Rekor v2 fails the batch that a client has left.
         std::thread::sleep(3 * SHORT_INTERVAL);
         match said.and_then(|said| rate(&said)) {
-            Ok(rate) => Ok(Some(rate)),
+            Ok(rate) => Ok(Told::Rate(rate)),
             Err(error) => {
                 eprintln!("sigveil-bench: nothing by wrk for {name}: {error:#}");
-                *self.failed.borrow_mut().entry(name.to_owned()).or_default() += 1;
-                Ok(None)
+                Ok(Told::Failed)
             }
         }
-    }
-
-    /// What of this process's blocks it has no figure for.
-    pub(crate) fn left_out(&self) -> Vec<String> {
-        let failed = self.failed.borrow();
-        failed
-            .iter()
-            .map(|(name, blocks)| format!("{blocks} blocks by wrk for {name}, which failed"))
-            .collect()
     }
 
     fn command(
@@ -116,23 +113,32 @@ impl Wrk {
     }
 }
 
-/// A measurement by this harness, and wrk's rate beside it, first in every other round.
+/// A measurement by this harness, and wrk's beside it if there is one, first in every other round.
 pub(crate) fn beside<T>(
-    wrk_first: bool,
-    by_wrk: impl FnOnce() -> anyhow::Result<Option<f64>>,
+    round: usize,
+    by_wrk: impl FnOnce() -> anyhow::Result<Option<Told>>,
     by_harness: impl FnOnce() -> anyhow::Result<T>,
-) -> anyhow::Result<(T, Option<f64>)> {
-    if wrk_first {
-        let rate = by_wrk()?;
-        return Ok((by_harness()?, rate));
+) -> anyhow::Result<(T, Option<Told>)> {
+    if round % 2 == 1 {
+        let told = by_wrk()?;
+        return Ok((by_harness()?, told));
     }
     Ok((by_harness()?, by_wrk()?))
 }
 
-/// What a block says where the harness has found one rate and wrk another.
-pub(crate) fn figures(found: f64, by_wrk: Option<f64>) -> Figures {
-    let both = |rate| [(RATE.to_owned(), rate), (RATIO.to_owned(), found / rate)];
-    by_wrk.map(both).into_iter().flatten().collect()
+/// What a block says where the harness has found one rate and wrk another, or was to.
+pub(crate) fn figures(found: f64, by_wrk: Option<Told>) -> Figures {
+    match by_wrk {
+        Some(Told::Rate(rate)) => [(RATE.to_owned(), rate), (RATIO.to_owned(), found / rate)].into(),
+        Some(Told::Failed) => [(FAILED.to_owned(), 1.0)].into(),
+        None => Figures::new(),
+    }
+}
+
+/// The blocks of a run that it has no figure for.
+pub(crate) fn left_out(ledger: &Ledger) -> Vec<String> {
+    let failed = ledger.blocks_with(FAILED).into_iter();
+    failed.map(|(name, blocks)| format!("{blocks} blocks by wrk for {name}, which failed")).collect()
 }
 
 /// What the harness and wrk do not agree on, for whoever reads the rows: none where all is well.
@@ -200,13 +206,27 @@ mod tests {
             let bodies = bodies.map(|body| body.as_bytes().to_vec());
             let (target, seen) = serving(false).await;
             let rate = |wrk: &Wrk, target| wrk.rate("x", target, 2, Duration::from_secs(1), &bodies).unwrap();
-            assert!(tokio::task::block_in_place(|| rate(&wrk, &target)).unwrap() > 0.0);
+            let told = tokio::task::block_in_place(|| rate(&wrk, &target));
+            assert!(matches!(told, Told::Rate(rate) if rate > 0.0), "{told:?}");
             assert_eq!(*seen.lock().unwrap(), BTreeSet::from(bodies.clone()));
             let (target, _) = serving(true).await;
-            assert_eq!(tokio::task::block_in_place(|| rate(&wrk, &target)), None);
+            assert_eq!(tokio::task::block_in_place(|| rate(&wrk, &target)), Told::Failed);
         }
-        assert_eq!(wrk.left_out(), ["2 blocks by wrk for x, which failed"]);
-        assert!(figures(1.0, None).is_empty() && figures(3.0, Some(2.0))[RATIO] == 1.5);
+    }
+
+    #[test]
+    fn a_block_that_failed_is_named_by_whatever_process_ends_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("blocks");
+        let heading = crate::ledger::tests::heading();
+        let mut ledger = Ledger::open(Some(&path), &heading).unwrap();
+        ledger.add("x", 0, figures(3.0, Some(Told::Rate(2.0)))).unwrap();
+        ledger.add("x", 1, figures(3.0, Some(Told::Failed))).unwrap();
+        ledger.add("y", 0, figures(3.0, None)).unwrap();
+        drop(ledger);
+        let ledger = Ledger::open(Some(&path), &heading).unwrap();
+        assert_eq!(left_out(&ledger), ["1 blocks by wrk for x, which failed"]);
+        assert_eq!(ledger.samples("x", RATIO), [(0, 1.5)].into());
     }
 
     #[test]

@@ -33,13 +33,13 @@ use anyhow::{Context as _, ensure};
 
 use super::in_turn;
 use super::sweep::{self, Swept};
-use super::wrk::{self, Wrk};
+use super::wrk::{self, Told, Wrk};
 use crate::Run;
 use crate::baseline::{Stack, Usage, found, unless_dead};
 use crate::ledger::{Figures, Ledger};
 use crate::load::{self, Observed, Pace, run as drive};
 use crate::row::{Measured, Row, Unit};
-use crate::workload::Log as Amount;
+use crate::workload::{Log as Amount, Sweep};
 use follow::Follower;
 use sides::{Rival, Side};
 
@@ -91,7 +91,7 @@ impl Load {
 
 pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
     let rivals = Rival::parse(run.against)?;
-    let (amount, sweep) = (&run.workload.log, &run.workload.sweep);
+    let (amount, rates) = (&run.workload.log, &run.workload.sweep.rates);
     let mut ledger = run.ledger("log")?;
     let mut stack = Stack::new()?;
     let mut left_out = Vec::new();
@@ -118,7 +118,7 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
                     let block = block(&runtime, side, load, index, side.span(amount));
                     unless_dead(block, || side.usage()).with_context(|| format!("block {index} of {name}"))
                 };
-                let (mut block, by_wrk) = wrk::beside(index % 2 == 1, by_wrk, by_harness)?;
+                let (mut block, by_wrk) = wrk::beside(index, by_wrk, by_harness)?;
                 if let Some(found) = block.get("entries_per_s") {
                     block.extend(wrk::figures(*found, by_wrk));
                 }
@@ -127,23 +127,14 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
         }
     }
     // Last, since a server that was lost may still be working on what it was sent.
-    for side in sides.iter().filter(|side| side.is_swept()) {
-        let (bodies, usage) = (|count| side.prepare(count), || side.usage());
-        let swept = Swept {
-            name: side.name,
-            target: &side.target,
-            bodies: &bodies,
-            usage: &usage,
-            rates: &sweep.rates,
-            span: sweep.span(),
-        };
-        swept.sweep(&mut ledger, &runtime)?;
+    if !sweep::are_done(&ledger) {
+        sweep_all(&runtime, &sides, &mut ledger, &run.workload.sweep)?;
     }
     takeovers(&mut stack, &runtime, &sides, &mut ledger)?;
     stack.stop()?;
-    left_out.extend(wrk.iter().flat_map(Wrk::left_out));
+    left_out.extend(wrk::left_out(&ledger));
     let mut rows = rows(&ledger, &sides, &loads);
-    rows.extend(sides.iter().flat_map(|side| sweep::rows(&ledger, side.name, &sweep.rates)));
+    rows.extend(sides.iter().flat_map(|side| sweep::rows(&ledger, side.name, rates)));
     Ok(Measured { rows, left_out, continued: ledger.is_continued() })
 }
 
@@ -152,6 +143,22 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
 fn loads(amount: &Amount) -> Vec<Load> {
     let rates = amount.rates.iter().copied().map(Load::Rate);
     rates.chain(amount.connections.iter().copied().map(Load::Connections)).collect()
+}
+
+/// Rates that rise, on each log that has them.
+fn sweep_all(
+    runtime: &tokio::runtime::Runtime,
+    sides: &[Side],
+    ledger: &mut Ledger,
+    amount: &Sweep,
+) -> anyhow::Result<()> {
+    for side in sides.iter().filter(|side| side.is_swept()) {
+        let (bodies, usage) = (|count| side.prepare(count), || side.usage());
+        let (name, target, rates) = (side.name, &side.target, &amount.rates[..]);
+        let swept = Swept { name, target, bodies: &bodies, usage: &usage, rates, span: amount.span() };
+        swept.sweep(ledger, runtime)?;
+    }
+    sweep::done(ledger)
 }
 
 /// Kills front ends of logs that have several.
@@ -257,14 +264,14 @@ fn block(
 
 /// What wrk finds under the load of a block, with somebody who reads the feed as there. It asks faster than this harness on the
 /// same cores, and an entry that comes twice is refused.
-fn beside(wrk: &Wrk, name: &str, side: &Side, load: Load, span: Duration) -> anyhow::Result<Option<f64>> {
+fn beside(wrk: &Wrk, name: &str, side: &Side, load: Load, span: Duration) -> anyhow::Result<Option<Told>> {
     let Load::Connections(connections) = load else { return Ok(None) };
     let bodies = side.prepare(2 * side.most(connections, span))?;
     let size = side.tree_size()?;
     let follower = side.is_followed().then(|| Follower::from(&side.target.address, size)).transpose()?;
-    let rate = wrk.rate(name, &side.target, connections, span, &bodies)?;
+    let told = wrk.rate(name, &side.target, connections, span, &bodies)?;
     follower.map_or(Ok(()), Follower::leave)?;
-    Ok(rate)
+    Ok(Some(told))
 }
 
 /// What a block says; of the server's memory the most only where that was reset before the block.

@@ -28,7 +28,7 @@ pub(super) fn turns<'a>(
 }
 
 fn turn<'a>(name: String, span: Duration, used: impl Fn() -> anyhow::Result<Usage> + 'a) -> Turn<'a> {
-    let measure = move || {
+    let measure = move |_| {
         let (before, begun) = (used()?, Instant::now());
         std::thread::sleep(span);
         let of_one_core = (used()? - before).cpu / begun.elapsed().as_secs_f64();

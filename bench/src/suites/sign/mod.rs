@@ -33,10 +33,10 @@ use crate::suites::wrk::{self, Wrk};
 pub(crate) use operations::{
     certificate_log_target, issue_target, log_target, signing_requests, timestamp_request, timestamp_target,
 };
-use ours::Ours;
+pub(crate) use ours::Ours;
 
 /// Metrics of these rows, and the unit of each.
-const METRICS: [(&str, Unit); 28] = [
+const METRICS: [(&str, Unit); 29] = [
     ("wall", Unit::Seconds),
     ("issue", Unit::Seconds),
     ("timestamp", Unit::Seconds),
@@ -51,6 +51,8 @@ const METRICS: [(&str, Unit); 28] = [
     ("tsa_cpu", Unit::Seconds),
     ("search_cpu", Unit::Seconds),
     ("bundle_bytes", Unit::Bytes),
+    // What the log keeps as the body of the entry, and of the receipt that follows a deferred certificate.
+    ("body_bytes", Unit::Bytes),
     ("companion_bytes", Unit::Bytes),
     ("rate_max", Unit::PerSecond),
     (wrk::RATE, Unit::PerSecond),
@@ -77,8 +79,8 @@ const OF_THE_HARNESS: [&str; 5] =
 /// Something that is measured in turn with the others, and the name of its rows.
 struct Turn<'a> {
     name: String,
-    /// One block of it.
-    measure: Box<dyn Fn() -> anyhow::Result<Figures> + 'a>,
+    /// One block of it, of the round with this number.
+    measure: Box<dyn Fn(usize) -> anyhow::Result<Figures> + 'a>,
 }
 
 pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
@@ -94,7 +96,7 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
     let mut ledger = run.ledger("sign")?;
     let mut stack = Stack::new()?;
     let schemes: &[Variant] = if compared { &Variant::ALL } else { &[Variant::Zk, Variant::ZkDeferred] };
-    let ours = schemes.iter().map(|scheme| Ours::start(&mut stack, *scheme));
+    let ours = schemes.iter().map(|scheme| Ours::start(&mut stack, scheme.name(), *scheme));
     let ours = ours.collect::<anyhow::Result<Vec<_>>>()?;
     let null = stack.null()?;
     let theirs = if compared { found(with_rekor1(&mut stack), &mut left_out)? } else { None };
@@ -103,7 +105,7 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
 
     let clients = match compared {
-        true => found(stock::Both::new(&stack, home.path(), amount.signings), &mut left_out)?,
+        true => Some(stock::Clients::new(&stack, home.path(), amount.signings, &mut left_out)?),
         false => None,
     };
     let wrk = if compared { found(Wrk::new(), &mut left_out)? } else { None };
@@ -121,14 +123,14 @@ pub(crate) fn run(run: &Run<'_>) -> anyhow::Result<Measured> {
             continue;
         }
         for turn in in_turn(&turns, index) {
-            let figures = (turn.measure)().with_context(|| format!("block {index} of {}", turn.name))?;
+            let figures = (turn.measure)(index).with_context(|| format!("block {index} of {}", turn.name))?;
             ledger.add(&turn.name, index, figures)?;
         }
         eprintln!("round {} done, {:.0} s in", index + 1, begun.elapsed().as_secs_f64());
     }
     let names: Vec<String> = turns.iter().map(|turn| turn.name.clone()).collect();
     drop(turns);
-    left_out.extend(wrk.iter().flat_map(Wrk::left_out));
+    left_out.extend(wrk::left_out(&ledger));
     let mut rows = rows(&ledger, &names);
     rows.extend(sweeps(run, &mut ledger, &runtime, &ours, baseline)?);
     stack.stop()?;
@@ -152,10 +154,12 @@ fn sweeps(
     ours: &[Ours],
     baseline: Option<&Baseline>,
 ) -> anyhow::Result<Vec<Row>> {
-    let (sweep, mut rows) = (&run.workload.sweep, Vec::new());
+    let (sweep, mut rows, are_done) = (&run.workload.sweep, Vec::new(), sweep::are_done(ledger));
     let mut one = |name: &str, target: Target, bodies: Bodies<'_>, usage: Used<'_>, rates: &[usize]| {
         let swept = Swept { name, target: &target, bodies, usage, rates, span: sweep.span() };
-        swept.sweep(ledger, runtime)?;
+        if !are_done {
+            swept.sweep(ledger, runtime)?;
+        }
         rows.extend(sweep::rows(ledger, name, rates));
         anyhow::Ok(())
     };
@@ -179,6 +183,9 @@ fn sweeps(
         let target = issue_target(&side.services.ca)?;
         let rates = if side.scheme.proves() { &sweep.prove_rates } else { &sweep.issue_rates };
         one(&name, target, &certificates, &|| side.usage(), rates)?;
+    }
+    if !are_done {
+        sweep::done(ledger)?;
     }
     Ok(rows)
 }

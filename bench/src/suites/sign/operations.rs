@@ -1,7 +1,6 @@
 //! Each operation alone, under load: issue, timestamp, log, and search for what nobody has signed. Such a search is
 //! answered by the index with a proof of absence, and by Rekor v1 with an empty list.
 
-use std::cell::Cell;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -70,8 +69,6 @@ struct Side<'a> {
     processes: &'a [Process],
     /// Who else asks for its rate.
     wrk: Option<&'a Wrk>,
-    /// Whether before this harness, next time.
-    wrk_first: Cell<bool>,
 }
 
 /// A turn for each operation on each side. The null server is the harness alone.
@@ -87,8 +84,7 @@ pub(super) fn turns<'a>(
     for ours in ours {
         let side = |name, operation, target, cpu| {
             let token = Box::new(|| ours.token());
-            let (processes, wrk_first) = (ours.processes(), Cell::default());
-            Side { name, operation, target, cpu, token, processes, wrk: None, wrk_first }
+            Side { name, operation, target, cpu, token, processes: ours.processes(), wrk: None }
         };
         let services = &ours.services;
         let issue = |name, operation| {
@@ -125,7 +121,6 @@ pub(super) fn turns<'a>(
         token: Box::new(|| anyhow::bail!("timestamps need no token")),
         processes: &null.processes,
         wrk: None,
-        wrk_first: Cell::default(),
     });
     if let Some((baseline, rekor1)) = baseline {
         let services = &baseline.trusted.services;
@@ -137,7 +132,6 @@ pub(super) fn turns<'a>(
             token: Box::new(|| baseline.token()),
             processes,
             wrk,
-            wrk_first: Cell::default(),
         };
         let (rekor, tsa) = (&baseline.rekor.processes, &baseline.tsa.processes);
         let log = log_target(&services.rekor, requests::Face::Rekor2)?;
@@ -196,11 +190,14 @@ pub(crate) fn timestamp_target(url: &str) -> anyhow::Result<Target> {
 
 impl<'a> Side<'a> {
     fn turn(self, runtime: &'a Runtime, span: Duration) -> Turn<'a> {
-        Turn { name: self.name.to_owned(), measure: Box::new(move || self.measure(runtime, span)) }
+        Turn {
+            name: self.name.to_owned(),
+            measure: Box::new(move |index| self.measure(runtime, span, index)),
+        }
     }
 
     /// One client first, for latency and CPU; then as many as keep the server busy, for the rate, and wrk in their place.
-    fn measure(&self, runtime: &Runtime, span: Duration) -> anyhow::Result<Figures> {
+    fn measure(&self, runtime: &Runtime, span: Duration, index: usize) -> anyhow::Result<Figures> {
         self.send(runtime, 1, Duration::from_secs(30), 3)?;
         let bodies = self.bodies(self.most(span, 1))?;
         let (reset, before) = (reset_peaks(self.processes, &[]), usage(self.processes)?);
@@ -209,7 +206,7 @@ impl<'a> Side<'a> {
         let (done, own, harness) = (one.done() as f64, one.own_cpu(), one.between_calls());
         let share = done / one.wall();
         let rates = match self.operation.busy() {
-            Some(busy) => self.rates(runtime, busy, span)?,
+            Some(busy) => self.rates(runtime, busy, span, index)?,
             None => Figures::new(),
         };
         let figures = [
@@ -228,15 +225,14 @@ impl<'a> Side<'a> {
     }
 
     /// The most that it does a second, by this harness and by wrk; each is first as often as the other.
-    fn rates(&self, runtime: &Runtime, busy: usize, span: Duration) -> anyhow::Result<Figures> {
+    fn rates(&self, runtime: &Runtime, busy: usize, span: Duration, index: usize) -> anyhow::Result<Figures> {
         let count = self.most(span, busy);
         let by_wrk = || match self.wrk {
-            Some(wrk) => wrk.rate(self.name, &self.target, busy, span, &self.bodies(count)?),
+            Some(wrk) => wrk.rate(self.name, &self.target, busy, span, &self.bodies(count)?).map(Some),
             None => Ok(None),
         };
-        let wrk_first = self.wrk_first.replace(!self.wrk_first.get());
         let by_harness = || Ok(self.send(runtime, busy, span, count)?.rate());
-        let (rate, by_wrk) = wrk::beside(wrk_first, by_wrk, by_harness)?;
+        let (rate, by_wrk) = wrk::beside(index, by_wrk, by_harness)?;
         let mut rates = wrk::figures(rate, by_wrk);
         rates.insert("rate_max".to_owned(), rate);
         Ok(rates)

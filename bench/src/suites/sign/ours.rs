@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use der::Decode as _;
+use p256::ecdsa::SigningKey;
 use p256::ecdsa::signature::Signer as _;
 use p256::pkcs8::{EncodePublicKey as _, LineEnding};
 use rand_core::{OsRng, RngCore as _};
@@ -31,27 +32,28 @@ use crate::said;
 const STEPS: [(&str, &str); 3] = [("certificate", "issue"), ("timestamp", "timestamp"), ("log", "log")];
 
 /// An instance in a process of its own.
-pub(super) struct Ours {
+pub(crate) struct Ours {
     pub(super) scheme: Variant,
     signer: Signer,
     served: Served,
     client: Client,
     trust: Trust,
-    pub(super) services: Services,
+    pub(crate) services: Services,
     /// The folder of its trust files.
     pub(super) folder: PathBuf,
 }
 
 impl Ours {
-    pub(super) fn start(stack: &mut Stack, scheme: Variant) -> anyhow::Result<Self> {
-        let served = stack.instance(scheme)?;
+    pub(crate) fn start(stack: &mut Stack, name: &'static str, scheme: Variant) -> anyhow::Result<Self> {
+        let served = stack.instance(name, scheme)?;
         let folder = served.data.join("public");
         let text = |name: &str| files::read_text(&folder.join(name), files::JSON_LIMIT).map_err(said);
         let root = TrustedRoot::from_json(&text("trusted_root.json")?)?;
         let trust = Trust::read(root, &folder.join("trusted_root.sigveil.json")).map_err(said)?;
         let services = services(&text("trust_config.json")?).map_err(said)?;
         let client = Client::new().map_err(said)?;
-        let signer = signer(&client, &services)?;
+        let (_, leaf) = certified(&client, &services, EMAIL)?;
+        let signer = Signer { identity: named_by(&leaf)?, issuer: services.oidc.clone() };
         Ok(Self { scheme, signer, served, client, trust, services, folder })
     }
 
@@ -75,6 +77,24 @@ impl Ours {
         &self.served.processes
     }
 
+    /// Its one process, and where it keeps what it was given.
+    pub(crate) fn served(&self) -> &Served {
+        &self.served
+    }
+
+    /// A new key with its certificate (DER), of whoever has that address.
+    pub(crate) fn certified(&self, email: &str) -> anyhow::Result<(SigningKey, Vec<u8>)> {
+        certified(&self.client, &self.services, email)
+    }
+
+    /// How many entries of its log the index answers for.
+    pub(crate) fn indexed(&self) -> anyhow::Result<u64> {
+        let state = self.client.fetch("the index", &format!("{}/state", self.index())).map_err(said)?;
+        // A checkpoint's second line is the size (C2SP tlog-checkpoint).
+        let size = state["inputs"][0].as_str().and_then(|checkpoint| checkpoint.lines().nth(1)?.parse().ok());
+        size.context("an index says up to which size it has read its log")
+    }
+
     /// What its process has used.
     pub(super) fn usage(&self) -> anyhow::Result<Usage> {
         self.served.usage()
@@ -85,16 +105,17 @@ impl Ours {
         &self.signer
     }
 
-    /// Waits until a bundle's certificate has its proofs, if they follow: their CPU is part of what it costs.
-    pub(super) fn settle(&self, bundle: &Path) -> anyhow::Result<()> {
+    /// Waits until a bundle's certificate has its proofs, if they follow: their CPU is part of what it costs. The length of what
+    /// is logged of them.
+    pub(super) fn settle(&self, bundle: &Path) -> anyhow::Result<usize> {
         if self.scheme != Variant::ZkDeferred {
-            return Ok(());
+            return Ok(0);
         }
         let text = files::read_text(bundle, files::JSON_LIMIT).map_err(said)?;
         let bundle = Bundle::from_json(&text).map_err(said)?;
         let certificate = CertificateView::parse(bundle.certificate())?;
-        receipt(&self.client, &self.trust, &certificate).map_err(said)?;
-        Ok(())
+        let logged = receipt(&self.client, &self.trust, &certificate).map_err(said)?;
+        Ok(logged.map_or(0, |receipt| receipt.body.0.len()))
     }
 
     fn sign(
@@ -109,7 +130,7 @@ impl Ours {
 
     /// A signing by our client, with its steps, and what a verifier does then.
     pub(super) fn turn(&self) -> Turn<'_> {
-        Turn { name: self.row("sigveil"), measure: Box::new(|| self.measure()) }
+        Turn { name: self.row("sigveil"), measure: Box::new(|_| self.measure()) }
     }
 
     fn measure(&self) -> anyhow::Result<Figures> {
@@ -173,22 +194,26 @@ impl Ours {
     }
 }
 
-/// Whom a certificate names: its one name, and the issuer.
-fn signer(client: &Client, services: &Services) -> anyhow::Result<Signer> {
-    let token = client.token(&services.oidc, EMAIL, AUDIENCE, None).map_err(said)?;
-    let key = p256::ecdsa::SigningKey::random(&mut OsRng);
+/// A new key with its certificate (DER).
+fn certified(client: &Client, services: &Services, email: &str) -> anyhow::Result<(SigningKey, Vec<u8>)> {
+    let token = client.token(&services.oidc, email, AUDIENCE, None).map_err(said)?;
+    let key = SigningKey::random(&mut OsRng);
     let pem = key.verifying_key().to_public_key_pem(LineEnding::LF)?;
-    let possession: p256::ecdsa::DerSignature = key.sign(EMAIL.as_bytes());
+    let possession: p256::ecdsa::DerSignature = key.sign(email.as_bytes());
     let chain = client.certificate(&services.ca, &token, &pem, possession.as_bytes(), &Wish::default());
     let leaf = chain.map_err(said)?.into_iter().next().context("an authority answers with a chain")?;
-    let leaf = x509_cert::Certificate::from_der(&leaf)?;
+    Ok((key, leaf))
+}
+
+/// The one name that a certificate has.
+fn named_by(leaf: &[u8]) -> anyhow::Result<String> {
+    let leaf = x509_cert::Certificate::from_der(leaf)?;
     let names = leaf.tbs_certificate.get::<SubjectAltName>()?.context("a certificate names somebody")?.1;
-    let identity = match names.0.first() {
-        Some(GeneralName::Rfc822Name(address)) => address.to_string(),
-        Some(GeneralName::UniformResourceIdentifier(uri)) => uri.to_string(),
+    match names.0.first() {
+        Some(GeneralName::Rfc822Name(address)) => Ok(address.to_string()),
+        Some(GeneralName::UniformResourceIdentifier(uri)) => Ok(uri.to_string()),
         _ => anyhow::bail!("a certificate has a name of another type"),
-    };
-    Ok(Signer { identity, issuer: services.oidc.clone() })
+    }
 }
 
 /// Of an artifact that was never signed before.
