@@ -127,9 +127,10 @@ fn a_run_that_was_killed_goes_on_and_stops_what_it_had_left() {
     assert!(outcome.get("seconds").is_none(), "how long a part of it took");
     let blocks = home.blocks();
     assert_eq!(blocks[..kept.len()], kept);
-    // A heading; what our log has on disk; three rounds of two sides, anew unless they were whole; of each a sweep of one rate.
+    // A heading; what our log has on disk; three rounds of two sides, anew unless they were whole; of each a sweep of one rate;
+    // that the sweeps are whole.
     let before = if kept.len() < 1 + 1 + 6 { kept.len() } else { 1 + 1 };
-    assert_eq!(blocks.len(), before + 6 + 2);
+    assert_eq!(blocks.len(), before + 6 + 2 + 1);
     assert_eq!(home.row("sigveil_c1", "p50")["n"], 3);
     assert_eq!(home.row("sigveil", "tree_size")["median"], 20.0);
     // With the four that warm it up, in the block that a run begins with.
