@@ -26,8 +26,8 @@ use super::data::{Data, Figure};
 
 /// The prices that are used unless others are given.
 const DEFAULT: &str = include_str!("../../prices.toml");
-/// What each resource is priced by.
-const UNITS: [(&str, &str); 3] = [("cpu", "vCPU hour"), ("storage", "GB month"), ("sent", "GB")];
+/// What each resource is priced by, in the order of [`Prices::all`].
+const UNITS: [&str; 3] = ["vCPU hour", "GB month", "GB"];
 const MILLION: f64 = 1e6;
 const GIGABYTE: f64 = 1e9;
 const HOUR: f64 = 3_600.0;
@@ -90,7 +90,7 @@ impl Prices {
             None => (DEFAULT.to_owned(), "bench/prices.toml".to_owned()),
         };
         let prices: Self = toml::from_str(&text).with_context(|| format!("{name} is no price file"))?;
-        for (what, price) in prices.all() {
+        for ((what, price), unit) in prices.all().into_iter().zip(UNITS) {
             ensure!(
                 0.0 <= price.low
                     && price.low <= price.typical
@@ -98,11 +98,9 @@ impl Prices {
                     && price.high.is_finite(),
                 "{name}: the prices of {what} do not rise from low to high"
             );
-            let unit = UNITS.into_iter().find(|(resource, _)| *resource == what).map(|(_, unit)| unit);
             ensure!(
-                unit == Some(price.unit.as_str()),
-                "{name}: the prices of {what} are reckoned per {}, not per {}",
-                unit.unwrap_or_default(),
+                price.unit == unit,
+                "{name}: the prices of {what} are reckoned per {unit}, not per {}",
                 price.unit
             );
             let is_told = [&price.source, &price.date].iter().all(|told| !told.trim().is_empty());

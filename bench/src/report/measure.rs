@@ -33,15 +33,15 @@ const PLAN: [Planned; 6] = [
     Planned { suite: "log", quick: "rekor2,rekor1", full: "rekor2,rekor1,ct_server,s3pg", resumes: true },
     Planned { suite: "growth", quick: "rekor2,fulcio", full: "rekor2,rekor1,fulcio", resumes: true },
 ];
+/// Exit status of what was interrupted.
+const INTERRUPTED: i32 = 130;
+
 impl Planned {
     /// With whom it is compared in a report of a workload.
     fn against(&self, workload: &str) -> &'static str {
         if workload == "quick" { self.quick } else { self.full }
     }
 }
-
-/// Exit status of what was interrupted.
-const INTERRUPTED: i32 = 130;
 
 /// Suites of a whole report.
 pub(super) fn suites() -> impl Iterator<Item = &'static str> {

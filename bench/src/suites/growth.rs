@@ -10,8 +10,9 @@
 //! A block is an open loop, of all sides at one rate that the slowest keeps, so that CPU is compared under equal load; what
 //! is on disk is read before the first block of a size, where every side has as many. All sides that have a size are filled
 //! to it, and their blocks there take turns. `sigveil_index` is our log as an instance has it, with the index behind it, and with
-//! entries as signings leave them: its CPU is that of both, until the index has read what a block added. Blocks are of one filling: killed within it, a run fills all sides anew and
-//! measures all sizes again. Rekor v1 and Fulcio's CT log have a Trillian and a database each.
+//! entries as signings leave them: its CPU is that of both, until the index has read what a block added. It is filled to the
+//! largest size of authorities alone, which says what the index adds. Blocks are of one filling: killed within it, a run fills
+//! all sides anew and measures all sizes again. Rekor v1 and Fulcio's CT log have a Trillian and a database each.
 
 mod indexed;
 mod large;
@@ -133,7 +134,7 @@ fn sides(stack: &mut Stack, run: &Run<'_>, left_out: &mut Vec<String>) -> anyhow
         followed: false,
         settle: None,
     });
-    sides.push(indexed::side(stack, small.clone())?);
+    sides.push(indexed::side(stack, small.last().copied())?);
     let baseline = match run.with("fulcio") || run.with("rekor1") {
         true => found(Baseline::start(stack), left_out)?.map(Rc::new),
         false => None,

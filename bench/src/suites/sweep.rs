@@ -49,14 +49,12 @@ pub(super) struct Swept<'a> {
 impl Swept<'_> {
     /// Raises the rate until it is not kept.
     pub(super) fn sweep(&self, ledger: &mut Ledger, runtime: &Runtime) -> anyhow::Result<()> {
-        let mut is_warm = false;
+        if !self.rates.is_empty() {
+            let pace = Pace::Closed { connections: 1, span: self.span };
+            self.drive(runtime, WARM, pace)?.ensure_whole()?;
+        }
         for rate in self.rates {
             let name = name_at(self.name, *rate);
-            if !is_warm {
-                let pace = Pace::Closed { connections: 1, span: self.span };
-                self.drive(runtime, WARM, pace)?.ensure_whole()?;
-                is_warm = true;
-            }
             ledger.add(&name, 0, self.block(runtime, *rate)?)?;
             if ledger.samples(&name, "kept").get(&0) != Some(&1.0) {
                 break;

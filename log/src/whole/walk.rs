@@ -86,7 +86,7 @@ pub(super) fn walk(
         };
         // Of the lowest level, where the one above says what each tile is.
         let leaves = |number: u64| -> Result<Vec<u8>, ReadError> {
-            if number < full { tile(number).content } else { Ok(bytes_of(&*edge.tile(0, number)?)) }
+            if number < full { tile(number).content } else { Ok(bytes_of(edge.tile(0, number)?.as_ref())) }
         };
         let origin = checkpoint.origin.as_str();
         let entries = Entries { sources, layout, origin, size, leaves: &leaves, issuers: &issuers };
@@ -101,7 +101,7 @@ pub(super) fn walk(
         }
         if !items.is_multiple_of(TILE_WIDTH) {
             let path = TilePath::in_tree(TileKind::Hashes(level), full, size).expect("it is in the tree");
-            let content = Ok(bytes_of(&*edge.tile(level, full)?));
+            let content = Ok(bytes_of(edge.tile(level, full)?.as_ref()));
             let pieces = with_bundle(&entries, Piece { path, from, content, found: Found::default() });
             note_hashes(level, &pieces, &mut hashes);
             take(&pieces);

@@ -65,6 +65,13 @@ impl Altered {
         leaves[index].leaf_hash()
     }
 
+    /// Puts a certificate that nobody submitted in the place of another, in the data tile; the hash of its leaf.
+    fn plant(&self, index: usize) -> (Vec<u8>, Hash) {
+        let planted = self.certificate("CN=planted");
+        let entry = LoggedCertificate::Certificate(planted.clone());
+        (planted, self.alter_data(index, |leaf| leaf.entry = entry))
+    }
+
     /// Alters the leaf's hash too; the root of the tree is then this.
     fn alter_hashes(&self, index: usize, leaf: Hash) -> Hash {
         let path = self.path("tile/0/000");
@@ -98,8 +105,7 @@ async fn of_what_a_data_tile_says_no_timestamp_is_made_that_the_tree_has_not() {
     let altered = Altered::new().await;
     // A bit turned, and a certificate that nobody submitted.
     altered.alter_data(3, |leaf| leaf.timestamp ^= 1);
-    let planted = altered.certificate("CN=planted");
-    altered.alter_data(4, |leaf| leaf.entry = LoggedCertificate::Certificate(planted.clone()));
+    let (planted, _) = altered.plant(4);
     let log = altered.open();
     is_logged_at(&log, &altered.logged[3].0, 256).await;
     is_logged_at(&log, &planted, 257).await;
@@ -114,8 +120,7 @@ async fn of_what_a_data_tile_says_no_timestamp_is_made_that_the_tree_has_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_tiles_that_agree_with_each_other_no_timestamp_is_made_that_the_tree_has_not() {
     let altered = Altered::new().await;
-    let planted = altered.certificate("CN=planted");
-    let leaf = altered.alter_data(4, |leaf| leaf.entry = LoggedCertificate::Certificate(planted.clone()));
+    let (planted, leaf) = altered.plant(4);
     let hashes = std::fs::read(altered.path("tile/0/000")).unwrap();
     altered.alter_hashes(4, leaf);
     // Of so small a log all tiles are compared with the checkpoint when it starts.
@@ -134,8 +139,7 @@ async fn of_tiles_that_agree_with_each_other_no_timestamp_is_made_that_the_tree_
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_checkpoint_that_the_log_has_not_signed_no_timestamp_is_made() {
     let altered = Altered::new().await;
-    let planted = altered.certificate("CN=planted");
-    let leaf = altered.alter_data(4, |leaf| leaf.entry = LoggedCertificate::Certificate(planted.clone()));
+    let (planted, leaf) = altered.plant(4);
     let log = altered.open();
     let root = altered.alter_hashes(4, leaf);
     let path = altered.path("checkpoint");

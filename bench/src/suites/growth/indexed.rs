@@ -20,7 +20,7 @@ const OF_ONE_SIGNER: usize = 50;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An instance of a scheme without proofs, whose entries are as those of any other but for the length of certificates.
-pub(super) fn side(stack: &mut Stack, sizes: Vec<u64>) -> anyhow::Result<Side> {
+pub(super) fn side(stack: &mut Stack, size: Option<u64>) -> anyhow::Result<Side> {
     let ours = Rc::new(Ours::start(stack, NAME, Variant::Hashed)?);
     let signing = Rc::clone(&ours);
     Ok(Side {
@@ -29,7 +29,7 @@ pub(super) fn side(stack: &mut Stack, sizes: Vec<u64>) -> anyhow::Result<Side> {
         bodies: Box::new(move |count| entries(&signing, count)),
         served: ours.served().clone(),
         filling: 64,
-        sizes,
+        sizes: size.into_iter().collect(),
         face: Some(Face::Rekor2),
         followed: true,
         settle: Some(Box::new(move |size| settle(&ours, size))),
