@@ -94,6 +94,9 @@ impl CertificateLog {
     /// # Errors
     /// [`OpenError`].
     pub fn open(mut config: Config, key: SigningKey, roots: AcceptedRoots) -> Result<Self, OpenError> {
+        if config.shared.is_some() {
+            return Err(OpenError::CertificatesShared);
+        }
         let signer = NoteSigner::rfc6962(config.signer.public().name(), key.clone());
         config.signer = signer.expect("the name of a signer is a valid name");
         config.layout = Layout::StaticCt;
@@ -309,15 +312,42 @@ async fn issuer(State(log): State<CertificateLog>, Path(fingerprint): Path<Strin
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 mod tests {
+    use std::io;
+    use std::path::Path;
     use std::time::Duration;
 
     use super::*;
+    use crate::engine::Shared;
+    use crate::store::shared::{Connect, Journal};
+
+    #[derive(Debug)]
+    struct Nowhere;
+
+    impl Connect for Nowhere {
+        fn connect(&self, _: &str) -> io::Result<Box<dyn Journal>> {
+            panic!("nobody is to look for an order")
+        }
+    }
+
+    fn configured(folder: &Path) -> Config {
+        let signer = NoteSigner::ed25519("ct.example", ed25519_dalek::SigningKey::from_bytes(&[1; 32]));
+        Config::new(folder, signer.unwrap(), Arc::new(|| 0))
+    }
+
+    #[test]
+    fn it_has_one_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = configured(folder.path());
+        config.shared = Some(Shared::new(Arc::new(Nowhere), None));
+        let key = SigningKey::from_slice(&[5; 32]).unwrap();
+        let refused = CertificateLog::open(config, key, AcceptedRoots::default()).map(drop);
+        assert_eq!(refused.unwrap_err().reason(), "ct-shared");
+    }
 
     #[tokio::test]
     async fn who_finds_no_place_waits_and_may_give_up() {
         let folder = tempfile::tempdir().unwrap();
-        let signer = NoteSigner::ed25519("ct.example", ed25519_dalek::SigningKey::from_bytes(&[1; 32]));
-        let config = Config::new(folder.path(), signer.unwrap(), Arc::new(|| 0));
+        let config = configured(folder.path());
         let key = SigningKey::from_slice(&[5; 32]).unwrap();
         let log = CertificateLog::open(config, key, AcceptedRoots::default()).unwrap();
         let all = u32::try_from(log.checks.available_permits()).unwrap();

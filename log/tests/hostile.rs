@@ -9,7 +9,7 @@ mod held;
 use std::time::Duration;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use common::certificates::Holder;
 use common::*;
 use p256::ecdsa::SigningKey;
@@ -54,7 +54,10 @@ async fn answer(stream: &mut TcpStream) -> (u16, String) {
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return (0, String::new()) };
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     let problem: Value = serde_json::from_str(body).unwrap_or_default();
-    (status, problem["reason"].as_str().unwrap_or_default().to_owned())
+    let reason = problem["reason"].as_str().unwrap_or_default().to_owned();
+    let is_problem = head.to_lowercase().contains("content-type: application/problem+json");
+    assert!(is_problem != reason.is_empty() && (reason.is_empty() || problem["status"] == status), "{text}");
+    (status, reason)
 }
 
 fn get(path: &str) -> Vec<u8> {
@@ -156,6 +159,41 @@ fn bent(good: &Value) -> Vec<String> {
     bodies
 }
 
+/// A good request with each of its values of bytes in other spellings of the same bytes, of base64 and of DER, and one longer.
+fn respelt(good: &Value) -> Vec<String> {
+    let rekord = "/hashedRekordRequestV002";
+    let mut bodies = Vec::new();
+    for path in ["digest", "signature/content", "signature/verifier/publicKey/rawBytes"] {
+        let path = format!("{rekord}/{path}");
+        let text = good.pointer(&path).unwrap().as_str().unwrap();
+        let bytes = STANDARD.decode(text).unwrap();
+        let mut others = vec![
+            STANDARD_NO_PAD.encode(&bytes),
+            URL_SAFE.encode(&bytes),
+            format!("{text}="),
+            format!("{text}\n"),
+            format!(" {text}"),
+            STANDARD.encode([&bytes[..], &[0]].concat()),
+        ];
+        if bytes[0] == 0x30 {
+            // A length of one byte in two.
+            others.push(STANDARD.encode([&[0x30, 0x81], &bytes[1..]].concat()));
+        }
+        if let Some(last) = text.trim_end_matches('=').bytes().last().filter(|_| text.ends_with('=')) {
+            // Bits that stand for nothing.
+            let at = text.find('=').unwrap() - 1;
+            let next = if last == b'z' { '0' } else { char::from(last + 1) };
+            others.push(format!("{}{next}{}", &text[..at], &text[at + 1..]));
+        }
+        for other in others.into_iter().filter(|other| other != text) {
+            let mut body = good.clone();
+            *body.pointer_mut(&path).unwrap() = json!(other);
+            bodies.push(body.to_string());
+        }
+    }
+    bodies
+}
+
 #[tokio::test]
 async fn every_body_that_is_not_the_form_is_refused_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
@@ -166,6 +204,9 @@ async fn every_body_that_is_not_the_form_is_refused_and_changes_nothing() {
     for open in ["[", "{\"a\":", "{\"hashedRekordRequestV002\":", "\"\\u0000", "1e", "[1,"] {
         bodies.push(open.repeat(60_000 / open.len()));
     }
+    let respelt = respelt(&serde_json::from_slice(&good).unwrap());
+    assert!(respelt.len() > 15, "{} bodies", respelt.len());
+    bodies.extend(respelt);
     let text = String::from_utf8(good.clone()).unwrap();
     bodies.extend([text.clone() + "{}", text.clone() + "\0", format!("\u{feff}{text}"), format!("[{text}]")]);
     bodies.extend((0..text.len()).step_by(7).map(|cut| text[..cut].to_owned()));

@@ -11,7 +11,7 @@ use ed25519_dalek::SigningKey;
 use sigveil_log::checkpoint::VerifiedCheckpoint;
 use sigveil_log::engine::{Config, Layout, Log, OpenError};
 use sigveil_log::note::{NoteKey, NoteSignature, NoteSigner};
-use sigveil_log::witness::{AddCheckpoint, CosignError, Cosigner, Witness};
+use sigveil_log::witness::{AddCheckpoint, CosignError, Cosigner};
 
 fn signer(key: u8) -> NoteSigner {
     NoteSigner::ed25519(ORIGIN, SigningKey::from_bytes(&[key; 32])).unwrap()
@@ -102,7 +102,7 @@ fn a_witness_has_a_key_that_nobody_else_has() {
         let logs = vec![signer(31).public().clone()];
         let signer = NoteSigner::cosignature(name, SigningKey::from_bytes(&[key; 32])).unwrap();
         let place = folder.path().join(name);
-        Arc::new(Witness::open(&place, signer, logs, Arc::new(|| NOW)).unwrap()) as Arc<dyn Cosigner>
+        Arc::new(witness_of(&place, signer, logs)) as Arc<dyn Cosigner>
     };
     for (others, taken) in [([41, 42], true), ([41, 41], false), ([41, 31], false)] {
         let witnesses = vec![witness("a.example", others[0]), witness("b.example", others[1])];

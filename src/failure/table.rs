@@ -162,6 +162,7 @@ pub const REASONS: &[Reason] = &[
         "Have the certificate log's operator accept the root; its get-roots lists those it takes.",
     ),
     refused("ct-sct-present", "Correct the request."),
+    refused("ct-shared", "Give the certificate log a folder of its own, without an order or a bucket."),
     refused("ct-too-large", "Correct the request."),
     refused(
         "deferral-not-allowed",

@@ -12,7 +12,7 @@ use sigveil::trust::Scheme;
 use crate::alteration::Altered;
 use crate::leak;
 use crate::stock_clients::{available, sigstore_python};
-use crate::support::{copy, demo, files_below, run_json, scratch, sigveil};
+use crate::support::{copy, demo, files_below, run_json, scratch, sigveil, terminate};
 
 /// An instance's folder, with its roles running.
 pub struct Served {
@@ -62,8 +62,15 @@ impl Served {
         panic!("the instance did not become ready");
     }
 
-    /// Ends it and begins it again.
+    /// Has it end as its owner does, and begins it again.
     pub fn restart(mut self) -> Self {
+        let status = terminate(&mut self.child);
+        assert!(status.success(), "{status}");
+        Self::run(self.dir.clone(), self.folder.take().unwrap())
+    }
+
+    /// Kills it and begins it again.
+    fn kill_and_restart(mut self) -> Self {
         let _ = self.child.kill();
         let _ = self.child.wait();
         Self::run(self.dir.clone(), self.folder.take().unwrap())
@@ -162,7 +169,7 @@ fn an_instance_removes_what_a_killed_one_left_among_its_keys() {
     let instance = Served::embedded("service-leftovers", |config| config.scheme = Scheme::Hashed);
     let partial = instance.dir.join("store/keys/.sigveil-partial-abc");
     std::fs::write(&partial, "half").unwrap();
-    let _instance = instance.restart();
+    let _instance = instance.kill_and_restart();
     assert!(!partial.exists());
 }
 

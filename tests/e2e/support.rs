@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, ExitStatus, Output};
 use std::sync::OnceLock;
 
 use serde_json::Value;
@@ -22,6 +22,13 @@ pub fn sigveil<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Comma
         command.env("SIGVEIL_CACHE_DIR", scratch("cache"));
     }
     command
+}
+
+/// Asks a process to end; how it did.
+pub fn terminate(child: &mut Child) -> ExitStatus {
+    let asked = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", child.id())).status();
+    assert!(asked.unwrap().success());
+    child.wait().unwrap()
 }
 
 /// Runs to the end.

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::support::{copy, demo, run_json, scratch, sigveil};
+use crate::support::{copy, demo, run_json, scratch, sigveil, terminate};
 
 pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
@@ -106,9 +106,7 @@ pub struct Running(Child);
 impl Running {
     /// Asks it to end; how it did.
     pub fn terminate(mut self) -> ExitStatus {
-        let asked = Command::new("sh").arg("-c").arg(format!("kill -TERM {}", self.0.id())).status();
-        assert!(asked.unwrap().success());
-        self.0.wait().unwrap()
+        terminate(&mut self.0)
     }
 }
 

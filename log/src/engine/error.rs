@@ -33,6 +33,9 @@ pub enum OpenError {
     /// Keys that cannot sign for one log together, or witnesses' keys that cannot.
     #[error("{0}")]
     Keys(&'static str),
+    /// A certificate log over shared stores, which is not built.
+    #[error("a certificate log has one writer, over a folder")]
+    CertificatesShared,
     /// The published root is not that of the committed tree.
     #[error("the committed tree does not have the published root")]
     PublishedDiffers,
@@ -60,6 +63,7 @@ impl OpenError {
             Self::PublishedAhead { .. } | Self::Uncommitted => "log-published-ahead",
             Self::PublishedDiffers => "log-published-differs",
             Self::Keys(_) => "log-keys-differ",
+            Self::CertificatesShared => "ct-shared",
             Self::Tile(error) => error.reason(),
             Self::Bundle(error) => error.reason(),
             Self::Publish(error) => error.reason(),

@@ -55,6 +55,8 @@ struct Known {
     tried: Option<Seen>,
     /// Whether this process has made it durable. What it found when it started can be read, and may not be.
     durable: bool,
+    /// The latest time of a cosignature by this process.
+    time: u64,
 }
 
 impl Known {
@@ -71,7 +73,7 @@ impl Known {
         if self.seen.is_some() && !is_tried {
             return Err(Refusal::Storage);
         }
-        *self = Self { seen: stored, ..Self::default() };
+        *self = Self { seen: stored, time: self.time, ..Self::default() };
         Ok(())
     }
 }
@@ -152,10 +154,12 @@ impl Witness {
             (known.tried, known.durable) = (Some(seen), false);
             let stored = self.files.write_durable(&self.path(origin), seen.to_text(origin).as_bytes());
             stored.map_err(|_| Refusal::Storage)?;
-            *known = Known { seen: Some(seen), tried: None, durable: true };
+            *known = Known { seen: Some(seen), tried: None, durable: true, time: known.time };
         }
-        // While nobody can have a larger tree of this log cosigned: the time says that none was seen until then.
-        let time = (self.clock)();
+        // While nobody can have a larger tree of this log cosigned: the time says that none was seen until then, so that no
+        // larger one may have an earlier time, though the clock was set back.
+        known.time = known.time.max((self.clock)());
+        let time = known.time;
         drop(known);
         Ok(self.signer.sign(checkpoint, time))
     }

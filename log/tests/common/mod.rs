@@ -103,7 +103,18 @@ pub fn authority() -> SigningKey {
 }
 
 pub fn witness(folder: &Path, logs: Vec<NoteKey>) -> Witness {
-    Witness::open(folder, witness_signer(), logs, Arc::new(|| NOW)).unwrap()
+    witness_of(folder, witness_signer(), logs)
+}
+
+/// A witness that signs so. One before it in the same folder may still be asked for a moment, by a log that was dropped.
+pub fn witness_of(folder: &Path, signer: NoteSigner, logs: Vec<NoteKey>) -> Witness {
+    for _ in 0..1_000 {
+        match Witness::open(folder, signer.clone(), logs.clone(), Arc::new(|| NOW)) {
+            Err(OpenError::Locked) => std::thread::sleep(std::time::Duration::from_millis(10)),
+            opened => return opened.unwrap(),
+        }
+    }
+    panic!("somebody keeps the witness's folder")
 }
 
 /// The witness's signer.

@@ -1,6 +1,7 @@
 //! The witness's face, and what it keeps.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ed25519_dalek::Signer as _;
 use sigveil_log::Hash;
@@ -89,6 +90,31 @@ async fn a_witness_writes_what_is_new_and_what_it_has_not_made_durable_itself() 
     assert_ne!(after_start, after);
     send(&running, again).unwrap();
     assert_eq!(written(), after_start);
+}
+
+/// A time says that nothing larger was seen until then.
+#[test]
+fn no_larger_tree_has_an_earlier_time_though_the_clock_is_set_back() {
+    let [first, second] = [b"first", b"other"].map(|leaf| leaf_hash(leaf));
+    let two = node_hash(&first, &second);
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(AtomicU64::new(2_000_000));
+    let says = Arc::clone(&clock);
+    let logs = vec![log_signer().public().clone()];
+    let clocked = Arc::new(move || says.load(Ordering::SeqCst));
+    let witness = Witness::open(folder.path(), witness_signer(), logs, clocked).unwrap();
+    // Seconds, before the signature.
+    let time = |request: &AddCheckpoint| {
+        let line = witness.add_checkpoint(request).unwrap();
+        u64::from_be_bytes(line.signature[..8].try_into().unwrap())
+    };
+    assert_eq!(time(&asked(0, 1, first, vec![])), 2_000);
+    for (says, expected) in [(1_000_000, 2_000), (3_000_000, 3_000)] {
+        clock.store(says, Ordering::SeqCst);
+        assert_eq!(time(&asked(1, 1, first, vec![])), expected);
+    }
+    clock.store(1_000_000, Ordering::SeqCst);
+    assert_eq!(time(&asked(1, 2, two, vec![second])), 3_000);
 }
 
 /// A request for a tree, signed by the log.
