@@ -3,6 +3,7 @@
 mod clients;
 mod error;
 mod verifier_key;
+mod witness;
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,8 @@ pub use clients::ClientsConfig;
 pub use error::ConfigError;
 pub(crate) use error::from_toml;
 pub use verifier_key::{LogKey, WitnessKey};
+pub use witness::WitnessConfig;
+pub(crate) use witness::check_witnesses;
 
 /// The defaults, with a comment on every member: what `serve --print-config` prints. A test holds it to [`Config`].
 pub const TEMPLATE: &str = include_str!("config.toml");
@@ -65,6 +68,12 @@ pub struct Config {
     /// Others' logs whose checkpoints this instance's witness cosigns.
     #[serde(default)]
     pub witness_for: Vec<LogKey>,
+    /// How many witnesses, of this instance's own and those elsewhere, must have cosigned what its logs publish.
+    #[serde(default = "one")]
+    pub cosignatures: usize,
+    /// Witnesses elsewhere that its logs ask beside its own.
+    #[serde(default, rename = "witness", skip_serializing_if = "Vec::is_empty")]
+    pub witnesses: Vec<WitnessConfig>,
     /// A certificate log elsewhere, which the certificate authority uses in place of this instance's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_log: Option<CertificateLogConfig>,
@@ -75,6 +84,10 @@ pub struct Config {
 
 fn zk() -> Scheme {
     Scheme::Zk
+}
+
+fn one() -> usize {
+    1
 }
 
 /// When a certificate's proofs are made.
@@ -185,7 +198,8 @@ impl Config {
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
         let config: Self = from_toml(text)?;
         config.check_scheme()?;
-        config.check_witness()?;
+        config.check_witness_for()?;
+        config.check_cosignatures()?;
         Ok(config)
     }
 
@@ -204,7 +218,7 @@ impl Config {
     }
 
     /// The witness knows a log by its name, and this instance's by theirs.
-    fn check_witness(&self) -> Result<(), ConfigError> {
+    fn check_witness_for(&self) -> Result<(), ConfigError> {
         let ours = |name: &str| {
             name.strip_prefix(&self.host).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
@@ -212,6 +226,14 @@ impl Config {
             Some(name) => Err(ConfigError::Malformed(format!("{name} is a log of this host"))),
             None => Ok(()),
         }
+    }
+
+    /// Verifiers demand as many witnesses as the logs do, and of none nothing would follow.
+    fn check_cosignatures(&self) -> Result<(), ConfigError> {
+        if self.cosignatures == 0 {
+            return Err(ConfigError::Malformed("cosignatures are at least one".to_owned()));
+        }
+        check_witnesses(&self.host, self.cosignatures, 1, &self.witnesses)
     }
 
     /// Reads a config file; relative paths in it start at the file's folder.
@@ -317,6 +339,23 @@ mod tests {
         let named = |name: &str| NoteKey::ed25519(name, public).unwrap().encode();
         assert!(refused(&named("log.example/index"), "log.example").contains("of this host"));
         assert!(with(&named("log.example.org"), "log.example").is_ok());
+    }
+
+    #[test]
+    fn witnesses_elsewhere_are_as_the_templates_comments_have_them() {
+        let at = TEMPLATE.find("#   [[witness]]").unwrap();
+        let offered = TEMPLATE[at..].lines().map_while(|line| line.strip_prefix("#   "));
+        let witness = offered.collect::<Vec<_>>().join("\n");
+        let with = |cosignatures: usize, witnesses: &str| {
+            let demanded = format!("cosignatures = {cosignatures}");
+            Config::from_toml(&format!("{}\n{witnesses}", TEMPLATE.replace("cosignatures = 1", &demanded)))
+        };
+        let config = with(2, &witness).unwrap();
+        assert_eq!(config.witnesses[0].key.note_key().name(), "witness.example");
+        let refused = |cosignatures, witnesses: &str| with(cosignatures, witnesses).unwrap_err().to_string();
+        assert!(refused(3, &witness).contains("fewer witnesses"));
+        assert!(refused(0, &witness).contains("at least one"));
+        assert!(refused(2, &format!("{witness}\n{witness}")).contains("twice"));
     }
 
     #[test]

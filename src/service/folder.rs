@@ -42,11 +42,13 @@ impl Folder {
         self.path.join("store")
     }
 
-    fn material(&self) -> Result<Material, Failure> {
-        let mut config = Config::read(&self.path.join(CONFIG))?;
-        config.store = self.store();
+    fn config(&self) -> Result<Config, Failure> {
+        Ok(Config { store: self.store(), ..Config::read(&self.path.join(CONFIG))? })
+    }
+
+    fn material(&self, config: &Config) -> Result<Material, Failure> {
         let beginning = Beginning::read(&config.store)?;
-        Ok(Material::open(&config, beginning.created, &mut OsRng)?)
+        Ok(Material::open(config, beginning.created, &mut OsRng)?)
     }
 
     /// The signature log's folder.
@@ -60,7 +62,7 @@ impl Folder {
     /// # Errors
     /// When the store is damaged, or its log is ahead of its index.
     pub async fn mirror(&self) -> Result<Mirror, Failure> {
-        let reexecutor = self.material()?.reexecutor.clone();
+        let reexecutor = self.material(&self.config()?)?.reexecutor.clone();
         Mirror::of_store(&self.store(), &self.trust, known_trusts(&self.store())?, Some(reexecutor)).await
     }
 
@@ -78,7 +80,8 @@ impl Folder {
     /// When another process does, or the store is damaged.
     pub fn logs(&self) -> Result<LogSide, Failure> {
         let history = known_trusts(&self.store())?;
-        Ok(LogSide::open(&self.store(), &self.material()?, &self.trust, history, [])?)
+        let config = self.config()?;
+        Ok(LogSide::open(&config, &self.material(&config)?, &self.trust, history)?)
     }
 
     /// The redaction authority's key.
@@ -86,6 +89,6 @@ impl Folder {
     /// # Errors
     /// When the store has none.
     pub fn redaction_key(&self) -> Result<ed25519_dalek::SigningKey, Failure> {
-        Ok(self.material()?.redaction)
+        Ok(self.material(&self.config()?)?.redaction)
     }
 }

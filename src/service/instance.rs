@@ -154,9 +154,7 @@ impl Instance {
         let trust = Arc::new(trust::build(&config, &beginning, &parts, &circuits)?);
         let history =
             trust::keep_history(&config.store, &trust, [material.ca.certificate(), material.ca.root()])?;
-        let others = config.witness_for.iter().map(|key| key.note_key().clone());
-        let LogSide { rekor, indexer, witness } =
-            LogSide::open(&config.store, &material, &trust, history, others)?;
+        let LogSide { rekor, indexer, witness } = LogSide::open(&config, &material, &trust, history)?;
         let ct_signer = NoteSigner::rfc6962(&format!("{}/ct", config.host), material.ct.clone())?;
         let ct_config = LogConfig::new(&config.store.join("ct"), ct_signer, clock());
         let ct = CtLog::open(ct_config, material.ct.clone(), certificates::roots(&config, &material)?)?;

@@ -1,11 +1,11 @@
-//! `sigveil log serve`: signature logs alone, in a folder, in shards, shared by several front ends; and an instance that
-//! is a witness for one.
+//! `sigveil log serve`: signature logs alone, in a folder, in shards, shared by several front ends.
 
 #[path = "../../log/tests/common/servers.rs"]
 #[allow(dead_code, reason = "what the log's own tests share is used in part")]
 mod servers;
 
 mod configs;
+mod witnesses;
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -22,12 +22,10 @@ use p256::pkcs8::EncodePublicKey as _;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use sigveil::service::logs::config::{
-    BucketConfig, LogConfig, LogsConfig, ShardConfig, SharedConfig, TEMPLATE, WitnessConfig,
+    BucketConfig, LogConfig, LogsConfig, ShardConfig, SharedConfig, TEMPLATE,
 };
-use sigveil::trust::Scheme;
 use sigveil_log::entry::{HashedRekord, KeyDetails, Signature, Verifier};
 
-use crate::service::Served;
 use crate::support::{run_json, scratch, sigveil};
 use crate::whole_logs::{Running, start, text};
 
@@ -290,38 +288,6 @@ fn a_database_that_asks_for_a_password_gets_the_one_in_the_environment() {
     assert!(said.contains("authentication failed") && !said.contains("hunter3"), "{said}");
     let (_running, url, _) = serve_in(&config, &password("hunter2"));
     assert_eq!(submit(&url, "one"), 201);
-}
-
-#[test]
-fn an_instance_is_a_witness_for_the_logs_that_it_is_told() {
-    let folder = fresh("log-serve-witness");
-    let key = make_key(&configure(folder.path(), |_| {}));
-    let known = key.clone().try_into().unwrap();
-    let instance = Served::embedded("log-serve-witness", |config| {
-        config.scheme = Scheme::Hashed;
-        config.witness_for = vec![known];
-    });
-    let section = instance.json("trusted_root.sigveil.json");
-    let witness = section["witnesses"]["keys"][0].as_str().unwrap().to_owned();
-    let witnessed = |change: &dyn Fn(&mut LogConfig)| {
-        configure(folder.path(), |config| {
-            config.logs[0].cosignatures = 1;
-            config.logs[0].witnesses = vec![WitnessConfig {
-                url: format!("{}/witness", instance.url("rekor")),
-                key: witness.clone().try_into().unwrap(),
-                timeout_ms: 2_000,
-            }];
-            change(&mut config.logs[0]);
-        })
-    };
-    let (_running, url) = serve(&witnessed(&|_| {}));
-    assert_eq!(submit(&url, "one"), 201);
-    assert_eq!(entries(&url, &key, &["--witness-key", &witness]), Ok(1));
-    let (_running, url) = serve(&witnessed(&|log| {
-        log.origin = "stranger.example".to_owned();
-        log.folder = folder.path().join("stranger");
-    }));
-    assert_eq!(submit(&url, "one"), 503, "it has no cosignature, so it publishes nothing");
 }
 
 /// What was taken is answered when a signal ends the process: no entry is in the log whose sender does not know.

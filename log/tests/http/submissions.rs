@@ -5,11 +5,22 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sigveil_log::Hash;
 use sigveil_log::checkpoint::VerifiedCheckpoint;
-use sigveil_log::engine::Log;
+use sigveil_log::engine::{Config, Log};
 use sigveil_log::entry::*;
 
 use crate::common::*;
 use crate::request;
+
+#[tokio::test]
+async fn what_finds_no_room_is_told_to_come_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = Log::open(Config { queue_bytes: 100, ..config(folder.path()) }).unwrap();
+    let url = serve(sigveil_log::rekor::router(log.clone())).await;
+    let answer = post(&format!("{url}/api/v2/log/entries"), request(&rekord(b"artifact"))).await;
+    assert_eq!(answer.headers()["retry-after"], "5");
+    assert_eq!(refusal(answer).await, (503, "log-busy".to_owned()));
+    assert_eq!(log.append_opaque(vec![0; 100]).await.unwrap().index, 0);
+}
 
 #[tokio::test]
 async fn bad_requests_get_one_reason_and_change_nothing() {

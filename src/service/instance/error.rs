@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use sigveil_log::engine::OpenError;
 use sigveil_log::note::KeyError as NoteKeyError;
+use sigveil_log::witness::CosignError;
 use sigveil_verifiable_search::rule::CaKeyError;
 use sigveil_verifiable_search::service::ServiceError;
 use sigveil_zk_ca::jwks::JwksError;
@@ -61,6 +62,9 @@ pub enum InstanceError {
     /// A log or the witness.
     #[error(transparent)]
     Log(#[from] OpenError),
+    /// Witnesses elsewhere cannot be asked at all.
+    #[error("no witness can be asked: {0}")]
+    Witness(CosignError),
     /// A log's name.
     #[error(transparent)]
     Name(#[from] NoteKeyError),
@@ -90,6 +94,7 @@ impl InstanceError {
             Self::Oidc(error) => error.reason(),
             Self::Observed(error) => error.reason(),
             Self::Log(error) => error.reason(),
+            Self::Witness(_) => "runtime-unavailable",
             Self::Name(error) => error.reason(),
             Self::Index(error) => error.reason(),
             Self::CaKey(error) => error.reason(),

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use p256::pkcs8::EncodePublicKey;
 use sha2::{Digest, Sha256};
 use sigveil_circuits::token::Jwt;
-use sigveil_log::note::NoteSigner;
 use sigveil_verifiable_search::rule;
 use sigveil_vrf_identity::identity::Kind;
 use sigveil_vrf_identity::label::{Mode, Profile};
@@ -63,7 +62,6 @@ pub(super) fn build(
         first_epoch: 1,
         valid_for: from,
     };
-    let one = |signer: &NoteSigner| AuthorityKeys { threshold: 1, keys: vec![signer.public().encode()] };
     let section = Section {
         media_type: MEDIA_TYPE.to_owned(),
         trusted_root_sha256: hex::encode(stock.digest()),
@@ -81,8 +79,8 @@ pub(super) fn build(
             base_url: url(config, beginning.ports.index),
             verifier_key: material.output.public().encode(),
         },
-        witnesses: one(&material.witness),
-        reexecutors: one(&material.reexecutor),
+        witnesses: AuthorityKeys { threshold: config.cosignatures, keys: witness_keys(config, material) },
+        reexecutors: AuthorityKeys { threshold: 1, keys: vec![material.reexecutor.public().encode()] },
         redaction_authorities: AuthorityKeys {
             threshold: 1,
             keys: vec![Base64Bytes(material.redaction.verifying_key().to_bytes().to_vec())],
@@ -91,6 +89,12 @@ pub(super) fn build(
         deferral_delay_seconds: (config.deferral_delay_seconds > 0).then_some(config.deferral_delay_seconds),
     };
     Ok(Trust::new(stock, section)?)
+}
+
+/// Its own first.
+fn witness_keys(config: &Config, material: &Material) -> Vec<String> {
+    let elsewhere = config.witnesses.iter().map(|witness| witness.key.note_key().encode());
+    [material.witness.public().encode()].into_iter().chain(elsewhere).collect()
 }
 
 /// Since when the instance's keys are valid, Unix seconds.

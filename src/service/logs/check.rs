@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use reqwest::Url;
 
 use super::config::{BucketConfig, LogConfig, LogsConfig, ShardConfig};
-use crate::service::config::ConfigError;
+use crate::service::config::{ConfigError, check_witnesses};
 
 /// A config without contradictions.
 pub(super) enum Checked<'a> {
@@ -99,15 +99,7 @@ impl LogConfig {
     }
 
     fn check_witnesses(&self) -> Result<(), ConfigError> {
-        if self.cosignatures > self.witnesses.len() {
-            return wrong(format!("{} asks fewer witnesses than must cosign", self.origin));
-        }
-        // Asked twice, one witness would be counted for two.
-        let mut keys = BTreeSet::new();
-        match self.witnesses.iter().find(|witness| !keys.insert(witness.key.note_key().encode())) {
-            Some(twice) => wrong(format!("{} asks {} twice", self.origin, twice.key.note_key().name())),
-            None => Ok(()),
-        }
+        check_witnesses(&self.origin, self.cosignatures, 0, &self.witnesses)
     }
 }
 

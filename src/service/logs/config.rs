@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::failure::Failure;
 use crate::files;
-use crate::service::config::{ClientsConfig, ConfigError, WitnessKey, from_toml};
+use crate::service::config::{ClientsConfig, ConfigError, WitnessConfig, from_toml};
 
 /// The defaults, with a comment on every member: what `log serve --print-config` prints. A test holds it to [`LogsConfig`].
 pub const TEMPLATE: &str = include_str!("config.toml");
@@ -54,23 +54,6 @@ pub struct LogConfig {
     /// When it takes entries, if others come before or after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<ShardConfig>,
-}
-
-/// A witness elsewhere.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WitnessConfig {
-    /// URL below which `add-checkpoint` is.
-    pub url: String,
-    /// Its verifier key.
-    pub key: WitnessKey,
-    /// Milliseconds that it has for an answer.
-    #[serde(default = "two_seconds")]
-    pub timeout_ms: u64,
-}
-
-fn two_seconds() -> u64 {
-    2_000
 }
 
 /// What several front ends share.

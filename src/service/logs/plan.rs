@@ -3,7 +3,6 @@
 use std::error::Error as _;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rand_core::CryptoRngCore;
 use sigveil_log::engine::{Config as EngineConfig, Shared};
@@ -12,13 +11,12 @@ use sigveil_log::shards::Period;
 use sigveil_log::store::bucket::Bucket;
 use sigveil_log::store::postgres::Postgres;
 use sigveil_log::store::s3::{S3, S3Config};
-use sigveil_log::witness::{Cosigner, HttpWitness};
 
 use super::LogsError;
 use super::check::{Checked, wrong};
-use super::config::{BucketConfig, LogConfig, LogsConfig, ShardConfig, SharedConfig, WitnessConfig};
+use super::config::{BucketConfig, LogConfig, LogsConfig, ShardConfig, SharedConfig};
 use super::secrets::{BucketSecrets, Secrets};
-use crate::service::config::ConfigError;
+use crate::service::config::{ConfigError, WitnessConfig};
 use crate::service::instance::clock;
 use crate::service::keys::KeyStore;
 
@@ -71,7 +69,8 @@ impl LogConfig {
     }
 
     fn engine(&self, keys: &KeyStore, secrets: &Secrets) -> Result<EngineConfig, LogsError> {
-        let witnesses = self.witnesses.iter().map(WitnessConfig::open).collect::<Result<_, _>>()?;
+        let witnesses = self.witnesses.iter().map(WitnessConfig::open).collect::<Result<_, _>>();
+        let witnesses = witnesses.map_err(LogsError::Witness)?;
         let shared = self.shared.as_ref().map(|shared| shared.open(secrets)).transpose()?;
         // Last: what is wrong with the config is said before that a key is missing.
         let signer = |role: &String| -> Result<NoteSigner, LogsError> {
@@ -84,13 +83,6 @@ impl LogConfig {
             shared,
             ..EngineConfig::new(&self.folder, signer(&self.key)?, clock())
         })
-    }
-}
-
-impl WitnessConfig {
-    fn open(&self) -> Result<Arc<dyn Cosigner>, LogsError> {
-        let (key, timeout) = (self.key.note_key().clone(), Duration::from_millis(self.timeout_ms));
-        Ok(Arc::new(HttpWitness::new(&self.url, key, timeout).map_err(LogsError::Witness)?))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::os::unix::ffi::OsStrExt as _;
 
 use ed25519_dalek::SigningKey;
+use sigveil::service::config::WitnessConfig;
 use sigveil_log::note::NoteKey;
 
 use super::*;
