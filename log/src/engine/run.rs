@@ -119,8 +119,9 @@ fn run(
                 let _ = answer.send(frozen);
             }
             Some(Interlude::Stop { answer }) => {
-                // What the log lies on is free once this is answered.
+                // Once this is answered, what the log lies on is free, and nobody takes it for running.
                 drop(writer);
+                drop(commands);
                 let _ = answer.send(());
                 return;
             }
