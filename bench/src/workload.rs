@@ -268,21 +268,21 @@ mod tests {
     fn malformed_workloads_are_refused_by_name() {
         for (from, to, said) in [
             ("rounds = 2\nsignings", "rounds = 0\nsignings", "sign"),
-            ("rates = [400, 1600]", "rates = [400, 1600, 1600]", "sweep.rates"),
+            ("rates = [400]", "rates = [400, 400]", "sweep.rates"),
             ("connections = [1, 64]\nrates", "connections = [0, 64]\nrates", "log.connections"),
             ("connections = [1, 64]\nrates", "connections = []\nrates", "log.connections: one"),
             ("slow_connections = []", "slow_connections = [65]", "log.slow_connections: of"),
             ("slow_rates = []", "slow_rates = [99]", "log.slow_rates: of"),
             ("slow_rates = []", "slow_rates = [0]", "log.slow_rates: rising"),
-            ("wrk_span = 5", "wrk_span = 0", "log: between"),
-            ("logs = [1_000, 2_000, 4_000]", "logs = [1_000, 2_000]", "growth"),
+            ("wrk_span = 4", "wrk_span = 0", "log: between"),
+            ("logs = [1_000, 1_500, 2_500]", "logs = [1_000, 2_500]", "growth"),
             ("curve = [15, 16]", "curve = [15, 40]", "prover"),
             ("curve = [15, 16]", "curve = [16, 15]", "prover"),
             ("keys = 100_000", "keys = 100_000_000", "search"),
             ("samples = 10", "samples = 10\nsample = 10", "unknown field"),
             ("entries = 1_000", "entries = 0", "log"),
-            ("logs = [1_000, 2_000, 4_000]", "logs = [1_000, 1_100, 4_000]", "no room"),
-            ("large = 100_000", "large = 4_000", "growth.large: none of"),
+            ("logs = [1_000, 1_500, 2_500]", "logs = [1_000, 1_100, 2_500]", "no room"),
+            ("large = 100_000", "large = 2_500", "growth.large: none of"),
             ("blocks = 2\n", "", "missing field"),
         ] {
             let text = QUICK.replacen(from, to, 1);
